@@ -1,0 +1,1 @@
+//! Everything that touches the kernel: rings, clocks, locks, durable file verbs. The only crate with unsafe code.

@@ -1,0 +1,5 @@
+//! Bytes and names on disk; each file's byte table stands in its module's documentation.
+
+pub mod layout;
+pub mod names;
+pub mod raw;

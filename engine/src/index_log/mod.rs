@@ -1,0 +1,1 @@
+//! One index: its segments, what follows what, and how they are merged.

@@ -1,0 +1,4 @@
+//! How the engine speaks of files: buffers, and the port to the filesystem.
+
+pub mod buffers;
+pub mod disk;

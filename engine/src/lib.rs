@@ -1,0 +1,20 @@
+//! The storage engine of LogTank: what happens to a record between the socket and the drive.
+//!
+//! Nothing in this crate reads a clock, opens a file, starts a thread or contains unsafe code. Time is
+//! an argument; the hot path ([`shard`]) emits operations and is handed completions; background work
+//! ([`jobs`], [`recovery_read`], [`manager`]) is plain async code over the port [`io::disk::Disk`].
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod format;
+pub mod ids;
+pub mod index_log;
+pub mod io;
+pub mod jobs;
+pub mod limits;
+pub mod raw_log;
+pub mod recovery_read;
+pub mod sequencer;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod time;

@@ -1,0 +1,152 @@
+//! Every bound of the engine, and the relations between them that the rest of the code relies on.
+//!
+//! Units stand last in the names. What a user may set is a field of [`Limits`]; the rest is constant.
+
+/// Bits of a position that hold the epoch (milliseconds since 1970: enough until 2109).
+pub const EPOCH_BITS: u32 = 42;
+/// Bits of a position that hold the ordinal in the epoch.
+pub const ORDINAL_BITS: u32 = 22;
+/// An epoch with this many records is sealed, whatever its size.
+pub const EPOCH_RECORDS_SEAL: u32 = 1 << 21;
+/// Shards of one host.
+pub const SHARDS_MAX: u32 = 64;
+/// Records that one frame may hold, and so that one reservation of ordinals may take.
+pub const FRAME_RECORDS_MAX: u32 = 1 << 14;
+
+/// A raw segment that has reached this length is sealed, and its epoch with it.
+pub const SEGMENT_ROLL_BYTES: u64 = 50 * MIB;
+/// Longest index code.
+pub const INDEX_CODE_BYTES_MAX: usize = 128;
+/// A page of a recovery holds up to this many bytes of records, and at least one record.
+pub const PAGE_BYTES_MAX: usize = 5 * MIB as usize;
+/// Alignment of direct I/O in memory and on disk, and the unit of padding of direct segments.
+pub const DIRECT_BLOCK_BYTES: usize = 4096;
+/// Unit of padding of buffered segments.
+pub const BUFFERED_BLOCK_BYTES: usize = 8;
+/// Size of the blocks that a sidecar holds a checksum for.
+pub const SIDECAR_BLOCK_BYTES: usize = 64 * 1024;
+/// Sort an index when it has more unsorted segments than this.
+pub const SORT_SEGMENTS_MAX: usize = 30;
+/// Sort an index when its unsorted segments are longer than this together.
+pub const SORT_BYTES_MAX: u64 = 30 * MIB;
+/// Sorted segments that one optimization merges at most.
+pub const OPTIMIZE_SEGMENTS_MAX: usize = 40;
+
+/// 1,048,576 bytes.
+pub const MIB: u64 = 1 << 20;
+
+const _: () = assert!(EPOCH_BITS + ORDINAL_BITS == 64, "a position is one u64");
+const _: () = assert!(
+    EPOCH_RECORDS_SEAL as u64 + (SHARDS_MAX * FRAME_RECORDS_MAX) as u64 <= 1 << ORDINAL_BITS,
+    "every shard may reserve one last frame after the epoch should have been sealed, and the ordinals must not run into the epoch's bits"
+);
+const _: () = assert!(DIRECT_BLOCK_BYTES.is_multiple_of(BUFFERED_BLOCK_BYTES), "a direct segment is also aligned for buffered reads");
+
+/// Bounds that a user may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One Thrift message, in bytes; a longer one is refused before it is received.
+    pub message_bytes_max: usize,
+    /// One record, in bytes as encoded.
+    pub record_bytes_max: usize,
+    /// Records of one batch.
+    pub batch_records_max: u32,
+    /// Connections to one port.
+    pub connections_max: usize,
+    /// Bytes appended but not yet synced, in one shard; they stay in memory so that a failed sync can be
+    /// answered by writing them elsewhere. At this bound the shard stops reading from its sockets.
+    pub unsynced_bytes_max: usize,
+    /// Bytes of partly received messages and unsent replies, in one shard.
+    pub in_flight_bytes_max: usize,
+    /// Refuse appends while the raw log's filesystem has less than this free; resume at twice as much.
+    pub free_bytes_min: u64,
+    /// Memory that dealing, sorting or optimizing may use, each.
+    pub job_bytes_max: usize,
+    /// Files that a background job keeps open at once.
+    pub open_files_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 16 * MIB as usize,
+            record_bytes_max: 8 * MIB as usize,
+            batch_records_max: FRAME_RECORDS_MAX,
+            connections_max: 16_384,
+            unsynced_bytes_max: 64 * MIB as usize,
+            in_flight_bytes_max: 256 * MIB as usize,
+            free_bytes_min: 256 * MIB,
+            job_bytes_max: 256 * MIB as usize,
+            open_files_max: 1024,
+        }
+    }
+}
+
+/// Why limits contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LimitsError {
+    /// The first named must be at most the second.
+    #[error("{0} ({1}) must be at most {2} ({3})")]
+    Exceeds(&'static str, u64, &'static str, u64),
+    /// The named bound is too small to work with.
+    #[error("{0} ({1}) must be at least {2}")]
+    TooSmall(&'static str, u64, u64),
+}
+
+impl Limits {
+    /// Checks the relations between the bounds.
+    ///
+    /// # Errors
+    /// The first relation that does not hold.
+    pub fn validate(&self) -> Result<(), LimitsError> {
+        let at_least = |name, value: u64, least| {
+            if value < least { Err(LimitsError::TooSmall(name, value, least)) } else { Ok(()) }
+        };
+        let at_most = |name, value: u64, bound, most: u64| {
+            if value > most { Err(LimitsError::Exceeds(name, value, bound, most)) } else { Ok(()) }
+        };
+        at_least("message_bytes_max", self.message_bytes_max as u64, 4096)?;
+        at_least("batch_records_max", self.batch_records_max.into(), 1)?;
+        at_least("connections_max", self.connections_max as u64, 1)?;
+        at_least("job_bytes_max", self.job_bytes_max as u64, 16 * MIB)?;
+        at_least("open_files_max", self.open_files_max as u64, 16)?;
+        at_most("batch_records_max", self.batch_records_max.into(), "a frame's records", FRAME_RECORDS_MAX.into())?;
+        at_most("message_bytes_max", self.message_bytes_max as u64, "1 GiB", 1 << 30)?;
+        at_most("record_bytes_max", self.record_bytes_max as u64, "message_bytes_max", self.message_bytes_max as u64)?;
+        at_most(
+            "twice message_bytes_max",
+            2 * self.message_bytes_max as u64,
+            "unsynced_bytes_max",
+            self.unsynced_bytes_max as u64,
+        )?;
+        at_most(
+            "message_bytes_max",
+            self.message_bytes_max as u64,
+            "in_flight_bytes_max",
+            self.in_flight_bytes_max as u64,
+        )
+    }
+
+    /// Length of a raw segment's file: room for a last frame that begins just before the segment is full.
+    #[must_use]
+    pub const fn segment_file_bytes(&self) -> u64 {
+        let last = (self.message_bytes_max as u64 + MIB).next_multiple_of(MIB);
+        SEGMENT_ROLL_BYTES + last + MIB
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_consistent() {
+        Limits::default().validate().unwrap();
+    }
+
+    #[test]
+    fn a_record_longer_than_a_message_is_a_contradiction() {
+        let limits = Limits { record_bytes_max: 17 * MIB as usize, ..Limits::default() };
+        assert!(matches!(limits.validate(), Err(LimitsError::Exceeds("record_bytes_max", ..))));
+    }
+}

@@ -1,0 +1,1 @@
+//! The raw log: what was received, in order.

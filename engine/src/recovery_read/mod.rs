@@ -1,0 +1,1 @@
+//! Streaming the state of an index back to an engine that recovers.

@@ -1,0 +1,140 @@
+//! The one thing that cores share on the hot path: an atomic that hands out positions.
+//!
+//! A batch that is sent after another's reply reserves after it, so its position is greater, whichever cores
+//! the two are on. Sealing moves the same atomic on to the next epoch, so no position of the old epoch can be
+//! handed out after one of the new.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::ids::{Epoch, Position};
+use crate::limits;
+use crate::time::WallMillis;
+
+/// Hands out positions to all shards of a host.
+#[derive(Debug)]
+pub struct Sequencer {
+    next: AtomicU64,
+    // How many ordinals each closed epoch handed out. Off the hot path: written once an epoch, read once a
+    // shard and epoch.
+    closed: Mutex<BTreeMap<Epoch, u32>>,
+}
+
+impl Sequencer {
+    /// Starts in `epoch`, which must be greater than each epoch on disk.
+    #[must_use]
+    pub fn new(epoch: Epoch) -> Self {
+        Self { next: AtomicU64::new(Position::new(epoch, 0).packed()), closed: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The next position to be handed out: every record acknowledged so far lies before it.
+    #[must_use]
+    pub fn next(&self) -> Position {
+        Position::from_packed(self.next.load(Ordering::Acquire))
+    }
+
+    /// Takes `records` positions in a row; returns the first.
+    ///
+    /// # Panics
+    /// If `records` is zero or more than [`limits::FRAME_RECORDS_MAX`].
+    pub fn reserve(&self, records: u32) -> Position {
+        assert!((1..=limits::FRAME_RECORDS_MAX).contains(&records), "reservation out of range");
+        Position::from_packed(self.next.fetch_add(u64::from(records), Ordering::AcqRel))
+    }
+
+    /// Ends `epoch` if it is the current one: positions handed out from now on are of a later one. Returns
+    /// the current epoch. All shards may ask at once; one of them does it. An epoch that has handed out
+    /// nothing stays open.
+    ///
+    /// # Panics
+    /// If another thread panicked while holding the table of closed epochs.
+    pub fn close(&self, epoch: Epoch, now: WallMillis) -> Epoch {
+        // Under the lock, so that whoever sees the new epoch can also learn the old one's record count.
+        let mut closed = self.closed.lock().expect("nobody panics while holding it");
+        loop {
+            let current = self.next();
+            if current.epoch() != epoch || current.ordinal() == 0 {
+                return current.epoch();
+            }
+            let opened = Position::new(epoch.successor(now), 0);
+            let swap =
+                self.next.compare_exchange(current.packed(), opened.packed(), Ordering::AcqRel, Ordering::Acquire);
+            if swap.is_ok() {
+                closed.insert(epoch, current.ordinal());
+                return opened.epoch();
+            }
+        }
+    }
+
+    /// How many positions a closed epoch handed out; `None` if it is open or was forgotten.
+    ///
+    /// # Panics
+    /// If another thread panicked while holding the table of closed epochs.
+    pub fn records_of(&self, epoch: Epoch) -> Option<u32> {
+        self.closed.lock().expect("nobody panics while holding it").get(&epoch).copied()
+    }
+
+    /// Forgets closed epochs before `epoch`: every shard has sealed them.
+    ///
+    /// # Panics
+    /// If another thread panicked while holding the table of closed epochs.
+    pub fn forget_before(&self, epoch: Epoch) {
+        let mut closed = self.closed.lock().expect("nobody panics while holding it");
+        *closed = closed.split_off(&epoch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_dense_in_an_epoch_and_grow_over_its_end() {
+        let first = Epoch::new(100).unwrap();
+        let sequencer = Sequencer::new(first);
+        assert_eq!(sequencer.close(first, WallMillis(500)), first, "an empty epoch stays open");
+        assert_eq!(sequencer.reserve(3), Position::new(first, 0));
+        assert_eq!(sequencer.reserve(1), Position::new(first, 3));
+        assert_eq!(sequencer.records_of(first), None);
+        let second = sequencer.close(first, WallMillis(50));
+        assert_eq!(second.millis(), 101, "the clock went back, the epoch did not");
+        assert_eq!(sequencer.close(first, WallMillis(900)), second, "only the first request closes");
+        assert_eq!(sequencer.records_of(first), Some(4));
+        assert_eq!(sequencer.reserve(1), Position::new(second, 0));
+    }
+
+    #[test]
+    fn no_ordinal_is_handed_out_twice_or_left_out_while_threads_race_with_closing() {
+        let sequencer = Sequencer::new(Epoch::new(1).unwrap());
+        let mut taken: Vec<(Position, u32)> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let sequencer = &sequencer;
+                    scope.spawn(move || {
+                        let mut taken = Vec::new();
+                        for round in 0..2_000u32 {
+                            let records = round % 5 + 1;
+                            taken.push((sequencer.reserve(records), records));
+                            if round % 97 == thread {
+                                sequencer.close(sequencer.next().epoch(), WallMillis(0));
+                            }
+                        }
+                        taken
+                    })
+                })
+                .collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        taken.sort();
+        let mut expected = taken[0].0;
+        for (first, records) in taken {
+            if first.epoch() != expected.epoch() {
+                assert_eq!(sequencer.records_of(expected.epoch()), Some(expected.ordinal()));
+                expected = Position::new(first.epoch(), 0);
+            }
+            assert_eq!(first, expected);
+            expected = expected.advanced(records);
+        }
+    }
+}

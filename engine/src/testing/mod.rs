@@ -1,0 +1,10 @@
+//! For tests of this crate and of those above it: a disk in memory without faults, and a clock set by hand.
+//! (The disk that lies is the simulation's.)
+
+mod clock;
+mod mem_disk;
+mod run;
+
+pub use clock::ManualClock;
+pub use mem_disk::{MemDisk, MemFile};
+pub use run::run;

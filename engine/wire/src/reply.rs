@@ -1,0 +1,32 @@
+//! Replies to bytes, in the dialect of the call.
+
+use crate::message::Dialect;
+
+/// `TApplicationException` types (Thrift).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum ExceptionKind {
+    /// The service has no such method.
+    UnknownMethod = 1,
+    /// Not a call.
+    InvalidMessageType = 2,
+    /// The server failed or refused: the message says why and what to do.
+    InternalError = 6,
+    /// The bytes are not what the contract says.
+    ProtocolError = 7,
+}
+
+/// Appends the reply of a method that returns nothing.
+pub fn void(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32) {
+    unimplemented!("contract only")
+}
+
+/// Appends a reply whose result field 0 has the Thrift type `kind` and the bytes that `value` appends.
+pub fn value(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32, _kind: u8, _value: impl FnOnce(&mut Vec<u8>)) {
+    unimplemented!("contract only")
+}
+
+/// Appends an exception.
+pub fn exception(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32, _kind: ExceptionKind, _message: &str) {
+    unimplemented!("contract only")
+}
