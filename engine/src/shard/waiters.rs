@@ -51,6 +51,6 @@ impl Waiters {
 
     /// The next one that is due.
     pub(super) fn pop_due(&mut self, acknowledged: u64) -> Option<Waiter> {
-        self.queue.pop_front_if(|waiter| waiter.frame < acknowledged)
+        if self.queue.front()?.frame < acknowledged { self.queue.pop_front() } else { None }
     }
 }

@@ -13,6 +13,13 @@ impl Writer {
         self.close_epoch(self.sequencer.next().epoch(), now, outbox);
     }
 
+    /// Closes the epoch that this shard writes to, if there is one; whether there was.
+    pub fn close_own_epoch(&mut self, now: Now, outbox: &mut Outbox) -> bool {
+        let Some(epoch) = self.open().map(|open| open.header.epoch) else { return false };
+        self.close_epoch(epoch, now, outbox);
+        true
+    }
+
     fn close_epoch(&mut self, epoch: Epoch, now: Now, outbox: &mut Outbox) {
         let now_open = self.sequencer.close(epoch, now.wall);
         if now_open > epoch {
