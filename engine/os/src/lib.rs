@@ -1,1 +1,5 @@
 //! Everything that touches the kernel: rings, clocks, locks, durable file verbs. The only crate with unsafe code.
+
+pub mod append_signal;
+pub mod clock;
+pub mod disk;
