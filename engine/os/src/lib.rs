@@ -3,3 +3,5 @@
 pub mod append_signal;
 pub mod clock;
 pub mod disk;
+pub mod mailbox;
+pub mod ring;
