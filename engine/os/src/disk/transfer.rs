@@ -35,13 +35,16 @@ pub(super) async fn read(
         if done == capacity {
             break Ok(());
         }
-        let (bytes, leave) = admit(throttle.as_ref(), capacity - done).await;
+        let (bytes, mut leave) = admit(throttle.as_ref(), capacity - done).await;
         let at = offset + done as u64;
         let result;
         if file.is_direct() && !(is_aligned(at) && done.is_multiple_of(BLOCK)) {
             (result, buffer) = read_around(&file, buffer, done, bytes, at).await;
         } else {
             (result, buffer) = read_piece(&file, buffer, done, bytes, at).await;
+        }
+        if let (Some(leave), Ok(piece)) = (&mut leave, &result) {
+            leave.moved(piece.bytes);
         }
         drop(leave);
         match result {
@@ -181,11 +184,8 @@ async fn write_piece(
 async fn admit(throttle: Option<&Throttle>, wanted: usize) -> (usize, Option<Leave>) {
     let Some(throttle) = throttle else { return (wanted, None) };
     let leave = throttle.admit(wanted).await;
-    let bytes = if leave.bytes < wanted {
-        (leave.bytes - leave.bytes % BLOCK).max(BLOCK).min(wanted)
-    } else {
-        wanted
-    };
+    let allowed = leave.bytes();
+    let bytes = if allowed < wanted { (allowed - allowed % BLOCK).max(BLOCK).min(wanted) } else { wanted };
     (bytes, Some(leave))
 }
 
