@@ -35,7 +35,7 @@ fn a_listing_is_of_one_moment_while_files_are_renamed() {
         let listings = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             block_on(async {
                 let disk = disk.unwrap();
-                for _ in 0..100 {
+                for _ in 0..20 {
                     let entries = disk.list(folder.path()).await.unwrap();
                     let numbers: BTreeSet<&str> = entries.iter().map(|entry| &entry.name[..4]).collect();
                     assert_eq!((entries.len(), numbers.len()), (FILES, FILES), "each file once");

@@ -51,6 +51,7 @@ fn against_a_model(folder: &Path, transfer: Transfer, throttle: Throttle, seed: 
     let mut model: Vec<u8> = Vec::new();
     block_on(async {
         let mut file = disk.create(&path, transfer).await.unwrap();
+        let as_opened = format!("{file:?}");
         for step in 0..150 {
             match numbers.below(10) {
                 0..4 => {
@@ -85,6 +86,7 @@ fn against_a_model(folder: &Path, transfer: Transfer, throttle: Throttle, seed: 
                 }
             }
             assert_eq!(file.len().await.unwrap(), model.len() as u64, "seed {seed} step {step}");
+            assert_eq!(format!("{file:?}"), as_opened, "a refused transfer is a mistake here");
         }
         let other_way = match transfer {
             Transfer::Cached => Transfer::Direct,
