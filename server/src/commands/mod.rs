@@ -1,0 +1,4 @@
+//! What each command does.
+
+pub(crate) mod check_config;
+pub(crate) mod completions;
