@@ -1,1 +1,4 @@
 //! The raw log: what was received, in order.
+
+pub mod config;
+pub mod segment;
