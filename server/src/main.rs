@@ -4,7 +4,9 @@
 mod cli;
 mod commands;
 mod config;
+mod client;
 mod logging;
+mod record_json;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
             commands::completions::run(*shell);
             Ok(())
         }
+        Command::Write(args) => commands::write::run(args),
+        Command::Read(args) => commands::read::run(args),
         _ => Err(anyhow::anyhow!("not there yet")),
     };
     match outcome {

@@ -2,3 +2,5 @@
 
 pub(crate) mod check_config;
 pub(crate) mod completions;
+pub(crate) mod read;
+pub(crate) mod write;
