@@ -1,1 +1,3 @@
 //! Background work: dealing, sorting, optimizing, cleaning.
+
+pub mod queue;
