@@ -44,7 +44,9 @@ pub async fn load_one<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> R
     let bytes = match read_small(disk, &path, FILE_BYTES_MAX).await {
         Ok(bytes) => bytes,
         Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => return Err(corrupt(&path).into()),
+        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
+            return Err(corrupt(&path).into());
+        }
         Err(error) => return Err(error.into()),
     };
     match decode(code, &bytes) {
@@ -62,7 +64,12 @@ fn corrupt(path: &Path) -> Corruption {
 ///
 /// # Errors
 /// The disk's; the deletion may then hold or not.
-pub async fn publish<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode, before: Position) -> DiskResult<()> {
+pub async fn publish<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    before: Position,
+) -> DiskResult<()> {
     let folder = layout.deletions();
     if disk.metadata(&folder).await?.is_none() {
         disk.create_folder(&folder).await?;
@@ -122,7 +129,10 @@ mod tests {
         for bytes in [&b"1 2 3\n"[..], &[b'9'; 4_000]] {
             disk.put("/data/deletions/a", bytes);
             let error = run(load_one(&disk, &layout, &code("a"))).unwrap_err();
-            assert!(matches!(&error, Error::Corrupt(found) if found.path == Path::new("/data/deletions/a")), "{error}");
+            assert!(
+                matches!(&error, Error::Corrupt(found) if found.path == Path::new("/data/deletions/a")),
+                "{error}"
+            );
         }
     }
 }

@@ -68,7 +68,13 @@ impl DeletionLog {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn prune<D: Disk>(&self, disk: &D, layout: &Layout, code: &IndexCode, before: Position) -> Result<bool> {
+    pub async fn prune<D: Disk>(
+        &self,
+        disk: &D,
+        layout: &Layout,
+        code: &IndexCode,
+        before: Position,
+    ) -> Result<bool> {
         let mut known = self.known.lock().await;
         let mut all = match known.take() {
             Some(all) => all,
@@ -95,7 +101,8 @@ async fn newest_segment<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) ->
     for folder in [layout.segments(code), layout.optimized(code)] {
         match disk.list(&folder).await {
             Ok(entries) => {
-                let times = entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
+                let times =
+                    entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
                 newest = newest.max(times.max());
             }
             Err(error) if error.is_not_found() => {}

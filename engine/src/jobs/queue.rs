@@ -219,9 +219,14 @@ mod tests {
     #[test]
     fn lower_priority_number_first_then_higher_score_then_who_came_first() {
         let queue = OptimizationQueue::new();
-        for (index, priority, score) in
-            [("z", 10, 1.0), ("b", 10, 5.0), ("c", 1, 0.5), ("a", 10, 1.0), ("n", 10, f64::NAN), ("m", -3, -1.0)]
-        {
+        for (index, priority, score) in [
+            ("z", 10, 1.0),
+            ("b", 10, 5.0),
+            ("c", 1, 0.5),
+            ("a", 10, 1.0),
+            ("n", 10, f64::NAN),
+            ("m", -3, -1.0),
+        ] {
             assert_eq!(put(&queue, index, priority, score), Enqueued::Added);
         }
         assert_eq!(queue.len(), 6);
