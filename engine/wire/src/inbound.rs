@@ -43,7 +43,10 @@ impl Inbound {
     ///
     /// # Errors
     /// If the bytes can't be parsed any further.
-    pub fn next<'s, 'i: 's>(&'s mut self, _input: &mut &'i [u8]) -> Result<Option<Message<'s>>, ProtocolError> {
+    pub fn next<'s, 'i: 's>(
+        &'s mut self,
+        _input: &mut &'i [u8],
+    ) -> Result<Option<Message<'s>>, ProtocolError> {
         unimplemented!("contract only")
     }
 

@@ -22,11 +22,25 @@ pub fn void(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32)
 }
 
 /// Appends a reply whose result field 0 has the Thrift type `kind` and the bytes that `value` appends.
-pub fn value(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32, _kind: u8, _value: impl FnOnce(&mut Vec<u8>)) {
+pub fn value(
+    _out: &mut Vec<u8>,
+    _dialect: Dialect,
+    _name: &[u8],
+    _sequence: i32,
+    _kind: u8,
+    _value: impl FnOnce(&mut Vec<u8>),
+) {
     unimplemented!("contract only")
 }
 
 /// Appends an exception.
-pub fn exception(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32, _kind: ExceptionKind, _message: &str) {
+pub fn exception(
+    _out: &mut Vec<u8>,
+    _dialect: Dialect,
+    _name: &[u8],
+    _sequence: i32,
+    _kind: ExceptionKind,
+    _message: &str,
+) {
     unimplemented!("contract only")
 }
