@@ -16,6 +16,7 @@ pub mod limits;
 pub mod metrics;
 pub mod raw_log;
 pub mod recovery_read;
+pub mod roles;
 pub mod sequencer;
 pub mod shard;
 #[cfg(any(test, feature = "testing"))]
