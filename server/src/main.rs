@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod client;
 mod logging;
+mod metrics;
 mod record_json;
 
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
 //! Background work: dealing, sorting, optimizing, cleaning.
 
-pub mod governor;
 pub mod dealer;
+pub mod governor;
 pub mod queue;

@@ -1,7 +1,4 @@
 //! The raw log: what was received, in order.
-
-pub mod config;
-pub mod segment;
 //!
 //! Reading: [`scan`] streams one segment's frames, [`live`] says what is in `raw/live/` at one moment, and
 //! [`merged`] joins an epoch's segments into one order. Before anything is written, [`recovery`] puts in order
@@ -9,6 +6,7 @@ pub mod segment;
 //! moves dealt ones away. [`verify`] checks every byte.
 
 pub mod archive;
+pub mod config;
 pub mod frame;
 mod framed;
 mod gaps;
@@ -19,6 +17,7 @@ pub mod merged;
 pub mod prepare;
 pub mod recovery;
 pub mod scan;
+pub mod segment;
 pub mod spare;
 pub mod tails;
 pub mod verify;
