@@ -23,6 +23,8 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    const ALL: [Self; 5] = [Self::Deal, Self::Sort, Self::Optimize, Self::Clean, Self::Prepare];
+
     /// Its name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -34,6 +36,21 @@ impl Job {
         }
     }
 }
+
+/// Methods of the reader and the manager, as labels; `other` is none of them.
+pub(crate) const METHODS: [&str; 8] = [
+    "read_page",
+    "get_index_log_info",
+    "get_raw_log_info",
+    "enqueue_for_optimization",
+    "delete_index",
+    "get_optimization_queue",
+    "list_existing_indexes",
+    "other",
+];
+
+/// What was done to a segment, as a label.
+pub(crate) const SEGMENT_KINDS: [&str; 6] = ["ready", "live", "history", "unsorted", "sorted", "optimized"];
 
 /// A duration's histogram with a bucket for each doubling from 1 µs to 67 s.
 fn durations() -> Histogram {
@@ -97,6 +114,32 @@ impl Default for HostMetrics {
 }
 
 impl HostMetrics {
+    /// Makes each series begin with zero rather than with its first event, so that rates are right from the start.
+    fn create_labels(&self) {
+        for job in Job::ALL {
+            let _ = self.job_seconds.get_or_create(&[("job", job.name())]);
+            for outcome in ["done", "failed"] {
+                let _ = self.jobs.get_or_create(&[("job", job.name()), ("outcome", outcome)]);
+            }
+        }
+        for method in METHODS {
+            let _ = self.call_seconds.get_or_create(&[("method", method)]);
+            for outcome in ["answered", "refused"] {
+                let _ = self.calls.get_or_create(&[("method", method), ("outcome", outcome)]);
+            }
+        }
+        for port in ["reader", "manager"] {
+            let _ = self.index_connections.get_or_create(&[("port", port)]);
+            let _ = self.index_connections_refused.get_or_create(&[("port", port)]);
+        }
+        for filesystem in ["raw", "indexes"] {
+            let _ = self.free_bytes.get_or_create(&[("filesystem", filesystem)]);
+        }
+        for kind in SEGMENT_KINDS {
+            let _ = self.segments.get_or_create(&[("kind", kind)]);
+        }
+    }
+
     /// A background job ended, after this long.
     pub(crate) fn job(&self, job: Job, done: bool, took: std::time::Duration) {
         let outcome = if done { "done" } else { "failed" };
@@ -114,6 +157,7 @@ impl HostMetrics {
     /// Puts each metric into the registry, with what it says. A help text ends without a full stop: the registry
     /// adds it.
     pub(super) fn register(&self, to: &mut Registry) {
+        self.create_labels();
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         to.register("logtank_build", "The version of this program", version);
         macro_rules! add {

@@ -49,7 +49,7 @@ mod tests {
             assert!(help.len() > 10, "{name} needs a help text");
             rows.push(format!("| `{name}{suffix}` | {kind} | {help} |"));
         }
-        rows.sort_unstable();
+        rows.sort_unstable_by(|a, b| a.split('`').nth(1).cmp(&b.split('`').nth(1)));
         let names: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a name is exported twice");
 
@@ -59,6 +59,6 @@ mod tests {
             writeln!(all, "{row}").unwrap();
             all
         });
-        assert_eq!(documented, rows, "the table of docs/metrics.md should be:\n{expected}");
+        assert!(documented == rows, "the table of docs/metrics.md should be:\n{expected}");
     }
 }

@@ -51,14 +51,14 @@ impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let process = Process::read();
         let gauges = [
-            ("process_resident_memory_bytes", "Memory of this process that is in RAM", process.resident_bytes),
-            ("process_open_fds", "File descriptors that this process has open", process.open_files),
-            ("process_threads", "Threads of this process, with those of its rings", process.threads),
+            ("process_resident_memory_bytes", "Memory of this process that is in RAM.", process.resident_bytes),
+            ("process_open_fds", "File descriptors that this process has open.", process.open_files),
+            ("process_threads", "Threads of this process, with those of its rings.", process.threads),
         ];
         for (name, help, value) in gauges {
             encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
         }
-        let (name, help) = ("process_cpu_seconds", "Processor time that this process has used");
+        let (name, help) = ("process_cpu_seconds", "Processor time that this process has used.");
         encoder
             .encode_descriptor(name, help, None, MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, u64>(&process.processor_seconds, None)

@@ -45,11 +45,11 @@ impl Collector for ShardsCollector {
                 Sample::Gauge(_) => MetricType::Gauge,
                 Sample::Histogram(_) => MetricType::Histogram,
             };
-            // The encoder adds a counter's suffix and the full stop itself.
+            // The encoder adds a counter's suffix itself.
             let (name, help) = if *name == MOMENT {
-                ("logtank_unsynced_age_seconds", "Age of the oldest frame that is written but not synced, 0 if there is none")
+                ("logtank_unsynced_age_seconds", "Age of the oldest frame that is written but not synced, 0 if there is none.")
             } else {
-                (name.trim_end_matches("_total"), help.trim_end_matches('.'))
+                (name.trim_end_matches("_total"), *help)
             };
             let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
             for (shard, columns) in shards.iter().enumerate() {
