@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod limits;
 pub mod raw_log;
 pub mod recovery_read;
+pub mod roles;
 pub mod sequencer;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
