@@ -5,6 +5,7 @@
 //! ([`jobs`], [`recovery_read`], [`manager`]) is plain async code over the port [`io::disk::Disk`].
 #![forbid(unsafe_code)]
 
+pub mod deletions;
 pub mod error;
 pub mod format;
 pub mod ids;
@@ -14,6 +15,7 @@ pub mod jobs;
 pub mod limits;
 pub mod raw_log;
 pub mod recovery_read;
+pub mod roles;
 pub mod sequencer;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
