@@ -14,6 +14,7 @@ use crate::ids::IndexCode;
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
 /// deletions/CODE       a deleted index: records before this position are gone
+/// rejected/            TIME.unsorted_N: records of the raw log that belong to no index, as received
 /// trash/               folders of deleted indexes on their way out
 /// dealer.next_timestamp.info  decimal milliseconds: the next epoch to deal
 /// safe_to_read master migrating/ migrated/ previous/ writer.lock dealer.lock   as in the original
@@ -118,6 +119,11 @@ impl Layout {
     #[must_use]
     pub fn deletion(&self, code: &IndexCode) -> PathBuf {
         self.deletions().join(code.as_str())
+    }
+    /// `rejected/`
+    #[must_use]
+    pub fn rejected(&self) -> PathBuf {
+        self.data.join("rejected")
     }
     /// `trash/`
     #[must_use]
