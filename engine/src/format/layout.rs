@@ -101,9 +101,7 @@ impl Layout {
     /// The sidecar of a segment of an index.
     #[must_use]
     pub fn sidecar(&self, code: &IndexCode, name: SegmentName) -> PathBuf {
-        let mut path = self.segment(code, name).into_os_string();
-        path.push(super::names::SIDECAR_SUFFIX);
-        path.into()
+        super::names::sidecar_of(&self.segment(code, name))
     }
     /// `indexes/CODE/last_read`
     #[must_use]
