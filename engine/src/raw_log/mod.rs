@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod config;
+pub mod dealt;
 pub mod frame;
 mod framed;
 mod gaps;
