@@ -1,1 +1,4 @@
 //! Background work: dealing, sorting, optimizing, cleaning.
+
+pub mod dealer;
+pub mod queue;

@@ -4,7 +4,9 @@
 mod clock;
 mod mem_disk;
 mod run;
+mod step_disk;
 
 pub use clock::ManualClock;
 pub use mem_disk::{MemDisk, MemFile};
 pub use run::run;
+pub use step_disk::{StepDisk, StepFile, Stepped};

@@ -1,5 +1,6 @@
 //! Replies to bytes, in the dialect of the call.
 
+use crate::info::{IndexLogInfo, QueueScore, RawLogInfo};
 use crate::message::Dialect;
 
 /// `TApplicationException` types (Thrift).
@@ -41,6 +42,44 @@ pub fn exception(
     _sequence: i32,
     _kind: ExceptionKind,
     _message: &str,
+) {
+    unimplemented!("contract only")
+}
+
+/// Appends the reply of `get_index_log_info`.
+pub fn index_log_info(
+    _out: &mut Vec<u8>,
+    _dialect: Dialect,
+    _name: &[u8],
+    _sequence: i32,
+    _info: &IndexLogInfo,
+) {
+    unimplemented!("contract only")
+}
+
+/// Appends the reply of `get_raw_log_info`.
+pub fn raw_log_info(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32, _info: &RawLogInfo) {
+    unimplemented!("contract only")
+}
+
+/// Appends the reply of `get_optimization_queue`.
+pub fn optimization_queue<'q>(
+    _out: &mut Vec<u8>,
+    _dialect: Dialect,
+    _name: &[u8],
+    _sequence: i32,
+    _queue: impl ExactSizeIterator<Item = (&'q [u8], QueueScore)>,
+) {
+    unimplemented!("contract only")
+}
+
+/// Appends the reply of `list_existing_indexes`.
+pub fn existing_indexes<'n>(
+    _out: &mut Vec<u8>,
+    _dialect: Dialect,
+    _name: &[u8],
+    _sequence: i32,
+    _names: impl ExactSizeIterator<Item = &'n [u8]>,
 ) {
     unimplemented!("contract only")
 }

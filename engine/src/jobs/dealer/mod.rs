@@ -1,0 +1,3 @@
+//! Splits the raw log by index.
+
+mod split;
