@@ -207,8 +207,15 @@ impl SidecarBuilder {
     fn into_sidecar(self, kind: SegmentKind, epochs: EpochRange, inferred: bool, torn: bool) -> Sidecar {
         assert!(epochs.first <= epochs.last, "a stretch of epochs does not run backwards");
         let docids_bytes = self.docids.len() as u64;
-        let header =
-            SidecarHeader { kind, records: self.records, bytes: self.bytes, epochs, inferred, torn, docids_bytes };
+        let header = SidecarHeader {
+            kind,
+            records: self.records,
+            bytes: self.bytes,
+            epochs,
+            inferred,
+            torn,
+            docids_bytes,
+        };
         Sidecar { header, blocks: self.blocks, docids: self.docids }
     }
 }
@@ -233,7 +240,9 @@ impl SidecarHeader {
     /// What is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, SidecarError> {
         let fail = |offset, what| Err(SidecarError { offset, what });
-        let Some(header) = bytes.get(..HEADER_BYTES) else { return fail(bytes.len() as u64, "it is too short") };
+        let Some(header) = bytes.get(..HEADER_BYTES) else {
+            return fail(bytes.len() as u64, "it is too short");
+        };
         if &header[..8] != MAGIC {
             return fail(0, "it has no magic number");
         }
@@ -252,7 +261,8 @@ impl SidecarHeader {
         if header[13] & !(FLAG_INFERRED | FLAG_TORN) != 0 {
             return fail(13, "a flag is unknown");
         }
-        let (Some(first), Some(last)) = (Epoch::new(u64_at(header, 32)), Epoch::new(u64_at(header, 40))) else {
+        let (Some(first), Some(last)) = (Epoch::new(u64_at(header, 32)), Epoch::new(u64_at(header, 40)))
+        else {
             return fail(32, "an epoch is out of range");
         };
         if first > last {
@@ -335,7 +345,8 @@ impl Sidecar {
         if crc32c::crc32c(&bytes[HEADER_BYTES..checksum_at]) != u32_at(bytes, checksum_at) {
             return fail(checksum_at, "its checksum does not match");
         }
-        let docids_at = checksum_at - usize::try_from(header.docids_bytes).expect("it is within the bytes at hand");
+        let docids_at =
+            checksum_at - usize::try_from(header.docids_bytes).expect("it is within the bytes at hand");
         let mut blocks = Vec::with_capacity((docids_at - HEADER_BYTES) / ENTRY_BYTES);
         let mut begins_before = 0;
         for (number, entry) in bytes[HEADER_BYTES..docids_at].chunks_exact(ENTRY_BYTES).enumerate() {
@@ -396,7 +407,8 @@ impl Sidecar {
             return Some(Point { offset, record: self.header.records });
         }
         let block = self.blocks.get(usize::try_from(offset / BLOCK).ok()?)?;
-        (block.begins.map(u64::from) == Some(offset % BLOCK)).then_some(Point { offset, record: block.record })
+        (block.begins.map(u64::from) == Some(offset % BLOCK))
+            .then_some(Point { offset, record: block.record })
     }
 
     /// Where to end a stretch that begins at the point `from` and shall have at most `bytes_max` bytes: the

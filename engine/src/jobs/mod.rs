@@ -1,4 +1,11 @@
 //! Background work: dealing, sorting, optimizing, cleaning.
 
+pub mod cleaner;
+pub mod config;
 pub mod dealer;
+pub mod history;
 pub mod queue;
+pub mod report;
+pub mod schedule;
+pub mod shared;
+pub mod stats;

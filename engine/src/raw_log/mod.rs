@@ -6,6 +6,7 @@
 //! moves dealt ones away. [`verify`] checks every byte.
 
 pub mod archive;
+pub mod dealt;
 pub mod frame;
 mod framed;
 mod gaps;

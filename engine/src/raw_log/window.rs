@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::error::DiskError;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, SCAN_CHUNK_BYTES};
@@ -66,10 +65,5 @@ impl<F: DiskFile> Window<F> {
         self.begin = begin;
         self.buffer = Some(buffer);
         result
-    }
-
-    /// A failure of this file that the disk did not report itself.
-    pub(super) fn error(&self, kind: std::io::ErrorKind, what: &str) -> DiskError {
-        DiskError::new("read", self.path(), std::io::Error::new(kind, what.to_owned()))
     }
 }

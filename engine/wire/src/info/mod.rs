@@ -1,5 +1,8 @@
 //! What the manager answers: `SegmentInfo`, `RawLogInfo`, `IndexLogInfo`, `QueueScore`.
 
+mod read;
+mod write;
+
 /// A segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SegmentInfo {
