@@ -23,3 +23,8 @@ pub mod spare;
 pub mod tails;
 pub mod verify;
 mod window;
+mod group_sync;
+mod pool;
+pub mod segment;
+mod stage;
+pub mod writer;
