@@ -25,6 +25,5 @@ pub mod verify;
 mod window;
 mod group_sync;
 mod pool;
-pub mod segment;
 mod stage;
 pub mod writer;
