@@ -13,6 +13,7 @@ use crate::ids::IndexCode;
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
+/// indexes/CODE/cleaned      up to which epoch superseded segments may have been removed
 /// deletions/CODE       a deleted index: records before this position are gone
 /// trash/               folders of deleted indexes on their way out
 /// dealer.next_timestamp.info  decimal milliseconds: the next epoch to deal
@@ -108,6 +109,11 @@ impl Layout {
     #[must_use]
     pub fn last_read(&self, code: &IndexCode) -> PathBuf {
         self.index(code).join("last_read")
+    }
+    /// `indexes/CODE/cleaned`
+    #[must_use]
+    pub fn cleaned(&self, code: &IndexCode) -> PathBuf {
+        self.index(code).join("cleaned")
     }
     /// `deletions/`
     #[must_use]

@@ -4,4 +4,5 @@
 //! out from the client's [`token`] and that look what comes next ([`route`]), and reads it ([`page`]).
 
 pub mod error;
+pub mod route;
 pub mod token;
