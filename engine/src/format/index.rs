@@ -31,7 +31,7 @@
 use crate::ids::Epoch;
 use crate::limits::SIDECAR_BLOCK_BYTES;
 
-use super::names::SegmentKind;
+use super::names::{SegmentKind, SegmentName};
 
 /// The version of the format that this code writes.
 pub const VERSION: u32 = 1;
@@ -112,6 +112,11 @@ pub struct Point {
     pub offset: u64,
     /// Number of the record that begins there, from 0.
     pub record: u64,
+}
+
+impl Point {
+    /// The beginning of a segment.
+    pub const START: Self = Self { offset: 0, record: 0 };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -369,6 +374,24 @@ impl Sidecar {
             return fail(docids_at, "the docids are not one for each block in which a record begins");
         }
         Ok(sidecar)
+    }
+
+    /// This sidecar, if it can be that of the segment of this name.
+    ///
+    /// # Errors
+    /// If it belongs to another.
+    pub fn checked_for(self, name: SegmentName) -> Result<Self, SidecarError> {
+        let header = &self.header;
+        let count = if header.torn { header.records <= name.records } else { header.records == name.records };
+        let time = match name.kind {
+            SegmentKind::Unsorted => header.epochs == EpochRange::only(name.time),
+            SegmentKind::Sorted => header.epochs.first == name.time,
+            SegmentKind::Optimized => header.epochs.contains(name.time),
+        };
+        if header.kind == name.kind && count && time {
+            return Ok(self);
+        }
+        Err(SidecarError { offset: 12, what: "it belongs to another segment than the one of its name" })
     }
 
     /// Whether `bytes` are the whole block number `block` of the segment (from 0; 64 KiB each, the last as

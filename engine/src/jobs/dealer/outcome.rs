@@ -53,7 +53,33 @@ pub struct DealtIndex {
     pub bytes: u64,
 }
 
+/// What waits to be dealt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// The next epoch to deal is this one or a later one.
+    pub checkpoint: Epoch,
+    /// Complete epochs.
+    pub epochs: u64,
+    /// Bytes of their records, as they stand in raw segments.
+    pub bytes: u64,
+    /// The oldest of them.
+    pub oldest: Option<Epoch>,
+}
+
 impl Dealt {
+    pub(super) const fn of(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            indexes: Vec::new(),
+            deleted_records: 0,
+            empty_records: 0,
+            rejected_records: 0,
+            unreadable_deletions: Vec::new(),
+            passes: 0,
+            archived_files: 0,
+        }
+    }
+
     /// Records that indexes got.
     #[must_use]
     pub fn records(&self) -> u64 {
