@@ -10,6 +10,7 @@ use crate::ids::IndexCode;
 /// ```text
 /// raw/live/            raw segments not dealt yet, and segments made ready
 /// raw/history/         dealt raw segments
+/// raw/spare/           segments that history no longer needs, to be recycled
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
@@ -54,6 +55,11 @@ impl Layout {
     #[must_use]
     pub fn raw_history(&self) -> PathBuf {
         self.raw.join("history")
+    }
+    /// `raw/spare/`
+    #[must_use]
+    pub fn raw_spare(&self) -> PathBuf {
+        self.raw.join("spare")
     }
     /// A file of `raw/live/`.
     #[must_use]
