@@ -10,9 +10,11 @@ use crate::ids::IndexCode;
 /// ```text
 /// raw/live/            raw segments not dealt yet, and segments made ready
 /// raw/history/         dealt raw segments
+/// raw/spare/           segments that history no longer needs, to be recycled
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
+/// indexes/CODE/cleaned      up to which epoch superseded segments may have been removed
 /// deletions/CODE       a deleted index: records before this position are gone
 /// rejected/            TIME.unsorted_N: records of the raw log that belong to no index, as received
 /// trash/               folders of deleted indexes on their way out
@@ -53,6 +55,11 @@ impl Layout {
     #[must_use]
     pub fn raw_history(&self) -> PathBuf {
         self.raw.join("history")
+    }
+    /// `raw/spare/`
+    #[must_use]
+    pub fn raw_spare(&self) -> PathBuf {
+        self.raw.join("spare")
     }
     /// A file of `raw/live/`.
     #[must_use]
@@ -107,6 +114,11 @@ impl Layout {
     #[must_use]
     pub fn last_read(&self, code: &IndexCode) -> PathBuf {
         self.index(code).join("last_read")
+    }
+    /// `indexes/CODE/cleaned`
+    #[must_use]
+    pub fn cleaned(&self, code: &IndexCode) -> PathBuf {
+        self.index(code).join("cleaned")
     }
     /// `deletions/`
     #[must_use]

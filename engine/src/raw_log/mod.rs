@@ -15,6 +15,7 @@ mod legacy;
 pub mod live;
 pub mod lost;
 pub mod merged;
+mod naming;
 pub mod prepare;
 pub mod recovery;
 pub mod scan;

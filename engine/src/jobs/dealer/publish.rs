@@ -34,7 +34,6 @@ const DIRECT_BYTES_MIN: usize = 256 * 1024;
 const CHUNK_BYTES: usize = MIB as usize;
 
 /// Publishes what the targets of one pass get.
-#[derive(Debug)]
 pub(super) struct Publisher<'p, D: Disk> {
     disk: &'p D,
     layout: &'p Layout,
@@ -67,7 +66,8 @@ impl<'p, D: Disk> Publisher<'p, D> {
             None => {
                 let folder = self.folder(target);
                 self.create_folder(&folder, Sync::EachFile).await?;
-                let writer = SegmentWriter::create(self.disk, &folder, SegmentKind::Unsorted, self.epoch).await?;
+                let writer =
+                    SegmentWriter::create(self.disk, &folder, SegmentKind::Unsorted, self.epoch).await?;
                 self.spilled.insert((target.clone(), writer))
             }
         };
@@ -158,7 +158,9 @@ impl<'p, D: Disk> Publisher<'p, D> {
             Sync::Filesystem => Ok(()),
             Sync::EachFile => {
                 // Each folder up to the data directory may be new.
-                for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(self.layout.data())) {
+                for above in
+                    folder.ancestors().skip(1).take_while(|above| above.starts_with(self.layout.data()))
+                {
                     self.disk.sync_folder(above).await?;
                 }
                 Ok(())
