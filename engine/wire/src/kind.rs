@@ -59,15 +59,12 @@ impl Kind {
         self as u8
     }
 
-    /// Bytes of a value of this type, if all have the same length.
+    /// Whether all values of this type have the same length.
     #[inline]
-    pub(crate) const fn fixed_bytes(self) -> Option<usize> {
+    pub(crate) const fn is_fixed(self) -> bool {
         match self {
-            Self::Bool | Self::Byte => Some(1),
-            Self::I16 => Some(2),
-            Self::I32 => Some(4),
-            Self::Double | Self::I64 => Some(8),
-            Self::String | Self::Struct | Self::Map | Self::Set | Self::List => None,
+            Self::Bool | Self::Byte | Self::I16 | Self::I32 | Self::I64 | Self::Double => true,
+            Self::String | Self::Struct | Self::Map | Self::Set | Self::List => false,
         }
     }
 

@@ -10,11 +10,16 @@
 pub mod batch;
 pub mod call;
 pub mod client;
+mod cursor;
 pub mod decode_error;
+mod envelope;
+mod head;
 pub mod inbound;
 pub mod info;
 pub mod kind;
 pub mod message;
 pub mod page;
+mod put;
 pub mod record;
 pub mod reply;
+mod scan;

@@ -1,7 +1,13 @@
 //! Replies to bytes, in the dialect of the call.
+//!
+//! Each function appends one whole message; dialect, name and sequence number are those of the call. The reply of
+//! `read_page` is written by [`crate::page::PageWriter`].
 
+use crate::envelope::Envelope;
 use crate::info::{IndexLogInfo, QueueScore, RawLogInfo};
-use crate::message::Dialect;
+use crate::kind::Kind;
+use crate::message::{Dialect, MessageKind};
+use crate::put;
 
 /// `TApplicationException` types (Thrift).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,68 +24,91 @@ pub enum ExceptionKind {
 }
 
 /// Appends the reply of a method that returns nothing.
-pub fn void(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32) {
-    unimplemented!("contract only")
+#[inline]
+pub fn void(out: &mut Vec<u8>, dialect: Dialect, name: &[u8], sequence: i32) {
+    let envelope = Envelope::begin(out, dialect, MessageKind::Reply, name, sequence);
+    put::stop(out);
+    envelope.end(out);
 }
 
-/// Appends a reply whose result field 0 has the Thrift type `kind` and the bytes that `value` appends.
+/// Appends a reply whose result field 0 has the Thrift type `kind` (the code of a [`Kind`]) and the bytes that `value`
+/// appends.
+///
+/// # Panics
+/// If there is no such type.
 pub fn value(
-    _out: &mut Vec<u8>,
-    _dialect: Dialect,
-    _name: &[u8],
-    _sequence: i32,
-    _kind: u8,
-    _value: impl FnOnce(&mut Vec<u8>),
+    out: &mut Vec<u8>,
+    dialect: Dialect,
+    name: &[u8],
+    sequence: i32,
+    kind: u8,
+    value: impl FnOnce(&mut Vec<u8>),
 ) {
-    unimplemented!("contract only")
+    let envelope = Envelope::begin(out, dialect, MessageKind::Reply, name, sequence);
+    let kind = Kind::from_code(kind).expect("callers name a type of the contract");
+    put::field(out, kind, 0);
+    value(out);
+    put::stop(out);
+    envelope.end(out);
 }
 
 /// Appends an exception.
 pub fn exception(
-    _out: &mut Vec<u8>,
-    _dialect: Dialect,
-    _name: &[u8],
-    _sequence: i32,
-    _kind: ExceptionKind,
-    _message: &str,
+    out: &mut Vec<u8>,
+    dialect: Dialect,
+    name: &[u8],
+    sequence: i32,
+    kind: ExceptionKind,
+    message: &str,
 ) {
-    unimplemented!("contract only")
+    let envelope = Envelope::begin(out, dialect, MessageKind::Exception, name, sequence);
+    put::field(out, Kind::String, 1);
+    put::string(out, message.as_bytes());
+    put::field(out, Kind::I32, 2);
+    put::i32(out, kind as i32);
+    put::stop(out);
+    envelope.end(out);
 }
 
 /// Appends the reply of `get_index_log_info`.
-pub fn index_log_info(
-    _out: &mut Vec<u8>,
-    _dialect: Dialect,
-    _name: &[u8],
-    _sequence: i32,
-    _info: &IndexLogInfo,
-) {
-    unimplemented!("contract only")
+pub fn index_log_info(out: &mut Vec<u8>, dialect: Dialect, name: &[u8], sequence: i32, info: &IndexLogInfo) {
+    value(out, dialect, name, sequence, Kind::Struct.code(), |out| info.write(out));
 }
 
 /// Appends the reply of `get_raw_log_info`.
-pub fn raw_log_info(_out: &mut Vec<u8>, _dialect: Dialect, _name: &[u8], _sequence: i32, _info: &RawLogInfo) {
-    unimplemented!("contract only")
+pub fn raw_log_info(out: &mut Vec<u8>, dialect: Dialect, name: &[u8], sequence: i32, info: &RawLogInfo) {
+    value(out, dialect, name, sequence, Kind::Struct.code(), |out| info.write(out));
 }
 
-/// Appends the reply of `get_optimization_queue`.
+/// Appends the reply of `get_optimization_queue`: index codes and their scores.
 pub fn optimization_queue<'q>(
-    _out: &mut Vec<u8>,
-    _dialect: Dialect,
-    _name: &[u8],
-    _sequence: i32,
-    _queue: impl ExactSizeIterator<Item = (&'q [u8], QueueScore)>,
+    out: &mut Vec<u8>,
+    dialect: Dialect,
+    name: &[u8],
+    sequence: i32,
+    queue: impl ExactSizeIterator<Item = (&'q [u8], QueueScore)>,
 ) {
-    unimplemented!("contract only")
+    value(out, dialect, name, sequence, Kind::Map.code(), |out| {
+        put::map(out, Kind::String, Kind::Struct, queue.len());
+        for (index_code, score) in queue {
+            put::string(out, index_code);
+            score.write(out);
+        }
+    });
 }
 
-/// Appends the reply of `list_existing_indexes`.
+/// Appends the reply of `list_existing_indexes`: index codes.
 pub fn existing_indexes<'n>(
-    _out: &mut Vec<u8>,
-    _dialect: Dialect,
-    _name: &[u8],
-    _sequence: i32,
-    _names: impl ExactSizeIterator<Item = &'n [u8]>,
+    out: &mut Vec<u8>,
+    dialect: Dialect,
+    name: &[u8],
+    sequence: i32,
+    index_codes: impl ExactSizeIterator<Item = &'n [u8]>,
 ) {
-    unimplemented!("contract only")
+    value(out, dialect, name, sequence, Kind::List.code(), |out| {
+        put::list(out, Kind::String, index_codes.len());
+        for index_code in index_codes {
+            put::string(out, index_code);
+        }
+    });
 }

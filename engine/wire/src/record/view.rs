@@ -1,6 +1,10 @@
-//! Borrowed views of a record and its maps.
+//! Borrowed view of a record.
 
+use super::id;
+use super::maps::{StringMap, VariableMap};
+use crate::cursor::Cursor;
 use crate::decode_error::DecodeError;
+use crate::kind::Kind;
 
 /// A record, borrowed from its bytes. Strings are bytes as received; they may be invalid UTF-8.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,29 +27,36 @@ pub struct RecordView<'a> {
     pub categories: Option<StringMap<'a>>,
 }
 
-/// A `map<string,string>`, in the order received; a key may occur twice, the last one counts.
-#[derive(Clone, Copy, Debug)]
-pub struct StringMap<'a> {
-    entries: u32,
-    body: &'a [u8],
-}
-
-/// A `map<i32,double>`, in the order received; a key may occur twice, the last one counts.
-#[derive(Clone, Copy, Debug)]
-pub struct VariableMap<'a> {
-    entries: u32,
-    body: &'a [u8],
-}
-
 impl<'a> RecordView<'a> {
     /// Reads the record at the beginning of `bytes`; returns it and its length in bytes.
     ///
-    /// Unknown fields and fields of another type are skipped; a field that occurs twice counts as its last.
+    /// Unknown fields and fields of another type (also maps with other types of keys or values) are skipped; a field
+    /// that occurs twice counts as its last.
     ///
     /// # Errors
-    /// If there is no whole record at the beginning of `bytes`.
-    pub fn parse(_bytes: &'a [u8]) -> Result<(Self, usize), DecodeError> {
-        unimplemented!("contract only")
+    /// If there is no whole record at the beginning of `bytes`: [`DecodeError::Incomplete`] if more bytes could
+    /// complete it.
+    pub fn parse(bytes: &'a [u8]) -> Result<(Self, usize), DecodeError> {
+        let mut cursor = Cursor::new(bytes);
+        let mut record = Self::default();
+        while let Some((kind, id)) = cursor.field()? {
+            match (id, kind) {
+                (id::ID, Kind::I64) => record.id = Some(cursor.i64()?),
+                (id::TIMESTAMP_MS, Kind::I64) => record.timestamp_ms = Some(cursor.i64()?),
+                (id::INDEX_CODE, Kind::String) => record.index_code = Some(cursor.string()?),
+                (id::DOCID, Kind::String) => record.docid = Some(cursor.string()?),
+                (id::DELETED, Kind::Bool) => record.deleted = cursor.bool()?,
+                (id::FIELDS, Kind::Map) => record.fields = StringMap::parse(&mut cursor)?.or(record.fields),
+                (id::VARIABLES, Kind::Map) => {
+                    record.variables = VariableMap::parse(&mut cursor)?.or(record.variables)
+                }
+                (id::CATEGORIES, Kind::Map) => {
+                    record.categories = StringMap::parse(&mut cursor)?.or(record.categories)
+                }
+                _ => cursor.skip(kind)?,
+            }
+        }
+        Ok((record, cursor.at()))
     }
 
     /// Whether it says anything about its document beyond the docid: deletes it, or sets something.
@@ -55,18 +66,12 @@ impl<'a> RecordView<'a> {
     }
 }
 
-impl<'a> StringMap<'a> {
-    /// Its entries as received.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
-        let _ = (self.entries, self.body);
-        std::iter::empty()
-    }
-}
-
-impl<'a> VariableMap<'a> {
-    /// Its entries as received; doubles keep each bit, also of NaNs.
-    pub fn iter(&self) -> impl Iterator<Item = (i32, f64)> + use<'a> {
-        let _ = (self.entries, self.body);
-        std::iter::empty()
-    }
+/// Length of the struct at the beginning of `bytes`, whatever its fields are.
+///
+/// # Errors
+/// If there is no whole struct at the beginning of `bytes`.
+pub fn record_bytes(bytes: &[u8]) -> Result<usize, DecodeError> {
+    let mut cursor = Cursor::new(bytes);
+    cursor.skip(Kind::Struct)?;
+    Ok(cursor.at())
 }
