@@ -1,13 +1,23 @@
 //! Drives that are full or fail: filesystems on loop devices, so only for root, and not in every run:
 //! `cargo test -p logtank-os --test os drives -- --ignored`.
 
+use std::fs::OpenOptions;
 use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
+use logtank_engine::jobs::governor::Policy;
+use logtank_os::append_signal::{AppendSignal, ShardSignal};
+use logtank_os::clock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
+use logtank_os::priority::{IoPriority, set_io_priority};
 use rustix::fs::{Mode, OFlags, open, syncfs};
 use rustix::process::geteuid;
 use tempfile::TempDir;
@@ -141,4 +151,91 @@ fn a_write_that_was_lost_is_reported_by_every_later_sync_of_the_filesystem() {
         assert_eq!(error.operation, "fdatasync", "{error}");
     })
     .unwrap();
+}
+
+/// Appends 4 KiB a thousand times a second for two seconds, telling the signal. Returns latencies, ascending.
+fn append(path: &Path, signal: &ShardSignal) -> Vec<Duration> {
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).custom_flags(libc::O_DIRECT).open(path);
+    let file = file.unwrap();
+    let block = full_of(1, 4096);
+    let mut latencies: Vec<Duration> = (0..2_000)
+        .map(|index| {
+            let began = clock::mono();
+            signal.began(began);
+            file.write_all_at(&block, index % 1_000 * 4096).unwrap();
+            let ended = clock::mono();
+            signal.completed(ended, ended.since(began), None);
+            std::thread::sleep(Duration::from_millis(1));
+            ended.since(began)
+        })
+        .collect();
+    latencies.sort();
+    latencies
+}
+
+/// Reads and writes long stretches, sixteen at a time, until told to stop. Returns the bytes moved.
+fn work(folder: &Path, throttle: Throttle, stop: &Arc<AtomicBool>) -> u64 {
+    set_io_priority(IoPriority::Idle).unwrap();
+    let disk = UringDisk::new(&[folder], throttle).unwrap();
+    block_on(async {
+        let file = Rc::new(disk.open_write(&folder.join("background"), Transfer::Direct).await.unwrap());
+        let workers: Vec<_> = (0..16u64)
+            .map(|worker| {
+                let (file, stop) = (file.clone(), stop.clone());
+                tokio_uring::spawn(async move {
+                    let mut buffer = full_of(7, MIB);
+                    let mut moved = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        let at = worker * 4 * MIB as u64;
+                        let result;
+                        (result, buffer) = match worker % 2 {
+                            0 => file.read_at(buffer, at).await,
+                            _ => file.write_at(buffer, at).await,
+                        };
+                        result.unwrap();
+                        moved += MIB as u64;
+                    }
+                    moved
+                })
+            })
+            .collect();
+        let mut moved = 0;
+        for worker in workers {
+            moved += worker.await.unwrap();
+        }
+        moved
+    })
+    .unwrap()
+}
+
+#[test]
+#[ignore = "takes six seconds, and says something only on a machine without other work"]
+fn appends_stay_quick_beside_a_background_that_gives_way() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("background"), vec![7; 64 * MIB]).unwrap();
+    let journal = folder.path().join("journal");
+    std::fs::write(&journal, vec![0; 1_000 * 4096]).unwrap();
+    run("sync", &["-f", folder.path().to_str().unwrap()]);
+    let signal = AppendSignal::new(1);
+    let measure = |what: &str, throttle: Option<fn(&Arc<AppendSignal>) -> Throttle>| {
+        let stop = Arc::new(AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let background = throttle.map(|throttle| {
+                let (folder, stop, signal) = (folder.path(), &stop, &signal);
+                scope.spawn(move || work(folder, throttle(signal), stop))
+            });
+            let latencies = append(&journal, &signal.shard(0));
+            stop.store(true, Ordering::Relaxed);
+            let moved = background.map_or(0, |background| background.join().unwrap());
+            let at = |share: usize| latencies[latencies.len() * share / 1_000];
+            println!("{what}: append p50 {:?} p99 {:?}, background {} MiB", at(500), at(990), moved >> 20);
+            at(990)
+        })
+    };
+    measure("alone", None);
+    let beside = measure("background at will", Some(|_| Throttle::none()));
+    let governed =
+        measure("background governed", Some(|signal| Throttle::new(Policy::default(), signal.clone())));
+    assert!(governed < beside, "{governed:?} {beside:?}");
 }

@@ -175,6 +175,11 @@ fn the_buffer_comes_back_from_a_failure() {
             assert_eq!(&*buffer, b"after");
         }
         assert_eq!(std::fs::read(&path).unwrap(), b"before");
+        for offset in [u64::MAX, u64::MAX - 4096, i64::MAX as u64] {
+            let file = disk.open(&path, Transfer::Cached).await.unwrap();
+            let (result, _) = file.read_at(AlignedBuf::with_capacity(1), offset).await;
+            assert_eq!(result.unwrap_err().source.kind(), std::io::ErrorKind::InvalidInput);
+        }
         let file = disk.open(folder, Transfer::Cached).await.unwrap();
         let (result, buffer) = file.read_at(AlignedBuf::with_capacity(1), 0).await;
         assert_eq!(result.unwrap_err().operation, "read");

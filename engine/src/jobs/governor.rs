@@ -74,7 +74,7 @@ impl Default for Policy {
             slow_factor: 3,
             slow_min: Duration::from_micros(250),
             react_every: Duration::from_millis(5),
-            recover_every: Duration::from_millis(50),
+            recover_every: Duration::from_millis(10),
         }
     }
 }
@@ -312,7 +312,10 @@ mod tests {
     #[test]
     fn beside_appends_transfers_are_short_and_one_by_one_after_a_cut() {
         let mut governor = Governor::new(Policy::default());
-        assert_eq!(governor.request(MonoNanos(1_000_000_000), load(9_000), 1 << 20), Decision::Go { bytes: 256 << 10 });
+        assert_eq!(
+            governor.request(MonoNanos(1_000_000_000), load(9_000), 1 << 20),
+            Decision::Go { bytes: 256 << 10 }
+        );
         assert_eq!(governor.request(MonoNanos(1_000_000_000), load(9_000), 1 << 20), Decision::AwaitFinished);
     }
 
@@ -323,7 +326,7 @@ mod tests {
         let low = world.governor.rate().unwrap();
         let mut before = low;
         for _ in 0..10 {
-            world.run(Duration::from_millis(100), |_| 90);
+            world.run(Duration::from_millis(20), |_| 90);
             let rate = world.governor.rate().unwrap();
             assert!(rate > before && rate < before * 2, "{before} {rate}");
             before = rate;

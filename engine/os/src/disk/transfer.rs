@@ -27,6 +27,9 @@ pub(super) async fn read(
     offset: u64,
 ) -> Transferred<()> {
     let capacity = buffer.capacity();
+    if let Err(error) = check_range(offset, capacity) {
+        return (Err(error), buffer);
+    }
     // The kernel may be lent any part of the memory.
     buffer.set_len(capacity);
     let mut done = 0;
@@ -75,6 +78,9 @@ pub(super) async fn write(
     offset: u64,
 ) -> Transferred<()> {
     let len = buffer.len();
+    if let Err(error) = check_range(offset, len) {
+        return (Err(error), buffer);
+    }
     let mut done = 0;
     let mut retries = Retries::default();
     let result = loop {
@@ -102,6 +108,17 @@ pub(super) async fn write(
         }
     };
     (result, buffer)
+}
+
+/// The kernel's offsets are signed, and -1 stands for "where the last transfer ended": no file is so long, so such
+/// an offset comes from damaged data.
+fn check_range(offset: u64, len: usize) -> io::Result<()> {
+    let end = offset.checked_add(len as u64 + 2 * BLOCK as u64);
+    if end.is_some_and(|end| i64::try_from(end).is_ok()) {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no file reaches offset {offset}")))
+    }
 }
 
 /// How the next bytes of a buffer are to be written.
