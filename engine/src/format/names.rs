@@ -5,6 +5,7 @@
 //! that it doesn't match.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
@@ -19,6 +20,14 @@ pub const SIDECAR_SUFFIX: &str = ".sum";
 #[must_use]
 pub fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY_PREFIX)
+}
+
+/// The path of the sidecar of the segment at `segment`.
+#[must_use]
+pub fn sidecar_of(segment: &Path) -> PathBuf {
+    let mut path = segment.as_os_str().to_owned();
+    path.push(SIDECAR_SUFFIX);
+    path.into()
 }
 
 /// Name of a file in `raw/live/` or `raw/history/`.

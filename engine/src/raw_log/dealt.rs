@@ -1,0 +1,81 @@
+//! Which epochs are dealt, when the checkpoint does not tell.
+//!
+//! This host sets the checkpoint before it moves a dealt epoch to history, and replaces the file in one step. The
+//! original truncates it before it writes, and moves the segment first. So a tree that the original left may have
+//! an empty checkpoint, or one that names an epoch which is in history already: reading by it would pass over
+//! that epoch's dealt segments and find it nowhere else.
+//!
+//! What is in history is dealt, so the checkpoint lies behind it. What is in `raw/live/` behind that may be dealt
+//! or not: it counts as not dealt, and is dealt again. That is harmless: a segment dealt again has the same name
+//! and records, and if it was merged already, applying a stretch of the log to a state that includes it ends in
+//! the same state.
+
+use std::path::Path;
+
+use super::live::{LiveView, raw_names};
+use crate::error::Result;
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::format::names::{RawName, SegmentName};
+use crate::ids::Epoch;
+use crate::io::disk::{Disk, Entry, EntryKind, Transfer};
+
+/// Mends the checkpoint where the original left it torn or behind, and returns what it says now. To be called
+/// under dealer.lock, before anything is dealt or read.
+///
+/// # Errors
+/// The disk's.
+pub async fn repair<D: Disk>(disk: &D, layout: &Layout) -> Result<Epoch> {
+    let stored = Checkpoint::read(disk, layout).await?;
+    let next = next_to_deal(disk, layout, &stored).await?;
+    let untouched = match stored {
+        Checkpoint::At(epoch) => epoch == next,
+        Checkpoint::Missing => next == Epoch::ZERO,
+        Checkpoint::Unreadable(_) => false,
+    };
+    if !untouched {
+        Checkpoint::advance(disk, layout, next).await?;
+    }
+    Ok(next)
+}
+
+/// The next epoch to deal, by the checkpoint and by what else is on disk.
+pub(super) async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Checkpoint) -> Result<Epoch> {
+    let history = raw_names(disk, &layout.raw_history()).await?;
+    let after = |epoch: Epoch| super::tails::beginning_after(epoch).epoch();
+    if let Checkpoint::At(next) = stored {
+        let legacy = history.iter().filter(|name| matches!(name, RawName::Legacy(_)));
+        let behind = legacy.filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, after);
+        return Ok(behind.max(*next));
+    }
+    let archived = history.iter().filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, after);
+    let live = LiveView::look(disk, layout, Transfer::Cached).await?;
+    let rest = match live.epochs.first_key_value() {
+        Some((first, _)) => *first,
+        // Everything was dealt, and history pruned.
+        None => greatest_segment(disk, layout).await?.map_or(Epoch::ZERO, after),
+    };
+    Ok(archived.max(rest))
+}
+
+async fn greatest_segment<D: Disk>(disk: &D, layout: &Layout) -> Result<Option<Epoch>> {
+    let mut greatest = None;
+    for index in
+        entries(disk, &layout.indexes()).await?.iter().filter(|entry| entry.kind == EntryKind::Folder)
+    {
+        for folder in ["segments", "optimized"] {
+            let entries = entries(disk, &layout.indexes().join(&index.name).join(folder)).await?;
+            let times =
+                entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
+            greatest = greatest.max(times.max());
+        }
+    }
+    Ok(greatest)
+}
+
+async fn entries<D: Disk>(disk: &D, folder: &Path) -> Result<Vec<Entry>> {
+    match disk.list(folder).await {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        entries => Ok(entries?),
+    }
+}
