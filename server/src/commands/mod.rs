@@ -4,3 +4,4 @@ pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod read;
 pub(crate) mod write;
+pub(crate) mod serve;

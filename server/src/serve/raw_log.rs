@@ -4,12 +4,11 @@
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use logtank_engine::format::names::RawName;
-use logtank_engine::ids::{Epoch, ShardId};
+use logtank_engine::ids::ShardId;
 use logtank_engine::io::disk::Disk;
 use logtank_engine::io::op::ShardEvent;
 use logtank_engine::jobs::shared::Shared;
@@ -24,8 +23,9 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Tree;
+use super::events::{Events, HostEvent};
 use super::shards::{FromShard, Shard};
-use crate::metrics::{HostMetrics, Job};
+use crate::metrics::HostMetrics;
 
 /// Between two log lines about a recovery that takes long.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
@@ -40,13 +40,13 @@ pub(super) struct RawLog {
     pub(super) append: AppendMode,
     pub(super) shards: Vec<Shard>,
     pub(super) from_shards: UnboundedReceiver<FromShard>,
-    pub(super) recovered: SyncSender<Epoch>,
+    pub(super) events: Events,
     pub(super) metrics: HostMetrics,
     pub(super) background: Arc<Shared>,
 }
 
 impl RawLog {
-    /// Runs until every shard is done.
+    /// Runs until every shard is done, or gone.
     ///
     /// # Errors
     /// If the raw log can't be put in order, or a segment in use can't be named.
@@ -55,11 +55,7 @@ impl RawLog {
             let disk = self.tree.disk(Throttle::none())?;
             let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
             let preparer = Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
-            let first_epoch = recovered.first_epoch();
-            if self.recovered.send(first_epoch).is_err() {
-                // The host was asked to end meanwhile.
-                return Ok(());
-            }
+            self.events.send(HostEvent::Recovered(recovered.first_epoch()));
             self.keep_ready(disk, preparer).await
         })?
     }
@@ -86,8 +82,10 @@ impl RawLog {
                 let left = at.saturating_duration_since(Instant::now());
                 tokio::time::timeout(left, self.from_shards.recv()).await.ok().flatten()
             } else {
-                // The sender lives as long as the shards do.
-                self.from_shards.recv().await
+                match self.from_shards.recv().await {
+                    None => break,
+                    event => event,
+                }
             };
             if let Some((shard, event)) = event {
                 match event {
@@ -105,7 +103,7 @@ impl RawLog {
         if preparer.ready() == 0 {
             let began = Instant::now();
             let outcome = preparer.prepare_one().await;
-            self.metrics.job(Job::Prepare, outcome.is_ok(), began.elapsed());
+            self.metrics.prepared(outcome.is_ok(), began.elapsed());
             outcome?;
         }
         let ready = preparer.take().expect("one is ready");
