@@ -117,8 +117,8 @@ impl<D: Disk> SegmentWriter<D> {
     ///
     /// # Errors
     /// The disk's, or corruption if the name is taken by a segment that holds something else; the temporary
-    /// file is removed then. After a failed fsync of the folder nothing is known of the name's durability:
-    /// what was merged into it must not be removed before the next start.
+    /// file is removed then. If the fsync of the folder fails, the name is taken back: nobody may take for
+    /// durable what may not be.
     pub async fn publish(mut self, epochs: EpochRange) -> Result<Published> {
         match self.complete(epochs).await {
             Ok(published) => Ok(published),
@@ -151,7 +151,11 @@ impl<D: Disk> SegmentWriter<D> {
         }
         disk::publish_small(&self.disk, &sidecar_path, &sidecar).await?;
         self.disk.rename(&self.temporary, &path).await?;
-        self.disk.sync_folder(&self.folder).await?;
+        if let Err(error) = self.disk.sync_folder(&self.folder).await {
+            // A second fsync would prove nothing. If the removal fails too, there is no more to be done here.
+            drop(self.disk.remove_file(&path).await);
+            return Err(error.into());
+        }
         Ok(Published { name, bytes, already: false })
     }
 
