@@ -349,9 +349,14 @@ mod tests {
     }
 
     fn live() -> Progress {
-        let hint =
-            |shard| LiveHint { shard: ShardId(shard), part: 1, salt: Salt(u64::MAX - 3), offset: 8192 };
-        Progress { place: Place::Live((0..HINTS_MAX as u16).map(hint).collect()), ..inside() }
+        let epoch = inside().from.epoch();
+        let point = ScanPoint { offset: 8192, least: Position::new(epoch, 3) };
+        let name = |shard| match shard {
+            0 => RawName::Legacy(epoch),
+            _ => RawName::Segment { epoch, shard: ShardId(shard), part: 1 },
+        };
+        let hints = (0..HINTS_MAX as u16).map(|shard| LiveHint { name: name(shard), point });
+        Progress { place: Place::Live(hints.collect()), ..inside() }
     }
 
     #[test]

@@ -1,0 +1,4 @@
+mod golden;
+mod live;
+mod segments;
+mod support;
