@@ -20,5 +20,7 @@ pub mod recovery;
 pub mod scan;
 pub mod spare;
 pub mod tails;
+#[cfg(test)]
+mod test_support;
 pub mod verify;
 mod window;
