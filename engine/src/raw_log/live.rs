@@ -293,3 +293,6 @@ pub(super) async fn read_blocks<D: Disk>(
     result?;
     Ok((Blocks::decode(&buffer), file.len().await?))
 }
+
+#[cfg(test)]
+mod tests;
