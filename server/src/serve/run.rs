@@ -200,7 +200,7 @@ impl<'s> Host<'s> {
         })?;
         let Some(first_epoch) = await_recovery(heard)? else { return Ok(None) };
         let sequencer = Arc::new(Sequencer::new(first_epoch));
-        shards::start(&self.shards, settings, &self.placement, append, &sequencer, &to_raw_log, &self.events)?;
+        shards::start(&self.shards, settings, &self.placement, append, &sequencer, &self.signal, &to_raw_log, &self.events)?;
         self.threads.extend(self.shards.iter().map(|_| "shard"));
         let listener = bound.listen().context("the writer's port")?;
         let address = listener.local_addr()?;

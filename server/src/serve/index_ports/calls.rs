@@ -12,13 +12,30 @@ use logtank_engine::recovery_read::error::ReadError;
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::UringDisk;
-use logtank_wire::call::{CallError, ManagerCall, ReaderCall, Service};
+use logtank_wire::call::{CallError, ManagerCall, ReaderCall};
 use logtank_wire::message::Message;
 use logtank_wire::page::PageWriter;
 use logtank_wire::reply::{self, ExceptionKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::{HostMetrics, METHODS};
+
+/// Which service a port offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Reader,
+    Manager,
+}
+
+impl Service {
+    /// Its name, in the log and as a label.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Manager => "manager",
+        }
+    }
+}
 
 /// Answers the calls of one port.
 pub(super) struct Answerer {
@@ -86,7 +103,6 @@ impl Answerer {
         let outcome = match self.service {
             Service::Reader => self.answer_reader(call, out).await,
             Service::Manager => self.answer_manager(call, out).await.map(|()| None),
-            Service::Writer => unreachable!("the writer's calls are answered by the shards"),
         };
         self.metrics.call(method(call.name), outcome.is_ok(), began.elapsed());
         outcome.unwrap_or_else(|Refusal { kind, what }| {

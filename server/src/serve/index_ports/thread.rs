@@ -11,10 +11,9 @@ use logtank_engine::recovery_read::token::TokenKey;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
-use logtank_wire::call::Service;
 use tokio::sync::watch;
 
-use super::calls::Answerer;
+use super::calls::{Answerer, Service};
 use super::connection::Bounds;
 use super::port::{Open, Port};
 use crate::metrics::HostMetrics;
@@ -54,12 +53,12 @@ impl IndexThread {
             let pages = Answerer::pages_at_once(self.page_bytes_max);
             let open = Rc::new(Open::default());
             let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
-            let port = |name, listener, service| {
+            let port = |listener, service: Service| {
                 let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
                 let answerer =
                     Answerer::new(service, disk.clone(), layout.clone(), reader, shared, pages.clone(), metrics);
                 Port {
-                    name,
+                    name: service.name(),
                     listener,
                     answerer: Rc::new(answerer),
                     bounds: self.bounds,
@@ -67,8 +66,8 @@ impl IndexThread {
                     open: open.clone(),
                 }
             };
-            let reader_port = port("reader", self.reader, Service::Reader).accept(self.stop.clone());
-            let manager_port = port("manager", self.manager, Service::Manager).accept(self.stop.clone());
+            let reader_port = port(self.reader, Service::Reader).accept(self.stop.clone());
+            let manager_port = port(self.manager, Service::Manager).accept(self.stop.clone());
             let mut stop = self.stop.clone();
             let watch = async {
                 let releasing = async {
