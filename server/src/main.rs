@@ -25,6 +25,10 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(args, matches),
         Command::Write(args) => commands::write::run(args).map(done),
         Command::Read(args) => commands::read::run(args).map(done),
+        Command::Status(args) => commands::status::run(args).map(done),
+        Command::Inspect(args) => commands::inspect::run(args).map(done),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Drain(args) => commands::drain::run(args).map(done),
         Command::CheckConfig(args) => commands::check_config::run(args, matches).map(done),
         Command::Completions { shell } => {
             commands::completions::run(*shell);

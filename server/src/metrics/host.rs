@@ -64,7 +64,7 @@ impl Default for HostMetrics {
             raw_files: Family::default(),
             prepared: Family::default(),
             prepare_seconds: durations(),
-                                                                                            index_connections: Family::default(),
+            index_connections: Family::default(),
             index_connections_refused: Family::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(durations),

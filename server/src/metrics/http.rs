@@ -48,7 +48,8 @@ pub(crate) fn serve(
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &shared.registry).expect("a String takes everything");
+    prometheus_client::encoding::text::encode(&mut text, &shared.registry)
+        .expect("a String takes everything");
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 

@@ -34,10 +34,26 @@ fn rows(stats: &JobStats) -> Vec<Row<'_>> {
         counter("logtank_dealt_records", "Records written to indexes by dealing.", &stats.dealt_records),
         counter("logtank_dealt_bytes", "Bytes written to indexes by dealing.", &stats.dealt_bytes),
         counter("logtank_dealt_segments", "Unsorted segments published by dealing.", &stats.dealt_segments),
-        counter("logtank_deal_passes", "Passes over epochs; more than epochs if memory was too small for one.", &stats.deal_passes),
-        counter("logtank_deal_deleted_records", "Records not dealt because their index was deleted after them.", &stats.deleted_records),
-        counter("logtank_deal_empty_records", "Records with neither docid nor content, dropped by dealing.", &stats.empty_records),
-        counter("logtank_deal_rejected_records", "Records that belong to no index, set aside in rejected/.", &stats.rejected_records),
+        counter(
+            "logtank_deal_passes",
+            "Passes over epochs; more than epochs if memory was too small for one.",
+            &stats.deal_passes,
+        ),
+        counter(
+            "logtank_deal_deleted_records",
+            "Records not dealt because their index was deleted after them.",
+            &stats.deleted_records,
+        ),
+        counter(
+            "logtank_deal_empty_records",
+            "Records with neither docid nor content, dropped by dealing.",
+            &stats.empty_records,
+        ),
+        counter(
+            "logtank_deal_rejected_records",
+            "Records that belong to no index, set aside in rejected/.",
+            &stats.rejected_records,
+        ),
         counter("logtank_archived_files", "Raw files moved to history.", &stats.archived_files),
         gauge("logtank_undealt_epochs", "Complete epochs that wait to be dealt.", &stats.waiting_epochs),
         gauge("logtank_undealt_bytes", "Bytes of records that wait to be dealt.", &stats.waiting_bytes),
@@ -45,13 +61,21 @@ fn rows(stats: &JobStats) -> Vec<Row<'_>> {
         counter("logtank_sorts", "Sorts that published a segment.", &stats.sorts),
         gauge("logtank_sort_waiting", "Indexes that want to be sorted.", &stats.sort_waiting),
         counter("logtank_optimizations", "Optimizations that published a segment.", &stats.optimizations),
-        gauge("logtank_optimization_queue_length", "Indexes that wait for their optimization.", &stats.queue_length),
+        gauge(
+            "logtank_optimization_queue_length",
+            "Indexes that wait for their optimization.",
+            &stats.queue_length,
+        ),
         counter("logtank_cleaned_segments", "Segments removed by cleaning.", &stats.cleaned_segments),
         counter("logtank_cleaned_bytes", "Bytes of segments removed by cleaning.", &stats.cleaned_bytes),
         counter("logtank_removed_indexes", "Folders of deleted indexes removed.", &stats.removed_indexes),
         counter("logtank_pruned_files", "Files of raw/history/ given up.", &stats.pruned_files),
         counter("logtank_pruned_bytes", "Bytes of files of raw/history/ given up.", &stats.pruned_bytes),
-        counter("logtank_job_errors", "Steps of background work that failed and are tried again.", &stats.errors),
+        counter(
+            "logtank_job_errors",
+            "Steps of background work that failed and are tried again.",
+            &stats.errors,
+        ),
     ]
 }
 
@@ -67,7 +91,10 @@ impl Collector for JobsCollector {
                 metric.encode_gauge(&number.get())?;
             }
         }
-        let (name, help) = ("logtank_undealt_age_seconds", "Age of the oldest epoch that waits to be dealt, 0 if there is none.");
+        let (name, help) = (
+            "logtank_undealt_age_seconds",
+            "Age of the oldest epoch that waits to be dealt, 0 if there is none.",
+        );
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         metric.encode_gauge(&age_seconds(stats.oldest_waiting_ms.get(), logtank_os::clock::wall().0))
     }
@@ -75,7 +102,11 @@ impl Collector for JobsCollector {
 
 /// How long ago `since` was, in seconds; zero if it is zero, or lies ahead.
 fn age_seconds(since_ms: u64, now_ms: u64) -> f64 {
-    if since_ms == 0 { 0.0 } else { std::time::Duration::from_millis(now_ms.saturating_sub(since_ms)).as_secs_f64() }
+    if since_ms == 0 {
+        0.0
+    } else {
+        std::time::Duration::from_millis(now_ms.saturating_sub(since_ms)).as_secs_f64()
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod process;
 mod shards;
 
 pub(crate) use health::Health;
-pub(crate) use host::{HostMetrics, METHODS, RAW_KINDS};
+pub(crate) use host::{HostMetrics, METHODS};
 pub(crate) use http::serve;
 pub(crate) use shards::ShardsCollector;
 

@@ -93,7 +93,8 @@ struct Host<'s> {
 
 impl<'s> Host<'s> {
     fn new(settings: &'s Settings, tree: Tree, events: Events) -> anyhow::Result<Self> {
-        let placement = Placement::choose(settings.shards).context("finding out which processors there are")?;
+        let placement =
+            Placement::choose(settings.shards).context("finding out which processors there are")?;
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
         Ok(Self {
             signal: AppendSignal::new(shards.len()),
@@ -118,7 +119,9 @@ impl<'s> Host<'s> {
         name: &'static str,
         body: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        self.events.spawn(name, name.to_owned(), body).with_context(|| format!("starting the thread {name}"))?;
+        self.events
+            .spawn(name, name.to_owned(), body)
+            .with_context(|| format!("starting the thread {name}"))?;
         self.threads.push(name);
         Ok(())
     }
@@ -200,7 +203,16 @@ impl<'s> Host<'s> {
         })?;
         let Some(first_epoch) = await_recovery(heard)? else { return Ok(None) };
         let sequencer = Arc::new(Sequencer::new(first_epoch));
-        shards::start(&self.shards, settings, &self.placement, append, &sequencer, &self.signal, &to_raw_log, &self.events)?;
+        shards::start(
+            &self.shards,
+            settings,
+            &self.placement,
+            append,
+            &sequencer,
+            &self.signal,
+            &to_raw_log,
+            &self.events,
+        )?;
         self.threads.extend(self.shards.iter().map(|_| "shard"));
         let listener = bound.listen().context("the writer's port")?;
         let address = listener.local_addr()?;
@@ -215,7 +227,12 @@ impl<'s> Host<'s> {
         Ok(Some(address))
     }
 
-    fn start_indexes(&mut self, reader: TcpListener, manager: TcpListener, key: TokenKey) -> anyhow::Result<()> {
+    fn start_indexes(
+        &mut self,
+        reader: TcpListener,
+        manager: TcpListener,
+        key: TokenKey,
+    ) -> anyhow::Result<()> {
         let settings = self.settings;
         let background = BackgroundThread {
             tree: self.tree.clone(),
@@ -280,13 +297,17 @@ impl<'s> Host<'s> {
                 self.stop(heard)
             }
             HostEvent::Fatal(what) => Ok(self.give_up(&what)),
-            HostEvent::Recovered(_) => unreachable!("the raw log is put in order once, before the host serves"),
+            HostEvent::Recovered(_) => {
+                unreachable!("the raw log is put in order once, before the host serves")
+            }
             HostEvent::Ended(name, Err(error)) => {
                 tracing::error!("the host can't go on without its thread {name}: {error:#}");
                 self.health.failed(&format!("the thread {name} has failed: {error:#}"));
                 Ok(exit_code(&error))
             }
-            HostEvent::Ended(name, Ok(())) => Err(anyhow!("the thread {name} ended by itself, which is a bug")),
+            HostEvent::Ended(name, Ok(())) => {
+                Err(anyhow!("the thread {name} ended by itself, which is a bug"))
+            }
         }
     }
 
@@ -363,7 +384,8 @@ fn await_recovery(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Epoch>> 
 
 /// A failing drive is told apart from everything else.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let drive = error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_drive_failure));
+    let drive =
+        error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_drive_failure));
     if drive { ExitCode::from(EXIT_DRIVE_FAILED) } else { ExitCode::FAILURE }
 }
 

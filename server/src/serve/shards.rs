@@ -42,7 +42,12 @@ pub(super) fn create(placement: &Placement) -> anyhow::Result<Vec<Shard>> {
     (0..placement.shards()).map(one).collect()
 }
 
-fn config(settings: &Settings, shard: ShardId, shards: usize, append: AppendPath) -> (ShardConfig, RingConfig) {
+fn config(
+    settings: &Settings,
+    shard: ShardId,
+    shards: usize,
+    append: AppendPath,
+) -> (ShardConfig, RingConfig) {
     // The acceptor keeps the bound over all shards and spreads evenly; a few more may come while others go.
     let mut limits = settings.limits.clone();
     limits.connections_max = settings.limits.connections_max.div_ceil(shards) + 64;
@@ -55,11 +60,8 @@ fn config(settings: &Settings, shard: ShardId, shards: usize, append: AppendPath
     config.writer.epoch_max_age = settings.epoch_max_age;
     config.message_timeout = settings.message_timeout;
     config.idle_timeout = settings.idle_timeout;
-    let ring = RingConfig {
-        write_path: append.write,
-        busy_poll: settings.busy_poll,
-        ..RingConfig::default()
-    };
+    let ring =
+        RingConfig { write_path: append.write, busy_poll: settings.busy_poll, ..RingConfig::default() };
     (config, ring)
 }
 

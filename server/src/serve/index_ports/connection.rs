@@ -41,7 +41,12 @@ enum Flow {
 }
 
 /// Serves a connection until the peer is done, breaks the contract, is too slow, or the host stops.
-pub(super) async fn serve(stream: TcpStream, answerer: &Answerer, bounds: Bounds, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    answerer: &Answerer,
+    bounds: Bounds,
+    mut stop: watch::Receiver<bool>,
+) {
     let _ = converse(&stream, answerer, bounds, &mut stop).await;
     // A receive that was given up still holds the socket: only this ends it.
     let _ = stream.shutdown(Shutdown::Both);
@@ -96,7 +101,14 @@ async fn converse(
                     let fallback = || (Dialect { strict: true, framed: false }, Vec::new(), 0);
                     let (dialect, name, sequence) = error.call.clone().unwrap_or_else(fallback);
                     let what = error.to_string();
-                    reply::exception(&mut reply, dialect, &name, sequence, ExceptionKind::ProtocolError, &what);
+                    reply::exception(
+                        &mut reply,
+                        dialect,
+                        &name,
+                        sequence,
+                        ExceptionKind::ProtocolError,
+                        &what,
+                    );
                     Flow::Close
                 }
             };

@@ -61,7 +61,9 @@ impl Port {
                     continue;
                 }
                 Err(error) if is_peers(&error) => continue,
-                Err(error) => anyhow::bail!("the {}'s port can't be listened on any more: {error}", self.name),
+                Err(error) => {
+                    anyhow::bail!("the {}'s port can't be listened on any more: {error}", self.name)
+                }
             };
             if own.get() >= self.bounds.connections_max {
                 refused.inc();

@@ -48,15 +48,27 @@ impl IndexThread {
         block_on(async {
             let disk = self.tree.disk(Throttle::new(Policy::default(), self.signal.clone()))?;
             let layout = self.tree.layout.clone();
-            let reader =
-                Rc::new(Reader::new(disk.clone(), SystemClock, layout.clone(), self.key, ReadOptions::default()));
+            let reader = Rc::new(Reader::new(
+                disk.clone(),
+                SystemClock,
+                layout.clone(),
+                self.key,
+                ReadOptions::default(),
+            ));
             let pages = Answerer::pages_at_once(self.page_bytes_max);
             let open = Rc::new(Open::default());
             let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
             let port = |listener, service: Service| {
                 let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
-                let answerer =
-                    Answerer::new(service, disk.clone(), layout.clone(), reader, shared, pages.clone(), metrics);
+                let answerer = Answerer::new(
+                    service,
+                    disk.clone(),
+                    layout.clone(),
+                    reader,
+                    shared,
+                    pages.clone(),
+                    metrics,
+                );
                 Port {
                     name: service.name(),
                     listener,
