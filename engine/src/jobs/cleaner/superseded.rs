@@ -92,11 +92,15 @@ impl<D: Disk> Superseded<D> {
         Ok(visit)
     }
 
-    /// Forgets what it has seen of an index that is not there any more.
-    pub fn forget(&mut self, code: &IndexCode) {
-        self.last_reads.forget(code);
-        let folder = self.layout.index(code);
-        self.strays.retain(|path| !path.starts_with(&folder));
+    /// Forgets what it has seen of indexes that are not there any more, for which `there` is false.
+    pub fn retain(&mut self, there: impl Fn(&IndexCode) -> bool) {
+        self.last_reads.retain(&there);
+        let indexes = self.layout.indexes();
+        let code = |path: &PathBuf| {
+            let name = path.strip_prefix(&indexes).ok()?.iter().next()?;
+            IndexCode::new(name.as_encoded_bytes()).ok()
+        };
+        self.strays.retain(|path| code(path).is_some_and(|code| there(&code)));
     }
 
     async fn is_unread(&mut self, code: &IndexCode, now: MonoNanos) -> DiskResult<bool> {
