@@ -4,7 +4,7 @@ use logtank_wire::record::RecordWriter;
 
 use crate::format::names::RawName;
 use crate::format::raw::{
-    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Header, SEAL_BYTES, SEAL_OFFSET, Salt, Seal, SealedBy,
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Salt, Seal, SealedBy,
 };
 use crate::ids::{Epoch, Position, ShardId};
 use crate::time::WallMillis;
@@ -41,6 +41,13 @@ impl SegmentBytes {
         let mut bytes = header.encode().to_vec();
         bytes.resize(FRAMES_OFFSET as usize, 0);
         Self { header, bytes, offsets: vec![FRAMES_OFFSET], records: 0 }
+    }
+
+    /// Sets the length of the file.
+    pub(crate) fn file_bytes(mut self, file_bytes: u64) -> Self {
+        self.header.file_bytes = file_bytes;
+        self.bytes[..HEADER_BYTES].copy_from_slice(&self.header.encode());
+        self
     }
 
     pub(crate) fn name(&self) -> RawName {
