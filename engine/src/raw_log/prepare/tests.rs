@@ -9,8 +9,8 @@ use crate::raw_log::test_support::{CrashDisk, Cut, SegmentBytes, layout};
 use crate::testing::run;
 use crate::time::WallMillis;
 
-/// Shorter files than a host has: 2 MiB and a bit, so that the last chunk is not a whole one.
-const FILE_BYTES: u64 = 2 * MIB + 8192;
+/// Shorter files than a host has: 1 MiB and a bit, so that the last chunk is not a whole one.
+const FILE_BYTES: u64 = MIB + 12_288;
 
 async fn open(disk: &CrashDisk) -> Result<Preparer<CrashDisk>> {
     let recovered = recover(disk, &layout(), WallMillis(1), &mut |_| {}).await?;
