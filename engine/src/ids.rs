@@ -1,5 +1,6 @@
 //! Typed identities and positions; none converts into another by accident.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,10 +122,7 @@ pub struct IndexCode(Arc<str>);
 
 /// Why bytes are not an index code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "an index_code is 1 to {} of the characters A-Z a-z 0-9 . _ - and does not begin with a dot",
-    limits::INDEX_CODE_BYTES_MAX
-)]
+#[error("an index_code is 1 to {} of the characters A-Z a-z 0-9 . _ - and does not begin with a dot", limits::INDEX_CODE_BYTES_MAX)]
 pub struct InvalidIndexCode;
 
 impl IndexCode {
@@ -150,6 +148,13 @@ impl IndexCode {
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that a map by code can be asked for bytes just received.
+impl Borrow<str> for IndexCode {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

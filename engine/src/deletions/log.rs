@@ -3,21 +3,31 @@
 
 use tokio::sync::Mutex;
 
-use super::cut::{LogEnd, cut};
+use super::cut::cut;
 use super::file::publish;
 use super::set::Deletions;
 use crate::error::Result;
+use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
-use crate::io::disk::{Disk, DiskResult};
+use crate::io::disk::{Disk, DiskResult, Transfer};
+use crate::raw_log::live::LiveView;
+use crate::raw_log::tails::Tails;
 
 /// Deletes indexes, and tells the dealer which are deleted. Shared by the manager and the background jobs.
 #[derive(Debug, Default)]
-pub struct DeletionLog {
+pub struct DeletionLog(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
     // `None`: not read yet, or not known any more since a write failed.
-    known: Mutex<Option<Deletions>>,
+    known: Option<Deletions>,
+    tails: Tails,
 }
+
+// Times that the raw log is looked at again because a file moved meanwhile: it does once an epoch.
+const LOOKS_MAX: usize = 10;
 
 impl DeletionLog {
     /// Reads nothing yet.
@@ -31,11 +41,10 @@ impl DeletionLog {
     /// # Errors
     /// The disk's.
     pub async fn snapshot<D: Disk>(&self, disk: &D, layout: &Layout) -> Result<Deletions> {
-        let mut known = self.known.lock().await;
-        if known.is_none() {
-            *known = Some(Deletions::load(disk, layout).await?);
-        }
-        Ok(known.clone().expect("just loaded"))
+        let mut state = self.0.lock().await;
+        let known = state.take(disk, layout).await?;
+        state.known = Some(known.clone());
+        Ok(known)
     }
 
     /// Deletes an index: all its records that are acknowledged now are gone when this returns, durably, and
@@ -45,20 +54,16 @@ impl DeletionLog {
     /// # Errors
     /// The disk's; the deletion may then hold or not, and may be repeated.
     pub async fn delete<D: Disk>(&self, disk: &D, layout: &Layout, code: &IndexCode) -> Result<Position> {
-        let mut known = self.known.lock().await;
-        let mut all = match known.take() {
-            Some(all) => all,
-            None => Deletions::load(disk, layout).await?,
-        };
-        // In this order: what has left raw/live/ before the first look is before the checkpoint.
-        let (end, dealt_before) = look(disk, layout).await?;
-        let before = cut(end, dealt_before, newest_segment(disk, layout, code).await?);
-        let before = all.position(code).map_or(before, |earlier| earlier.max(before));
-        // From here until it is durable nobody knows what the disk will show after a crash: on an error
-        // `known` stays empty, and whoever is next reads it afresh.
+        let mut state = self.0.lock().await;
+        let mut known = state.take(disk, layout).await?;
+        // In this order: what had left raw/live/ by the first look is before the checkpoint.
+        let end = state.log_end(disk, layout).await?;
+        let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
+        let before = cut(end, checkpoint, newest_segment(disk, layout, code).await?);
+        let before = known.position(code).map_or(before, |earlier| earlier.max(before));
         publish(disk, layout, code, before).await?;
-        all.insert(code.clone(), before);
-        *known = Some(all);
+        known.insert(code.clone(), before);
+        state.known = Some(known);
         Ok(before)
     }
 
@@ -75,24 +80,40 @@ impl DeletionLog {
         code: &IndexCode,
         before: Position,
     ) -> Result<bool> {
-        let mut known = self.known.lock().await;
-        let mut all = match known.take() {
-            Some(all) => all,
-            None => Deletions::load(disk, layout).await?,
-        };
-        let prune = all.position(code) == Some(before);
+        let mut state = self.0.lock().await;
+        let mut known = state.take(disk, layout).await?;
+        let prune = known.position(code) == Some(before);
         if prune {
             disk.remove_file(&layout.deletion(code)).await?;
             disk.sync_folder(&layout.deletions()).await?;
-            all.remove(code);
+            known.remove(code);
         }
-        *known = Some(all);
+        state.known = Some(known);
         Ok(prune)
     }
 }
 
-async fn look<D: Disk>(_disk: &D, _layout: &Layout) -> Result<(Option<LogEnd>, Epoch)> {
-    unimplemented!("joins raw_log::live")
+impl State {
+    /// What is known, to be put back when what follows has succeeded: if it fails (or the caller is dropped)
+    /// half-way, nobody knows what the disk shows, and whoever is next reads it afresh.
+    async fn take<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Deletions> {
+        match self.known.take() {
+            Some(known) => Ok(known),
+            None => Deletions::load(disk, layout).await,
+        }
+    }
+
+    async fn log_end<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Option<Position>> {
+        let mut looks = 0;
+        loop {
+            let view = LiveView::look(disk, layout, Transfer::Cached).await?;
+            looks += 1;
+            match self.tails.next_position(disk, &view).await {
+                Err(error) if error.is_not_found() && looks < LOOKS_MAX => {}
+                result => return result,
+            }
+        }
+    }
 }
 
 /// Greatest time of the segments of an index.

@@ -6,7 +6,6 @@ mod file;
 mod log;
 mod set;
 
-pub use cut::{LogEnd, cut};
 pub use file::{load_one, publish};
 pub use log::DeletionLog;
 pub use set::Deletions;

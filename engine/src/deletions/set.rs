@@ -48,6 +48,17 @@ impl Deletions {
         self.0.get(code)?.as_ref().ok().copied()
     }
 
+    /// Whether a record of the index of this name at this position is gone.
+    #[must_use]
+    pub fn covers(&self, code: &[u8], position: Position) -> bool {
+        // Asked for every record dealt; nearly always there is no deletion at all.
+        !self.0.is_empty()
+            && std::str::from_utf8(code)
+                .ok()
+                .and_then(|code| self.0.get(code)?.as_ref().ok())
+                .is_some_and(|before| position < *before)
+    }
+
     /// Deleted indexes, by code.
     pub fn iter(&self) -> impl Iterator<Item = (&IndexCode, Position)> {
         self.0.iter().filter_map(|(code, deletion)| Some((code, *deletion.as_ref().ok()?)))

@@ -31,7 +31,7 @@
 use crate::ids::Epoch;
 use crate::limits::SIDECAR_BLOCK_BYTES;
 
-use super::names::SegmentKind;
+use super::names::{SegmentKind, SegmentName};
 
 /// The version of the format that this code writes.
 pub const VERSION: u32 = 1;
@@ -112,6 +112,11 @@ pub struct Point {
     pub offset: u64,
     /// Number of the record that begins there, from 0.
     pub record: u64,
+}
+
+impl Point {
+    /// The beginning of a segment.
+    pub const START: Self = Self { offset: 0, record: 0 };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,8 +212,15 @@ impl SidecarBuilder {
     fn into_sidecar(self, kind: SegmentKind, epochs: EpochRange, inferred: bool, torn: bool) -> Sidecar {
         assert!(epochs.first <= epochs.last, "a stretch of epochs does not run backwards");
         let docids_bytes = self.docids.len() as u64;
-        let header =
-            SidecarHeader { kind, records: self.records, bytes: self.bytes, epochs, inferred, torn, docids_bytes };
+        let header = SidecarHeader {
+            kind,
+            records: self.records,
+            bytes: self.bytes,
+            epochs,
+            inferred,
+            torn,
+            docids_bytes,
+        };
         Sidecar { header, blocks: self.blocks, docids: self.docids }
     }
 }
@@ -233,7 +245,9 @@ impl SidecarHeader {
     /// What is wrong with it.
     pub fn decode(bytes: &[u8]) -> Result<Self, SidecarError> {
         let fail = |offset, what| Err(SidecarError { offset, what });
-        let Some(header) = bytes.get(..HEADER_BYTES) else { return fail(bytes.len() as u64, "it is too short") };
+        let Some(header) = bytes.get(..HEADER_BYTES) else {
+            return fail(bytes.len() as u64, "it is too short");
+        };
         if &header[..8] != MAGIC {
             return fail(0, "it has no magic number");
         }
@@ -252,7 +266,8 @@ impl SidecarHeader {
         if header[13] & !(FLAG_INFERRED | FLAG_TORN) != 0 {
             return fail(13, "a flag is unknown");
         }
-        let (Some(first), Some(last)) = (Epoch::new(u64_at(header, 32)), Epoch::new(u64_at(header, 40))) else {
+        let (Some(first), Some(last)) = (Epoch::new(u64_at(header, 32)), Epoch::new(u64_at(header, 40)))
+        else {
             return fail(32, "an epoch is out of range");
         };
         if first > last {
@@ -335,7 +350,8 @@ impl Sidecar {
         if crc32c::crc32c(&bytes[HEADER_BYTES..checksum_at]) != u32_at(bytes, checksum_at) {
             return fail(checksum_at, "its checksum does not match");
         }
-        let docids_at = checksum_at - usize::try_from(header.docids_bytes).expect("it is within the bytes at hand");
+        let docids_at =
+            checksum_at - usize::try_from(header.docids_bytes).expect("it is within the bytes at hand");
         let mut blocks = Vec::with_capacity((docids_at - HEADER_BYTES) / ENTRY_BYTES);
         let mut begins_before = 0;
         for (number, entry) in bytes[HEADER_BYTES..docids_at].chunks_exact(ENTRY_BYTES).enumerate() {
@@ -358,6 +374,24 @@ impl Sidecar {
             return fail(docids_at, "the docids are not one for each block in which a record begins");
         }
         Ok(sidecar)
+    }
+
+    /// This sidecar, if it can be that of the segment of this name.
+    ///
+    /// # Errors
+    /// If it belongs to another.
+    pub fn checked_for(self, name: SegmentName) -> Result<Self, SidecarError> {
+        let header = &self.header;
+        let count = if header.torn { header.records <= name.records } else { header.records == name.records };
+        let time = match name.kind {
+            SegmentKind::Unsorted => header.epochs == EpochRange::only(name.time),
+            SegmentKind::Sorted => header.epochs.first == name.time,
+            SegmentKind::Optimized => header.epochs.contains(name.time),
+        };
+        if header.kind == name.kind && count && time {
+            return Ok(self);
+        }
+        Err(SidecarError { offset: 12, what: "it belongs to another segment than the one of its name" })
     }
 
     /// Whether `bytes` are the whole block number `block` of the segment (from 0; 64 KiB each, the last as
@@ -396,7 +430,8 @@ impl Sidecar {
             return Some(Point { offset, record: self.header.records });
         }
         let block = self.blocks.get(usize::try_from(offset / BLOCK).ok()?)?;
-        (block.begins.map(u64::from) == Some(offset % BLOCK)).then_some(Point { offset, record: block.record })
+        (block.begins.map(u64::from) == Some(offset % BLOCK))
+            .then_some(Point { offset, record: block.record })
     }
 
     /// Where to end a stretch that begins at the point `from` and shall have at most `bytes_max` bytes: the

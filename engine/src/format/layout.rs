@@ -14,7 +14,9 @@ use crate::ids::IndexCode;
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
+/// indexes/CODE/cleaned      up to which epoch superseded segments may have been removed
 /// deletions/CODE       a deleted index: records before this position are gone
+/// rejected/            TIME.unsorted_N: records of the raw log that belong to no index, as received
 /// trash/               folders of deleted indexes on their way out
 /// dealer.next_timestamp.info  decimal milliseconds: the next epoch to deal
 /// safe_to_read master migrating/ migrated/ previous/ writer.lock dealer.lock   as in the original
@@ -106,14 +108,17 @@ impl Layout {
     /// The sidecar of a segment of an index.
     #[must_use]
     pub fn sidecar(&self, code: &IndexCode, name: SegmentName) -> PathBuf {
-        let mut path = self.segment(code, name).into_os_string();
-        path.push(super::names::SIDECAR_SUFFIX);
-        path.into()
+        super::names::sidecar_of(&self.segment(code, name))
     }
     /// `indexes/CODE/last_read`
     #[must_use]
     pub fn last_read(&self, code: &IndexCode) -> PathBuf {
         self.index(code).join("last_read")
+    }
+    /// `indexes/CODE/cleaned`
+    #[must_use]
+    pub fn cleaned(&self, code: &IndexCode) -> PathBuf {
+        self.index(code).join("cleaned")
     }
     /// `deletions/`
     #[must_use]
@@ -124,6 +129,11 @@ impl Layout {
     #[must_use]
     pub fn deletion(&self, code: &IndexCode) -> PathBuf {
         self.deletions().join(code.as_str())
+    }
+    /// `rejected/`
+    #[must_use]
+    pub fn rejected(&self) -> PathBuf {
+        self.data.join("rejected")
     }
     /// `trash/`
     #[must_use]

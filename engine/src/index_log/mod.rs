@@ -1,1 +1,18 @@
 //! One index: its segments, what follows what, and how they are merged.
+
+pub mod chain;
+pub mod cleaned;
+pub mod counts;
+pub mod docid;
+pub mod kway;
+pub mod merge;
+pub mod record;
+pub mod runs;
+pub mod segment_reader;
+pub mod segment_writer;
+pub mod sidecar_file;
+pub mod sweep;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;

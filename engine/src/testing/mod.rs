@@ -3,10 +3,12 @@
 
 mod clock;
 mod mem_disk;
+mod raw_epoch;
 mod run;
 mod step_disk;
 
 pub use clock::ManualClock;
 pub use mem_disk::{MemDisk, MemFile};
+pub use raw_epoch::{RawEpoch, raw_record};
 pub use run::run;
 pub use step_disk::{StepDisk, StepFile, Stepped};

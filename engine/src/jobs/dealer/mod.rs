@@ -1,3 +1,11 @@
-//! Splits the raw log by index.
+//! Splits the raw log by index, epoch by epoch.
 
+mod deal;
+mod leftovers;
+mod outcome;
+mod pass;
+mod publish;
 mod split;
+
+pub use deal::Dealer;
+pub use outcome::{Dealt, DealtIndex, Lag, Outcome};

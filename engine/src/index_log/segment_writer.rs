@@ -1,0 +1,219 @@
+//! Writing a segment of an index: streamed under a temporary name, and published whole with its sidecar.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{DiskError, Error, Result};
+use crate::format::index::{EpochRange, SidecarBuilder};
+use crate::format::names::{self, SegmentKind, SegmentName};
+use crate::ids::Epoch;
+use crate::io::buffers::AlignedBuf;
+use crate::io::disk::{self, Disk, DiskFile, Transfer};
+use crate::limits::{DIRECT_BLOCK_BYTES, MIB};
+
+/// Bytes of one write: the segment is written in pieces of this length.
+pub const CHUNK_BYTES: usize = MIB as usize;
+
+/// A segment being written. Until [`Self::publish`] there is only a temporary file, which a crash may leave
+/// behind and a start removes.
+#[derive(Debug)]
+pub struct SegmentWriter<D: Disk> {
+    disk: D,
+    folder: PathBuf,
+    kind: SegmentKind,
+    time: Epoch,
+    temporary: PathBuf,
+    file: D::File,
+    chunk: Option<AlignedBuf>,
+    written: u64,
+    sidecar: SidecarBuilder,
+}
+
+/// What was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its name.
+    pub name: SegmentName,
+    /// Its length.
+    pub bytes: u64,
+    /// Whether the same segment had been there already, from an earlier run that a crash ended.
+    pub already: bool,
+}
+
+impl<D: Disk> SegmentWriter<D> {
+    /// Begins a segment in `folder`, which must exist, under a temporary name; one left over from a crash is
+    /// replaced. Only one segment of a kind and time may be written at once.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn create(disk: &D, folder: &Path, kind: SegmentKind, time: Epoch) -> Result<Self> {
+        // The final name has the record count, which only the end knows.
+        let unfinished = SegmentName { time, kind, records: 0 };
+        let temporary = disk::temporary_beside(&folder.join(unfinished.to_string()));
+        Self::create_at(disk, folder, temporary, kind, time).await
+    }
+
+    /// Begins a run: a sorted stretch that is not to be published but read again by this job.
+    pub(super) async fn create_run(disk: &D, folder: &Path, time: Epoch, number: usize) -> Result<Self> {
+        let temporary = disk::temporary_beside(&folder.join(format!("run-{time}-{number}")));
+        Self::create_at(disk, folder, temporary, SegmentKind::Sorted, time).await
+    }
+
+    async fn create_at(
+        disk: &D,
+        folder: &Path,
+        temporary: PathBuf,
+        kind: SegmentKind,
+        time: Epoch,
+    ) -> Result<Self> {
+        remove_if_there(disk, &temporary).await?;
+        let file = disk.create(&temporary, Transfer::Direct).await?;
+        Ok(Self {
+            disk: disk.clone(),
+            folder: folder.to_owned(),
+            kind,
+            time,
+            temporary,
+            file,
+            chunk: Some(AlignedBuf::with_capacity(CHUNK_BYTES)),
+            written: 0,
+            sidecar: SidecarBuilder::new(),
+        })
+    }
+
+    /// Appends a record: its bytes as the segment holds them, and its docid.
+    ///
+    /// # Errors
+    /// The disk's; the segment must be [discarded](Self::discard) then.
+    pub async fn push(&mut self, record: &[u8], docid: &[u8]) -> Result<()> {
+        self.sidecar.push(record, docid);
+        let mut rest = record;
+        loop {
+            let chunk = self.chunk.as_mut().expect("it is only away during a write");
+            let (part, behind) = rest.split_at(rest.len().min(chunk.room()));
+            chunk.extend(part);
+            rest = behind;
+            if chunk.room() > 0 {
+                return Ok(());
+            }
+            self.write_chunk().await?;
+        }
+    }
+
+    /// Records so far.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.sidecar.records()
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.sidecar.bytes()
+    }
+
+    /// Completes the segment, of which `epochs` are merged in it: makes it durable, publishes its sidecar,
+    /// then gives it its name, durably. When this returns, both are there whole; a crash before leaves at
+    /// most a temporary file and an orphan sidecar.
+    ///
+    /// # Errors
+    /// The disk's, or corruption if the name is taken by a segment that holds something else; the temporary
+    /// file is removed then. If the fsync of the folder fails, the name is taken back: nobody may take for
+    /// durable what may not be.
+    pub async fn publish(mut self, epochs: EpochRange) -> Result<Published> {
+        match self.complete(epochs).await {
+            Ok(published) => Ok(published),
+            Err(error) => {
+                self.discard().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn complete(&mut self, epochs: EpochRange) -> Result<Published> {
+        self.write_tail().await?;
+        self.file.sync().await?;
+        let name = SegmentName { time: self.time, kind: self.kind, records: self.sidecar.records() };
+        let path = self.folder.join(name.to_string());
+        let sidecar_path = names::sidecar_of(&path);
+        let bytes = self.sidecar.bytes();
+        let sidecar = std::mem::take(&mut self.sidecar).finish(self.kind, epochs).encode();
+        if let Some(there) = self.disk.metadata(&path).await? {
+            // Replacing another segment could not be done in one step with its sidecar.
+            let same = there.len == bytes
+                && read_if_there(&self.disk, &sidecar_path, sidecar.len()).await? == sidecar;
+            if !same {
+                let what = "another segment of this name is to be published; move this one away".to_owned();
+                return Err(crate::error::Corruption { path, offset: 0, what }.into());
+            }
+            self.disk.sync_folder(&self.folder).await?;
+            self.disk.remove_file(&self.temporary).await?;
+            return Ok(Published { name, bytes, already: true });
+        }
+        disk::publish_small(&self.disk, &sidecar_path, &sidecar).await?;
+        self.disk.rename(&self.temporary, &path).await?;
+        if let Err(error) = self.disk.sync_folder(&self.folder).await {
+            // A second fsync would prove nothing. If the removal fails too, there is no more to be done here.
+            drop(self.disk.remove_file(&path).await);
+            return Err(error.into());
+        }
+        Ok(Published { name, bytes, already: false })
+    }
+
+    /// Completes a run; gives its path and sidecar, with which it can be read.
+    pub(super) async fn finish_run(mut self) -> Result<(PathBuf, crate::format::index::Sidecar)> {
+        // Not synced: after a crash the job begins anew.
+        match self.write_tail().await {
+            Ok(()) => Ok((self.temporary, self.sidecar.finish(self.kind, EpochRange::only(self.time)))),
+            Err(error) => {
+                self.discard().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up: removes the temporary file, as far as that can be done.
+    pub async fn discard(self) {
+        // Whatever goes wrong here, the next start removes what is left; the caller has a cause to report.
+        drop(self.disk.remove_file(&self.temporary).await);
+    }
+
+    async fn write_tail(&mut self) -> Result<()> {
+        let chunk = self.chunk.as_mut().expect("it is only away during a write");
+        if !chunk.is_empty() {
+            // Direct I/O writes whole blocks; the length is set right behind.
+            chunk.pad_to(DIRECT_BLOCK_BYTES);
+            self.write_chunk().await?;
+        }
+        if self.written != self.sidecar.bytes() {
+            self.file.set_len(self.sidecar.bytes()).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_chunk(&mut self) -> Result<()> {
+        let chunk = self.chunk.take().expect("one write at a time");
+        let length = chunk.len() as u64;
+        let (result, mut chunk) = self.file.write_at(chunk, self.written).await;
+        chunk.clear();
+        self.chunk = Some(chunk);
+        result?;
+        self.written += length;
+        Ok(())
+    }
+}
+
+async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> Result<(), DiskError> {
+    match disk.remove_file(path).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => result,
+    }
+}
+
+async fn read_if_there<D: Disk>(disk: &D, path: &Path, bytes_max: usize) -> Result<Vec<u8>> {
+    match disk::read_small(disk, path, bytes_max).await {
+        Err(error) if error.is_not_found() || error.source.kind() == std::io::ErrorKind::InvalidData => {
+            Ok(Vec::new())
+        }
+        result => result.map_err(Error::from),
+    }
+}

@@ -1,0 +1,124 @@
+//! Sorting: the unsorted segments of an index become one sorted segment, then they are removed.
+//!
+//! A crash at any step is repaired by running again. Before the sorted segment has its name, nothing has
+//! changed (a temporary file or an orphan sidecar is left). From then on its sidecar says which epochs are
+//! merged in it, so its inputs are known to be leftovers, whichever of them are still there: they are neither
+//! read nor sorted again, but removed.
+
+use std::path::Path;
+
+use crate::error::{Corruption, Result};
+use crate::format::layout::Layout;
+use crate::format::names::{self, SegmentKind, SegmentName};
+use crate::ids::{Epoch, IndexCode, Position};
+use crate::index_log::chain::{Chain, ChainSegment};
+use crate::index_log::counts::MergeCounts;
+use crate::index_log::runs::Unsorted;
+use crate::index_log::segment_writer::SegmentWriter;
+use crate::io::disk::Disk;
+use crate::limits::{Limits, SORT_BYTES_MAX, SORT_SEGMENTS_MAX};
+
+/// What a sort did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sorted {
+    /// The sorted segments that were published: one, or none if nothing was unsorted. (More only if unsorted
+    /// segments lay between sorted ones, as after a repair by hand.)
+    pub published: Vec<SegmentName>,
+    /// Unsorted segments that were removed: the inputs, and those left over from a sort that a crash ended.
+    pub removed: Vec<SegmentName>,
+    /// What was read and written.
+    pub counts: MergeCounts,
+    /// Damage that was found and did no harm; to be reported.
+    pub findings: Vec<Corruption>,
+}
+
+/// Whether the index has so many unsorted segments, or so long ones, that it should be sorted.
+#[must_use]
+pub fn needs_sort(chain: &Chain) -> bool {
+    let bytes: u64 = chain.unsorted.iter().map(|segment| segment.bytes).sum();
+    chain.unsorted.len() > SORT_SEGMENTS_MAX || bytes > SORT_BYTES_MAX
+}
+
+/// Sorts an index now: its unsorted segments before the epoch `checkpoint` and not before its `deletion`, into
+/// one named by the first's time. Calls `progress` now and then.
+///
+/// No other sort of this index may run at the same time; dealing, optimizing, cleaning and reading may.
+///
+/// # Errors
+/// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
+/// then nothing is removed. After a failed fsync the job must not be run again before the next start, since
+/// what was published may not be durable.
+pub async fn sort_index<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    checkpoint: Epoch,
+    deletion: Option<Position>,
+    limits: &Limits,
+    progress: &mut impl FnMut(&MergeCounts),
+) -> Result<Sorted> {
+    let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
+    let mut sorted = Sorted::default();
+    if !chain.leftovers.is_empty() {
+        // The name that makes them leftovers may have been seen without being durable.
+        disk.sync_folder(&layout.segments(code)).await?;
+        remove(disk, layout, code, &chain.leftovers, &mut sorted).await?;
+    }
+    let following: Vec<&ChainSegment> = chain.following().collect();
+    let unsorted = |segment: &&ChainSegment| segment.name.kind == SegmentKind::Unsorted;
+    for stretch in
+        following.chunk_by(|a, b| unsorted(a) && unsorted(b)).filter(|stretch| unsorted(&stretch[0]))
+    {
+        sort_stretch(disk, layout, code, stretch, limits, &mut sorted, progress).await?;
+    }
+    Ok(sorted)
+}
+
+async fn sort_stretch<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    stretch: &[&ChainSegment],
+    limits: &Limits,
+    sorted: &mut Sorted,
+    progress: &mut impl FnMut(&MergeCounts),
+) -> Result<()> {
+    let names: Vec<SegmentName> = stretch.iter().map(|segment| segment.name).collect();
+    let epochs =
+        stretch.iter().map(|segment| segment.epochs).reduce(|a, b| a.joined(b)).expect("it is not empty");
+    let folder = layout.segments(code);
+    let mut target = SegmentWriter::create(disk, &folder, SegmentKind::Sorted, epochs.first).await?;
+    let input = Unsorted { disk, layout, code, names: &names, limits };
+    if let Err(error) =
+        input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings, progress).await
+    {
+        target.discard().await;
+        return Err(error);
+    }
+    sorted.published.push(target.publish(epochs).await?.name);
+    remove(disk, layout, code, &names, sorted).await
+}
+
+async fn remove<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    names: &[SegmentName],
+    sorted: &mut Sorted,
+) -> Result<()> {
+    for &name in names {
+        let path = layout.segment(code, name);
+        remove_if_there(disk, &path).await?;
+        // Behind its segment: a sidecar alone is recognized as an orphan.
+        remove_if_there(disk, &names::sidecar_of(&path)).await?;
+        sorted.removed.push(name);
+    }
+    Ok(disk.sync_folder(&layout.segments(code)).await?)
+}
+
+async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> Result<()> {
+    match disk.remove_file(path).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => Ok(result?),
+    }
+}
