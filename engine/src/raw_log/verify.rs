@@ -208,7 +208,7 @@ mod tests {
     fn every_byte_of_a_sealed_segment_counts() {
         let bytes = sealed().full(0xee);
         let path = layout().raw_history().join("8-0-0.rawlog");
-        for at in (0..72).chain(4000..4200).chain(8000..sealed().bytes.len()) {
+        for at in (0..80).chain(4000..4200).chain(8000..sealed().bytes.len()) {
             let disk = whole();
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;

@@ -24,6 +24,8 @@ pub(crate) struct SegmentBytes {
     pub(crate) bytes: Vec<u8>,
     /// Where frames begin; the last is where the next would.
     pub(crate) offsets: Vec<u64>,
+    /// For the seal.
+    pub(crate) previous: Option<Epoch>,
     records: u64,
 }
 
@@ -40,7 +42,7 @@ impl SegmentBytes {
         };
         let mut bytes = header.encode().to_vec();
         bytes.resize(FRAMES_OFFSET as usize, 0);
-        Self { header, bytes, offsets: vec![FRAMES_OFFSET], records: 0 }
+        Self { header, bytes, offsets: vec![FRAMES_OFFSET], previous: None, records: 0 }
     }
 
     /// Sets the length of the file.
@@ -105,6 +107,12 @@ impl SegmentBytes {
         self
     }
 
+    /// Says in the seal that this epoch was closed before.
+    pub(crate) fn after(mut self, millis: u64) -> Self {
+        self.previous = Some(epoch(millis));
+        self
+    }
+
     pub(crate) fn sealed(self, epoch_records: u32) -> Self {
         self.sealed_by(SealedBy::Writer, Some(epoch_records))
     }
@@ -117,6 +125,7 @@ impl SegmentBytes {
             frames: self.offsets.len() as u64 - 1,
             records: self.records,
             epoch_records,
+            previous: self.previous,
             sealed_by,
             sealed: WallMillis(9),
         };

@@ -140,3 +140,22 @@ fn an_epoch_that_is_half_archived_misses_nothing() {
         assert_eq!(lost(&disk, 11), None);
     }
 }
+
+#[test]
+fn an_epoch_that_was_lost_whole_is_told_and_does_not_hold_up_the_next() {
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(12, 0).frame(0, 2).after(11).sealed(2));
+    let start = recovered(&disk);
+    assert_eq!(start.report().missing_epochs, [epoch(11)]);
+    assert_eq!(lost(&disk, 11).as_deref(), Some("end 0\n"));
+    assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![]), (12, vec![0, 1])]));
+    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    assert_eq!(view.complete_from(epoch(11)).count(), 2);
+    assert_eq!(recovered(&disk).report(), &RecoveryReport::default(), "told once");
+
+    // What is dealt is not missing.
+    let disk = CrashDisk::new(&layout());
+    disk.put(layout().checkpoint(), b"12");
+    put_segment(&disk, &small(12, 0).frame(0, 2).after(11).sealed(2));
+    assert_eq!(recovered(&disk).report(), &RecoveryReport::default());
+}
