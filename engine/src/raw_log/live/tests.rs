@@ -140,3 +140,16 @@ fn a_file_that_is_renamed_or_archived_while_looking_is_seen_once_or_not_at_all()
         }
     }
 }
+
+#[test]
+fn an_epoch_is_not_dealt_while_the_one_before_it_has_not_reached_the_disk() {
+    // A shard took positions in 8 and waits for a segment; meanwhile another one filled 9.
+    let disk = MemDisk::new();
+    put_segment(&disk, &SegmentBytes::new(9, 1, 0, 8).frame(0, 2).after(8).sealed(2));
+    assert_eq!(look(&disk).complete_from(Epoch::ZERO).count(), 0);
+    assert_eq!(look(&disk).complete_from(epoch(9)).count(), 1, "8 is dealt");
+    put_segment(&disk, &SegmentBytes::new(8, 0, 0, 8).frame(0, 1));
+    assert_eq!(look(&disk).complete_from(Epoch::ZERO).count(), 0);
+    put_segment(&disk, &SegmentBytes::new(8, 0, 0, 8).frame(0, 1).sealed(1));
+    assert_eq!(look(&disk).complete_from(Epoch::ZERO).count(), 2);
+}

@@ -60,10 +60,7 @@ fn delivers_frames_records_times_and_places() {
 
 #[test]
 fn frames_longer_than_a_chunk_are_read_whole() {
-    let mut segment = SegmentBytes::new(7, 0, 0, 4096);
-    segment.header.file_bytes = 8 << 20;
-    segment.bytes[..4096].copy_from_slice(&segment.header.encode());
-    let segment = segment.frame(0, 1).frame_of(1, 1, 3 << 20).frame(2, 1).frame_of(3, 2, 700_000).frame(5, 1);
+    let segment = SegmentBytes::new(7, 0, 0, 4096).file_bytes(8 << 20).frame(0, 1).frame_of(1, 1, 3 << 20).frame(2, 1).frame_of(3, 2, 700_000).frame(5, 1);
     let (_, mut scan) = scan_of(&segment.sealed(6).full(0));
     assert_eq!(frames(&mut scan), [(0, 1), (1, 1), (2, 1), (3, 2), (5, 1)]);
 }

@@ -4,7 +4,7 @@ use logtank_wire::record::RecordWriter;
 
 use crate::format::names::RawName;
 use crate::format::raw::{
-    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Header, SEAL_BYTES, SEAL_OFFSET, Salt, Seal, SealedBy,
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Salt, Seal, SealedBy,
 };
 use crate::ids::{Epoch, Position, ShardId};
 use crate::time::WallMillis;
@@ -24,6 +24,8 @@ pub(crate) struct SegmentBytes {
     pub(crate) bytes: Vec<u8>,
     /// Where frames begin; the last is where the next would.
     pub(crate) offsets: Vec<u64>,
+    /// For the seal.
+    pub(crate) previous: Option<Epoch>,
     records: u64,
 }
 
@@ -40,7 +42,14 @@ impl SegmentBytes {
         };
         let mut bytes = header.encode().to_vec();
         bytes.resize(FRAMES_OFFSET as usize, 0);
-        Self { header, bytes, offsets: vec![FRAMES_OFFSET], records: 0 }
+        Self { header, bytes, offsets: vec![FRAMES_OFFSET], previous: None, records: 0 }
+    }
+
+    /// Sets the length of the file.
+    pub(crate) fn file_bytes(mut self, file_bytes: u64) -> Self {
+        self.header.file_bytes = file_bytes;
+        self.bytes[..HEADER_BYTES].copy_from_slice(&self.header.encode());
+        self
     }
 
     pub(crate) fn name(&self) -> RawName {
@@ -98,6 +107,12 @@ impl SegmentBytes {
         self
     }
 
+    /// Says in the seal that this epoch was closed before.
+    pub(crate) fn after(mut self, millis: u64) -> Self {
+        self.previous = Some(epoch(millis));
+        self
+    }
+
     pub(crate) fn sealed(self, epoch_records: u32) -> Self {
         self.sealed_by(SealedBy::Writer, Some(epoch_records))
     }
@@ -110,6 +125,7 @@ impl SegmentBytes {
             frames: self.offsets.len() as u64 - 1,
             records: self.records,
             epoch_records,
+            previous: self.previous,
             sealed_by,
             sealed: WallMillis(9),
         };

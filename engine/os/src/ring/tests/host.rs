@@ -58,6 +58,7 @@ impl Host {
             .map(|shard| {
                 let mut config = ShardConfig::new(ShardId(shard), limits());
                 let mut ring = RingConfig::default();
+                config.writer.segment_roll_bytes = 256 * 1024;
                 adjust(&mut config, &mut ring);
                 let peers = mailboxes.iter().enumerate().filter(|&(place, _)| place != usize::from(shard));
                 let links = ShardLinks {
