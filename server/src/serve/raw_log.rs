@@ -11,12 +11,14 @@ use logtank_engine::format::names::RawName;
 use logtank_engine::ids::ShardId;
 use logtank_engine::io::disk::Disk;
 use logtank_engine::io::op::ShardEvent;
+use logtank_engine::jobs::governor::Policy;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::raw_log::live::ReadyFile;
 use logtank_engine::raw_log::prepare::Preparer;
 use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, RecoveryReport, recover};
+use logtank_os::append_signal::AppendSignal;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::mailbox::Mail;
 use rustix::fs::OFlags;
@@ -32,6 +34,9 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// However slow appends are, segments are made ready this fast: without them there would be no appends at all.
+const PREPARE_BYTES_PER_SECOND_MIN: u64 = 256 << 20;
+
 /// What the thread needs.
 #[derive(Debug)]
 pub(super) struct RawLog {
@@ -43,6 +48,7 @@ pub(super) struct RawLog {
     pub(super) events: Events,
     pub(super) metrics: HostMetrics,
     pub(super) background: Arc<Shared>,
+    pub(super) signal: Arc<AppendSignal>,
 }
 
 impl RawLog {
@@ -52,7 +58,8 @@ impl RawLog {
     /// If the raw log can't be put in order, or a segment in use can't be named.
     pub(super) fn run(self) -> anyhow::Result<()> {
         block_on(async move {
-            let disk = self.tree.disk(Throttle::none())?;
+            let policy = Policy { rate_bytes_min: PREPARE_BYTES_PER_SECOND_MIN, ..Policy::default() };
+            let disk = self.tree.disk(Throttle::new(policy, self.signal.clone()))?;
             let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
             let preparer =
                 Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;

@@ -195,6 +195,7 @@ impl<'s> Host<'s> {
             events: self.events.clone(),
             metrics: self.metrics.clone(),
             background: self.shared.clone(),
+            signal: self.signal.clone(),
         };
         let placement = self.placement.clone();
         self.spawn("raw-log", move || {
