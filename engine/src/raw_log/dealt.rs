@@ -79,3 +79,65 @@ async fn entries<D: Disk>(disk: &D, folder: &Path) -> Result<Vec<Entry>> {
         entries => Ok(entries?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw_log::test_support::{LegacyBytes, SegmentBytes, epoch, layout};
+    use crate::testing::{MemDisk, run};
+
+    /// A disk with this checkpoint, and files named by what they are.
+    fn disk(checkpoint: Option<&[u8]>, files: &[&str]) -> MemDisk {
+        let disk = MemDisk::new();
+        disk.put("/data/safe_to_read", b"");
+        if let Some(bytes) = checkpoint {
+            disk.put(layout().checkpoint(), bytes);
+        }
+        for file in files {
+            let bytes = match RawName::parse(file.rsplit_once('/').unwrap().1) {
+                Some(RawName::Segment { epoch, shard, .. }) => {
+                    SegmentBytes::new(epoch.millis(), shard.0, 0, 8).frame(0, 1).sealed(1).full(0)
+                }
+                _ => LegacyBytes::new().record(b"a", 1).bytes,
+            };
+            disk.put(layout().data().join(file), &bytes);
+        }
+        disk
+    }
+
+    fn repaired(checkpoint: Option<&[u8]>, files: &[&str]) -> u64 {
+        let disk = disk(checkpoint, files);
+        let next = run(repair(&disk, &layout())).unwrap();
+        assert_eq!(run(repair(&disk, &layout())).unwrap(), next, "twice");
+        let stored = run(Checkpoint::read(&disk, &layout())).unwrap();
+        assert_eq!(stored.next().unwrap(), next);
+        next.millis()
+    }
+
+    #[test]
+    fn a_checkpoint_that_tells_is_left_alone() {
+        assert_eq!(repaired(Some(b"7"), &["raw/history/5.raw", "raw/live/7.raw"]), 7);
+        assert_eq!(repaired(Some(b"7"), &["raw/history/5-0-0.rawlog", "indexes/m/segments/x"]), 7);
+        let fresh = disk(None, &[]);
+        assert_eq!(run(repair(&fresh, &layout())).unwrap(), Epoch::ZERO);
+        assert_eq!(fresh.get(layout().checkpoint()), None, "nothing to write down");
+    }
+
+    #[test]
+    fn what_the_original_archived_before_saying_so_is_dealt() {
+        assert_eq!(repaired(Some(b"7"), &["raw/history/7.raw", "raw/live/9.raw"]), 8);
+    }
+
+    #[test]
+    fn an_empty_or_missing_checkpoint_lies_behind_history_and_before_what_is_live() {
+        for lost in [Some(&b""[..]), Some(b"garbage"), None] {
+            assert_eq!(repaired(lost, &["raw/history/5.raw", "raw/live/7.raw", "raw/live/9.raw"]), 7);
+            assert_eq!(repaired(lost, &["raw/history/5-0-0.rawlog", "raw/live/5-1-0.rawlog"]), 6, "half archived");
+            assert_eq!(repaired(lost, &["raw/live/7.raw", "indexes/m/segments/1970.01.01-00.00.00.006.sorted_1"]), 7);
+            let drained =
+                ["indexes/m/segments/1970.01.01-00.00.00.006.sorted_1", "indexes/k/optimized/1970.01.01-00.00.00.008.optimized_1"];
+            assert_eq!(repaired(lost, &drained), 9);
+        }
+        assert_eq!(epoch(repaired(Some(b""), &[])), Epoch::ZERO);
+    }
+}

@@ -15,3 +15,5 @@ pub mod reader;
 pub mod route;
 mod segment_page;
 pub mod token;
+#[cfg(test)]
+mod tests;

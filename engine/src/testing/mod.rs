@@ -2,12 +2,14 @@
 //! (The disk that lies is the simulation's.)
 
 mod clock;
+mod hook_disk;
 mod mem_disk;
 mod raw_epoch;
 mod run;
 mod step_disk;
 
 pub use clock::ManualClock;
+pub use hook_disk::{HookDisk, HookFile};
 pub use mem_disk::{MemDisk, MemFile};
 pub use raw_epoch::{RawEpoch, raw_record};
 pub use run::run;
