@@ -280,7 +280,8 @@ impl Disk for CrashDisk {
             return failed("fsync", folder, ErrorKind::NotFound);
         }
         let inside = |path: &Path| path.parent() == Some(folder);
-        let now: Vec<_> = state.names.iter().filter(|(path, _)| inside(path)).map(|(p, i)| (p.clone(), *i)).collect();
+        let now: Vec<_> =
+            state.names.iter().filter(|(path, _)| inside(path)).map(|(p, i)| (p.clone(), *i)).collect();
         state.durable.retain(|path, _| !inside(path));
         state.durable.extend(now);
         Ok(())
@@ -342,7 +343,10 @@ impl DiskFile for CrashFile {
             return (Err(error), buffer);
         }
         if self.transfer == Transfer::Direct {
-            assert!(offset.is_multiple_of(4096) && buffer.len().is_multiple_of(4096), "direct writes are aligned");
+            assert!(
+                offset.is_multiple_of(4096) && buffer.len().is_multiple_of(4096),
+                "direct writes are aligned"
+            );
         }
         let mut state = self.disk.0.borrow_mut();
         let inode = &mut state.inodes[self.inode];
