@@ -84,7 +84,7 @@ struct Host<'s> {
     signal: Arc<AppendSignal>,
     shards: Vec<Shard>,
     stopping: Arc<AtomicBool>,
-    stop_indexes: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     stop_space: Option<Sender<()>>,
     acceptor: Option<TcpListener>,
     /// Names of threads that run.
@@ -107,7 +107,7 @@ impl<'s> Host<'s> {
             shared: Arc::new(Shared::new()),
             shards,
             stopping: Arc::default(),
-            stop_indexes: watch::Sender::new(false),
+            stop: watch::Sender::new(false),
             stop_space: None,
             acceptor: None,
             threads: Vec::new(),
@@ -240,7 +240,8 @@ impl<'s> Host<'s> {
             config: jobs_config(settings),
             shared: self.shared.clone(),
             signal: self.signal.clone(),
-            stopping: self.stopping.clone(),
+            health: self.health.clone(),
+            stop: self.stop.subscribe(),
         };
         let placement = self.placement.clone();
         self.spawn("background", move || {
@@ -261,7 +262,7 @@ impl<'s> Host<'s> {
             shared: self.shared.clone(),
             signal: self.signal.clone(),
             metrics: self.metrics.clone(),
-            stop: self.stop_indexes.subscribe(),
+            stop: self.stop.subscribe(),
         };
         let placement = self.placement.clone();
         self.spawn("indexes", move || {
@@ -332,7 +333,7 @@ impl<'s> Host<'s> {
             // A mailbox that is full belongs to a shard that is stuck; waiting below ends by a second signal.
             let _ = shard.mailbox.post(Mail::Shutdown);
         }
-        self.stop_indexes.send_replace(true);
+        self.stop.send_replace(true);
         self.shared.wake();
         self.stop_space = None;
         let mut deadline: Option<Instant> = None;
