@@ -10,6 +10,9 @@ use logtank_engine::time::MonoNanos;
 /// Latencies older than this say nothing of the present.
 const STALE_AFTER: Duration = Duration::from_secs(1);
 
+/// Latencies up to this are ordinary, whatever came before.
+const OUTLIER_NANOS_MIN: u64 = 100_000;
+
 /// One shard's numbers, on cache lines of their own: shards must not slow each other down by telling.
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -87,8 +90,14 @@ impl ShardSignal {
         let cell = self.cell();
         let latency = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
         let before = cell.smoothed_nanos.load(Ordering::Relaxed);
-        // The first says all there is to say; later ones count an eighth each.
-        let smoothed = if before == 0 { latency } else { before - before / 8 + latency / 8 };
+        // The first says all there is to say; later ones count an eighth each. One that stands out counts as twice
+        // the ordinary: a thread that was kept off its processor for a moment says nothing of the drive. A drive
+        // that has really become slow shows within a dozen appends.
+        let smoothed = if before == 0 {
+            latency
+        } else {
+            before - before / 8 + latency.min(before.saturating_mul(2).max(OUTLIER_NANOS_MIN)) / 8
+        };
         cell.smoothed_nanos.store(smoothed, Ordering::Relaxed);
         cell.completed_at.store(now.0.max(1), Ordering::Relaxed);
         cell.oldest_began_at.store(oldest_began.map_or(0, |began| began.0.max(1)), Ordering::Relaxed);
@@ -135,6 +144,25 @@ mod tests {
         assert_eq!(load(&signal, 160).0, 20_000, "the one that still hangs");
         shard.completed(MonoNanos(161 * MS), Duration::from_millis(21), None);
         assert!(load(&signal, 161).0 < 10_000, "smoothed");
+    }
+
+    #[test]
+    fn one_slow_append_is_not_a_slow_drive_but_a_dozen_are() {
+        let signal = AppendSignal::new(1);
+        let shard = signal.shard(0);
+        for at in 0..50 {
+            shard.completed(MonoNanos((100 + at) * MS), Duration::from_micros(90), None);
+        }
+        shard.completed(MonoNanos(150 * MS), Duration::from_millis(40), None);
+        assert!(load(&signal, 150).0 < 120, "{:?}", load(&signal, 150));
+        for at in 0..12 {
+            shard.completed(MonoNanos((151 + at) * MS), Duration::from_millis(40), None);
+        }
+        assert!(load(&signal, 163).0 > 300, "{:?}", load(&signal, 163));
+        for at in 0..40 {
+            shard.completed(MonoNanos((200 + at) * MS), Duration::from_micros(90), None);
+        }
+        assert!(load(&signal, 240).0 < 100, "{:?}", load(&signal, 240));
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Default for Policy {
             slow_factor: 3,
             slow_min: Duration::from_micros(250),
             react_every: Duration::from_millis(5),
-            recover_every: Duration::from_millis(50),
+            recover_every: Duration::from_millis(10),
         }
     }
 }
@@ -159,13 +159,19 @@ impl Governor {
         Decision::Go { bytes }
     }
 
-    /// A transfer that was let go has finished, or was given up.
+    /// A transfer that was let go has finished, or was given up; `unused` of its bytes were not transferred (the
+    /// file ended before).
     ///
     /// # Panics
     /// If none is in flight.
-    pub const fn finished(&mut self) {
+    pub fn finished(&mut self, unused: usize) {
         assert!(self.in_flight > 0, "finished more often than begun");
         self.in_flight -= 1;
+        if self.shared {
+            // What is given back is no ground for more than could have been gathered.
+            let unused = i64::try_from(unused).unwrap_or(i64::MAX);
+            self.tokens = self.tokens.saturating_add(unused).min(self.tokens_max());
+        }
     }
 
     /// Bytes a second that may be moved now; `None` while the drive is otherwise idle.
@@ -212,10 +218,13 @@ impl Governor {
 
     fn gather(&mut self, passed: Duration) {
         let gathered = u128::from(self.rate) * passed.as_nanos() / 1_000_000_000;
-        // What is not used within 20 ms is lost, so that a pause is not followed by a flood.
-        let most = (self.rate / 50).max(self.policy.chunk_bytes_shared as u64);
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        self.tokens = self.tokens.saturating_add(i64::try_from(gathered).unwrap_or(i64::MAX)).min(most);
+        let gathered = i64::try_from(gathered).unwrap_or(i64::MAX);
+        self.tokens = self.tokens.saturating_add(gathered).min(self.tokens_max());
+    }
+
+    /// What is not used within 20 ms is lost, so that a pause is not followed by a flood.
+    fn tokens_max(&self) -> i64 {
+        i64::try_from((self.rate / 50).max(self.policy.chunk_bytes_shared as u64)).unwrap_or(i64::MAX)
     }
 
     fn time_to_gather(&self, bytes: u64) -> Duration {
@@ -228,4 +237,173 @@ impl Governor {
 /// `of`, times how much of `period` has passed (all of it at most).
 fn share_of(of: Duration, passed: Duration, period: Duration) -> Duration {
     of.mul_f64((passed.as_secs_f64() / period.as_secs_f64()).min(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn load(latency_micros: u64) -> AppendLoad {
+        AppendLoad { latency: Duration::from_micros(latency_micros), quiet_for: Duration::ZERO }
+    }
+
+    /// A background that always wants more, beside appends, in virtual time.
+    struct World {
+        governor: Governor,
+        now: MonoNanos,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self { governor: Governor::new(Policy::default()), now: MonoNanos(1) }
+        }
+
+        /// Goes on for `duration`, one transfer after the other on a drive that moves 1 GiB a second, while
+        /// appends take what `latency_micros` says of the governor's rate. Returns the bytes moved.
+        fn run(&mut self, duration: Duration, mut latency_micros: impl FnMut(u64) -> u64) -> u64 {
+            let end = self.now + duration;
+            let mut moved = 0;
+            while self.now < end {
+                let load = load(latency_micros(self.governor.rate));
+                match self.governor.request(self.now, load, 64 << 20) {
+                    Decision::Go { bytes } => {
+                        moved += bytes as u64;
+                        self.now = self.now + Duration::from_nanos(bytes as u64 * 1_000_000_000 / (1 << 30));
+                        self.governor.finished(0);
+                    }
+                    Decision::Wait(duration) => {
+                        assert!(duration <= Duration::from_millis(50), "a long wait is blind: {duration:?}");
+                        self.now = self.now + duration;
+                    }
+                    Decision::AwaitFinished => panic!("nothing is in flight"),
+                }
+            }
+            moved
+        }
+    }
+
+    #[test]
+    fn an_idle_drive_is_the_backgrounds_alone() {
+        let mut governor = Governor::new(Policy::default());
+        for _ in 0..32 {
+            let decision = governor.request(MonoNanos(1), AppendLoad::NONE, 100 << 20);
+            assert_eq!(decision, Decision::Go { bytes: 4 << 20 });
+        }
+        assert_eq!(governor.request(MonoNanos(1), AppendLoad::NONE, 1), Decision::AwaitFinished);
+        governor.finished(0);
+        assert_eq!(governor.request(MonoNanos(1), AppendLoad::NONE, 1), Decision::Go { bytes: 1 });
+        assert_eq!(governor.rate(), None);
+    }
+
+    #[test]
+    fn it_gives_way_as_soon_as_appends_slow_down() {
+        let mut world = World::new();
+        let calm = world.run(Duration::from_secs(1), |_| 90);
+        assert!(calm > 900 * MIB, "as quick as the drive while appends don't mind: {calm}");
+        world.run(Duration::from_millis(1), |_| 20_000);
+        assert_eq!(world.governor.rate(), Some(Policy::default().rate_bytes_max / 2), "at once");
+        assert_eq!(world.governor.depth, 1);
+        world.run(Duration::from_millis(100), |_| 20_000);
+        assert!(world.governor.rate().unwrap() < 64 * MIB);
+    }
+
+    #[test]
+    fn beside_appends_transfers_are_short_and_one_by_one_after_a_cut() {
+        let mut governor = Governor::new(Policy::default());
+        assert_eq!(
+            governor.request(MonoNanos(1_000_000_000), load(9_000), 1 << 20),
+            Decision::Go { bytes: 256 << 10 }
+        );
+        assert_eq!(governor.request(MonoNanos(1_000_000_000), load(9_000), 1 << 20), Decision::AwaitFinished);
+    }
+
+    #[test]
+    fn it_recovers_step_by_step() {
+        let mut world = World::new();
+        world.run(Duration::from_millis(200), |_| 20_000);
+        let low = world.governor.rate().unwrap();
+        let mut before = low;
+        for _ in 0..10 {
+            world.run(Duration::from_millis(20), |_| 90);
+            let rate = world.governor.rate().unwrap();
+            assert!(rate > before && rate < before * 2, "{before} {rate}");
+            before = rate;
+        }
+        world.run(Duration::from_secs(5), |_| 90);
+        assert_eq!(world.governor.rate(), Some(Policy::default().rate_bytes_max));
+    }
+
+    #[test]
+    fn it_never_starves() {
+        let mut world = World::new();
+        // Every cut counts as if the drive were ten times as slow as before, so that nothing is learned as calm.
+        let mut latency = 1_000u64;
+        let moved = world.run(Duration::from_secs(10), |_| {
+            latency = latency.saturating_mul(2).min(1 << 40);
+            latency
+        });
+        let least = 10 * Policy::default().rate_bytes_min;
+        assert!(moved >= least * 9 / 10, "{moved} of {least}");
+    }
+
+    #[test]
+    fn a_drive_that_is_slow_by_itself_is_learned() {
+        let mut world = World::new();
+        world.run(Duration::from_secs(2), |_| 8_000);
+        assert_eq!(world.governor.rate(), Some(Policy::default().rate_bytes_min), "it may be our doing");
+        world.run(Duration::from_secs(20), |_| 8_000);
+        assert!(world.governor.rate().unwrap() > 500 * MIB, "it is not");
+        // What was learned does not hide a real slowdown, and is unlearned when appends get quick.
+        world.run(Duration::from_millis(100), |_| 100_000);
+        assert!(world.governor.rate().unwrap() < 64 * MIB);
+        world.run(Duration::from_secs(60), |_| 90);
+        assert!(world.governor.calm < Duration::from_micros(200), "{:?}", world.governor.calm);
+    }
+
+    #[test]
+    fn it_finds_the_rate_that_appends_bear() {
+        let mut world = World::new();
+        // Appends double at 200 MiB a second and get worse quickly.
+        let drive = |rate: u64| 90 + 90 * (rate / MIB).pow(2) / (200 * 200);
+        world.run(Duration::from_secs(2), drive);
+        let (mut slow, mut asked) = (0u64, 0u64);
+        let moved = world.run(Duration::from_secs(20), |rate| {
+            asked += 1;
+            slow += u64::from(drive(rate) > 270);
+            drive(rate)
+        });
+        let rate = moved / 20 / MIB;
+        assert!((100..350).contains(&rate), "{rate} MiB a second");
+        assert!(slow * 5 < asked, "appends were slow {slow} of {asked} times");
+    }
+
+    #[test]
+    fn after_a_pause_the_drive_is_idle_again_and_shared_as_soon_as_appends_resume() {
+        let mut world = World::new();
+        world.run(Duration::from_millis(500), |_| 20_000);
+        let quiet = AppendLoad { latency: Duration::from_millis(20), quiet_for: Duration::from_millis(499) };
+        world.governor.request(world.now, quiet, 1);
+        world.governor.finished(0);
+        assert!(world.governor.rate().is_some(), "not yet");
+        let quiet = AppendLoad { quiet_for: Duration::from_millis(500), ..quiet };
+        assert_eq!(world.governor.request(world.now, quiet, 8 << 20), Decision::Go { bytes: 4 << 20 });
+        world.governor.finished(0);
+        let rate = world.run(Duration::from_secs(1), |_| 20_000);
+        assert!(rate < 32 * MIB, "it goes on with the rate that appends bore: {rate}");
+    }
+
+    #[test]
+    fn what_was_not_transferred_is_given_back() {
+        let policy = Policy { rate_bytes_max: 16 << 20, ..Policy::default() };
+        let mut governor = Governor::new(policy);
+        for _ in 0..100 {
+            assert_eq!(governor.request(MonoNanos(1), load(9), 1 << 20), Decision::Go { bytes: 256 << 10 });
+            governor.finished(256 << 10);
+        }
+        assert_eq!(governor.request(MonoNanos(1), load(9), 1 << 20), Decision::Go { bytes: 256 << 10 });
+        governor.finished(0);
+        assert!(matches!(governor.request(MonoNanos(1), load(9), 1), Decision::Wait(_)));
+    }
 }

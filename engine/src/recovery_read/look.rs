@@ -55,7 +55,7 @@ impl Look {
             let view = View { next_to_deal, stretches, optimized, cleaned, deletion };
             return Ok(Self { live, chain, view });
         }
-        Err(ReadError::Unsettled(LOOKS_MAX))
+        Err(ReadError::Unsettled)
     }
 }
 

@@ -46,8 +46,14 @@ impl BackgroundThread {
         block_on(async {
             let disk = self.tree.disk(Throttle::new(Policy::default(), self.signal.clone()))?;
             let layout = self.tree.layout.clone();
-            let mut background =
-                Background::new(disk, SystemClock, layout, self.limits.clone(), self.config.clone(), self.shared.clone());
+            let mut background = Background::new(
+                disk,
+                SystemClock,
+                layout,
+                self.limits.clone(),
+                self.config.clone(),
+                self.shared.clone(),
+            );
             background.run(&|| self.stopping.load(Ordering::Acquire), &tell).await;
             Ok(())
         })?

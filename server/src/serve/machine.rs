@@ -56,7 +56,8 @@ pub(super) struct AppendPath {
 /// If the drive can't be tried, or can't do what the user has chosen.
 pub(super) fn choose_append(append: Append, tree: &Tree) -> anyhow::Result<AppendPath> {
     let folder = tree.layout.raw_live();
-    let advice = append_mode(&folder).with_context(|| format!("trying how to write in {}", folder.display()))?;
+    let advice =
+        append_mode(&folder).with_context(|| format!("trying how to write in {}", folder.display()))?;
     let mode = match append {
         Append::Auto => advice.mode,
         Append::Buffered => AppendMode::Buffered,

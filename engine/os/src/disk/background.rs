@@ -7,8 +7,8 @@ const ENTRIES: u32 = 256;
 /// Runs a future on a background ring of this thread; [`super::UringDisk`] and [`crate::clock::SystemClock`]
 /// work within it, and so do `tokio_uring::spawn` and tokio's timers.
 ///
-/// Set the thread's priorities and its processor before: the ring's own threads and the helper threads take
-/// them over when they are made.
+/// Set the thread's priorities before: the ring's workers and the helper threads take them over when they are
+/// made. (They take over the processor, too, except for the ring's workers, which run on any.)
 ///
 /// # Errors
 /// If the kernel refuses the ring (`crate::startup` tells why and what to do).

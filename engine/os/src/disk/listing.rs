@@ -8,7 +8,7 @@ use std::path::Path;
 use logtank_engine::io::disk::{Entry, EntryKind};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, open, seek, statat};
 
-const BUFFER_BYTES: usize = 256 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 const BUFFER_BYTES_MAX: usize = 1 << 30;
 
 /// Tries on a folder that changes faster than it can be read.

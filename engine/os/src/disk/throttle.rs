@@ -24,8 +24,20 @@ struct Shared {
 /// Leave for one transfer, which is over when this is dropped.
 pub(super) struct Leave {
     shared: Rc<Shared>,
+    bytes: usize,
+    unused: usize,
+}
+
+impl Leave {
     /// Bytes that may be transferred.
-    pub(super) bytes: usize,
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The transfer moved only so many bytes.
+    pub(super) const fn moved(&mut self, bytes: usize) {
+        self.unused = self.bytes.saturating_sub(bytes);
+    }
 }
 
 impl Throttle {
@@ -57,7 +69,7 @@ impl Throttle {
             let load = shared.signal.as_ref().map_or(AppendLoad::NONE, |signal| signal.load(now));
             let decision = shared.governor.borrow_mut().request(now, load, bytes);
             match decision {
-                Decision::Go { bytes } => return Leave { shared: shared.clone(), bytes },
+                Decision::Go { bytes } => return Leave { shared: shared.clone(), bytes, unused: 0 },
                 Decision::Wait(duration) => tokio::time::sleep(duration).await,
                 Decision::AwaitFinished => shared.finished.notified().await,
             }
@@ -67,7 +79,7 @@ impl Throttle {
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.shared.governor.borrow_mut().finished();
+        self.shared.governor.borrow_mut().finished(self.unused);
         self.shared.finished.notify_one();
     }
 }

@@ -27,6 +27,9 @@ pub(super) async fn read(
     offset: u64,
 ) -> Transferred<()> {
     let capacity = buffer.capacity();
+    if let Err(error) = check_range(offset, capacity) {
+        return (Err(error), buffer);
+    }
     // The kernel may be lent any part of the memory.
     buffer.set_len(capacity);
     let mut done = 0;
@@ -35,13 +38,16 @@ pub(super) async fn read(
         if done == capacity {
             break Ok(());
         }
-        let (bytes, leave) = admit(throttle.as_ref(), capacity - done).await;
+        let (bytes, mut leave) = admit(throttle.as_ref(), capacity - done).await;
         let at = offset + done as u64;
         let result;
         if file.is_direct() && !(is_aligned(at) && done.is_multiple_of(BLOCK)) {
             (result, buffer) = read_around(&file, buffer, done, bytes, at).await;
         } else {
             (result, buffer) = read_piece(&file, buffer, done, bytes, at).await;
+        }
+        if let (Some(leave), Ok(piece)) = (&mut leave, &result) {
+            leave.moved(piece.bytes);
         }
         drop(leave);
         match result {
@@ -72,6 +78,9 @@ pub(super) async fn write(
     offset: u64,
 ) -> Transferred<()> {
     let len = buffer.len();
+    if let Err(error) = check_range(offset, len) {
+        return (Err(error), buffer);
+    }
     let mut done = 0;
     let mut retries = Retries::default();
     let result = loop {
@@ -99,6 +108,17 @@ pub(super) async fn write(
         }
     };
     (result, buffer)
+}
+
+/// The kernel's offsets are signed, and -1 stands for "where the last transfer ended": no file is so long, so such
+/// an offset comes from damaged data.
+fn check_range(offset: u64, len: usize) -> io::Result<()> {
+    let end = offset.checked_add(len as u64 + 2 * BLOCK as u64);
+    if end.is_some_and(|end| i64::try_from(end).is_ok()) {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no file reaches offset {offset}")))
+    }
 }
 
 /// How the next bytes of a buffer are to be written.
@@ -181,11 +201,8 @@ async fn write_piece(
 async fn admit(throttle: Option<&Throttle>, wanted: usize) -> (usize, Option<Leave>) {
     let Some(throttle) = throttle else { return (wanted, None) };
     let leave = throttle.admit(wanted).await;
-    let bytes = if leave.bytes < wanted {
-        (leave.bytes - leave.bytes % BLOCK).max(BLOCK).min(wanted)
-    } else {
-        wanted
-    };
+    let allowed = leave.bytes();
+    let bytes = if allowed < wanted { (allowed - allowed % BLOCK).max(BLOCK).min(wanted) } else { wanted };
     (bytes, Some(leave))
 }
 

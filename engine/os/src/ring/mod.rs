@@ -7,6 +7,7 @@
 mod config;
 mod disk_ops;
 mod driver;
+mod echo;
 mod files;
 mod kernel;
 mod mail;
@@ -19,3 +20,5 @@ mod user_data;
 
 pub use config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
 pub use driver::run_shard;
+#[doc(hidden)]
+pub use echo::run_echo;

@@ -10,7 +10,7 @@ use crate::deletions::DeletionLog;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::{RawName, SegmentKind};
-use crate::ids::IndexCode;
+use crate::ids::{IndexCode, Position};
 use crate::index_log::chain::Chain;
 use crate::index_log::cleaned;
 use crate::io::disk::{Disk, Transfer};
@@ -22,13 +22,6 @@ use crate::testing::{MemDisk, RawEpoch, run};
 
 pub(super) const SHARDS: usize = 2;
 
-/// What was acknowledged, in order.
-#[derive(Clone, Debug)]
-enum Event {
-    Written(String, Vec<u8>),
-    Deleted(String),
-}
-
 /// A writer and the jobs over one disk.
 pub(super) struct World {
     pub(super) disk: MemDisk,
@@ -37,7 +30,17 @@ pub(super) struct World {
     shards: usize,
     open: RawEpoch,
     millis: u64,
-    events: Vec<Event>,
+    /// What was acknowledged, in order: position, index, record.
+    written: Vec<(Position, String, Vec<u8>)>,
+    /// Deletions that were acknowledged, in order, with the first position that each does not cover.
+    deleted: Vec<(String, Position)>,
+}
+
+/// How much was acknowledged at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Acknowledged {
+    pub(super) records: usize,
+    pub(super) deletions: usize,
 }
 
 /// One document change.
@@ -91,17 +94,20 @@ impl World {
             shards,
             open,
             millis: 1_000,
-            events: Vec::new(),
+            written: Vec::new(),
+            deleted: Vec::new(),
         }
     }
 
     /// One batch, acknowledged when this returns.
     pub(super) fn write(&mut self, shard: usize, index: &str, changes: &[Change<'_>]) {
         let records: Vec<_> = changes.iter().map(|change| change.encode(Some(index))).collect();
+        for (number, change) in (0..).zip(changes) {
+            let position = self.open.next().advanced(number);
+            self.written.push((position, index.to_owned(), change.encode(None)));
+        }
         self.open.frame(shard, &records);
         self.open.put(&self.disk, &self.layout, false);
-        let events = changes.iter().map(|change| Event::Written(index.to_owned(), change.encode(None)));
-        self.events.extend(events);
     }
 
     /// One document with one text.
@@ -128,38 +134,32 @@ impl World {
         self.open.name(shard)
     }
 
-    /// Everything that was acknowledged before is deleted.
-    pub(super) fn note_deletion(&mut self, index: &str) {
-        self.events.push(Event::Deleted(index.to_owned()));
+    /// A deletion is acknowledged.
+    pub(super) fn note_deletion(&mut self, index: &str, before: Position) {
+        self.deleted.push((index.to_owned(), before));
     }
 
-    /// How much has happened so far.
-    pub(super) fn happened(&self) -> usize {
-        self.events.len()
+    /// How many records and deletions were acknowledged so far.
+    pub(super) const fn acknowledged(&self) -> Acknowledged {
+        Acknowledged { records: self.written.len(), deletions: self.deleted.len() }
     }
 
-    /// The states of the index after each thing that happened, from the first `from` on.
-    pub(super) fn states_from(&self, index: &str, from: usize) -> Vec<State> {
-        let (mut state, mut states) = (State::new(), Vec::new());
-        for (number, event) in self.events.iter().enumerate() {
-            if number >= from {
-                states.push(state.clone());
-            }
-            match event {
-                Event::Written(of, record) if of == index => {
-                    apply(&mut state, &RecordView::parse(record).unwrap().0);
-                }
-                Event::Deleted(of) if of == index => state.clear(),
-                Event::Written(..) | Event::Deleted(_) => {}
+    /// The state of the index when these were acknowledged.
+    pub(super) fn state_at(&self, index: &str, at: Acknowledged) -> State {
+        let deletions = self.deleted[..at.deletions].iter().filter(|(of, _)| of == index);
+        let begin = deletions.map(|(_, before)| *before).max().unwrap_or(Position::ZERO);
+        let mut state = State::new();
+        for (position, of, record) in &self.written[..at.records] {
+            if of == index && *position >= begin {
+                apply(&mut state, &RecordView::parse(record).unwrap().0);
             }
         }
-        states.push(state);
-        states
+        state
     }
 
     /// The state of the index now.
     pub(super) fn state(&self, index: &str) -> State {
-        self.states_from(index, self.events.len()).pop().unwrap()
+        self.state_at(index, self.acknowledged())
     }
 
     pub(super) fn deal(&self) {
@@ -179,8 +179,8 @@ impl World {
     }
 
     pub(super) fn delete(&mut self, index: &str) {
-        run(self.deletions.delete(&self.disk, &self.layout, &code(index))).unwrap();
-        self.note_deletion(index);
+        let before = run(self.deletions.delete(&self.disk, &self.layout, &code(index))).unwrap();
+        self.note_deletion(index, before);
     }
 
     /// The kinds of the index's segments, how many of each.

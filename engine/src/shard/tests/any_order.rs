@@ -96,7 +96,7 @@ fn mode() -> impl Strategy<Value = (SyncMode, AppendMode, usize)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 2_000, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_lost_doubled_or_reordered_whatever_the_order_of_completions(

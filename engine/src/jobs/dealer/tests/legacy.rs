@@ -75,3 +75,37 @@ fn segments_that_the_original_dealt_from_an_epoch_still_in_live_are_dealt_anew()
     deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
     assert_eq!(contents(&disk)["a"], [("d".to_owned(), "t".to_owned())]);
 }
+
+macro_rules! golden {
+    ($path:literal) => {
+        ($path, &include_bytes!(concat!("../../../../../tests/golden/tree/10-three-unsorted/", $path))[..])
+    };
+}
+
+#[test]
+fn what_the_original_dealt_is_dealt_to_the_same_bytes() {
+    let disk = empty();
+    let raw = [
+        golden!("raw/history/1795343619460.raw"),
+        golden!("raw/history/1795343620231.raw"),
+        golden!("raw/history/1795343621150.raw"),
+        golden!("raw/live/1795343621999.raw"),
+    ];
+    for (path, bytes) in raw {
+        disk.put(layout().raw_live().join(Path::new(path).file_name().unwrap()), bytes);
+    }
+    let dealt = deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
+    assert_eq!(dealt.len(), 3, "the last one may still be written to");
+    let segments = [
+        golden!("indexes/k/segments/2026.11.22-10.33.39.460.unsorted_2"),
+        golden!("indexes/k/segments/2026.11.22-10.33.41.150.unsorted_2"),
+        golden!("indexes/m/segments/2026.11.22-10.33.39.460.unsorted_19"),
+        golden!("indexes/m/segments/2026.11.22-10.33.40.231.unsorted_11"),
+        golden!("indexes/m/segments/2026.11.22-10.33.41.150.unsorted_5"),
+    ];
+    for (path, bytes) in segments {
+        assert_eq!(disk.get(layout().data().join(path)).as_deref(), Some(bytes), "{path}");
+    }
+    let published = disk.files().into_iter().filter(|path| path.starts_with(layout().indexes()));
+    assert_eq!(published.count(), 2 * segments.len(), "and their sidecars");
+}
