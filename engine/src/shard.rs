@@ -176,7 +176,7 @@ impl Shard {
         self.shutting_down = true;
         for connection in self.connections.iter_mut() {
             let peer = &mut connection.peer;
-            if peer.phase == Phase::Open {
+            if matches!(peer.phase, Phase::Open | Phase::Lingering) {
                 peer.phase = Phase::Finishing { linger: false };
                 if !peer.listed {
                     peer.listed = true;

@@ -83,14 +83,9 @@ impl<T> InFlight<T> {
         Token { slot, generation: entry.generation }
     }
 
-    /// What is kept of an operation under way.
-    ///
-    /// # Panics
-    /// If the operation is not under way.
-    pub fn get_mut(&mut self, token: Token) -> &mut T {
-        let entry = &mut self.slots[token.slot as usize];
-        assert_eq!(entry.generation, token.generation, "a completion came twice");
-        entry.value.as_mut().expect("an operation of this generation is under way")
+    /// What is kept of all operations under way, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
     }
 
     /// Ends an operation and gives back what was kept.

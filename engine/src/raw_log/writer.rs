@@ -13,8 +13,6 @@ mod dispatch;
 mod epochs;
 mod rescue;
 mod syncing;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

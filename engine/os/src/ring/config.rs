@@ -1,4 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
+
+use logtank_engine::metrics::ShardMetrics;
+use logtank_engine::sequencer::Sequencer;
+
+use crate::append_signal::ShardSignal;
+use crate::mailbox::Mailbox;
 
 /// How frames reach the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +26,9 @@ pub struct RingConfig {
     pub busy_poll: Duration,
     /// Bytes of each buffer that the kernel may receive into.
     pub receive_buffer_bytes: usize,
-    /// How many there are; a power of two.
+    /// How many there are; a power of two, at most 32,768. All connections share them, so this bounds what can have
+    /// been received and not yet looked at.
     pub receive_buffers: u16,
-    /// Connections at once; at least the shard's own limit.
-    pub connections_max: usize,
 }
 
 impl Default for RingConfig {
@@ -32,9 +38,23 @@ impl Default for RingConfig {
             busy_poll: Duration::ZERO,
             receive_buffer_bytes: 32 * 1024,
             receive_buffers: 256,
-            connections_max: 16_384,
         }
     }
+}
+
+/// What a shard shares with the rest of the host.
+#[derive(Clone, Debug)]
+pub struct ShardLinks {
+    /// The host's positions.
+    pub sequencer: Arc<Sequencer>,
+    /// This shard's numbers.
+    pub metrics: Arc<ShardMetrics>,
+    /// This shard's mail.
+    pub mailbox: Mailbox,
+    /// The other shards' mail: they are woken when this one closes an epoch.
+    pub peers: Vec<Mailbox>,
+    /// Where the background learns how appends fare.
+    pub signal: Option<ShardSignal>,
 }
 
 /// What the kernel granted, for the log.
@@ -44,6 +64,8 @@ pub struct RingReport {
     pub deferred: bool,
     /// The ring's own descriptor is registered.
     pub registered_ring: bool,
+    /// Connections that there is room for; fewer than configured where the limit of open files is low.
+    pub connections_max: usize,
 }
 
 /// Why a shard ended.
@@ -51,6 +73,6 @@ pub struct RingReport {
 pub enum ShardExit {
     /// It was shut down; everything is durable and answered.
     Done,
-    /// The log can't be written; the process must stop.
+    /// The log can't be written; the process must stop, with what is said here.
     Fatal(String),
 }

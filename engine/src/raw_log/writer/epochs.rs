@@ -71,7 +71,10 @@ impl Writer {
                 Phase::Closing if segment.has_unsynced() => self.begin_sync(place, now, outbox),
                 Phase::Closing => self.begin_seal(place, now, outbox),
                 Phase::Superseded(end) if self.synced_below() < end => {}
-                Phase::Superseded(_) if segment.has_synced() => self.begin_seal(place, now, outbox),
+                // The seal tells how many positions its epoch handed out, which is known when it is closed.
+                Phase::Superseded(_) if segment.has_synced() && segment.header.epoch < self.sequencer.next().epoch() => {
+                    self.begin_seal(place, now, outbox);
+                }
                 Phase::Superseded(_) | Phase::Open | Phase::Failed | Phase::SealWriting | Phase::SealSyncing => {}
             }
         }
@@ -93,7 +96,8 @@ impl Writer {
         segment.phase = Phase::SealWriting;
         segment.under_way += 1;
         let (id, file) = (segment.id, segment.file);
-        let seal = segment.seal(self.sequencer.records_of(segment.header.epoch), now.wall);
+        let epoch = segment.header.epoch;
+        let seal = segment.seal(self.sequencer.records_of(epoch), self.sequencer.before(epoch), now.wall);
         let mut buffer = self.pool.take(SEAL_BYTES);
         buffer.extend(&seal.encode());
         self.begin_write(id, What::Seal, file, SEAL_OFFSET, buffer, 0, now, outbox);
