@@ -142,11 +142,13 @@ impl View {
 
     /// The first stretch that holds anything of `epoch` or later, or that may.
     fn first_holding(&self, epoch: Epoch) -> Option<usize> {
-        let known = self.stretches.iter().position(|stretch| {
-            stretch.name.time >= epoch || stretch.last.is_some_and(|last| last >= epoch)
-        });
+        let known = self
+            .stretches
+            .iter()
+            .position(|stretch| stretch.name.time >= epoch || stretch.last.is_some_and(|last| last >= epoch));
         // The last sorted one that begins before: those before it end where it begins.
-        let sorted = |stretch: &Stretch| stretch.name.kind == SegmentKind::Sorted && stretch.name.time <= epoch;
+        let sorted =
+            |stretch: &Stretch| stretch.name.kind == SegmentKind::Sorted && stretch.name.time <= epoch;
         let unknown = self.stretches.iter().rposition(sorted).filter(|&at| self.stretches[at].last.is_none());
         match (known, unknown) {
             (Some(known), Some(unknown)) => Some(known.min(unknown)),
