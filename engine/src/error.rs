@@ -27,6 +27,13 @@ impl DiskError {
         self.source.kind() == std::io::ErrorKind::NotFound
     }
 
+    /// Whether a sync failed: then nothing is known any more of what was written before it, and asking again
+    /// proves nothing.
+    #[must_use]
+    pub fn is_failed_sync(&self) -> bool {
+        matches!(self.operation, "fsync" | "fdatasync" | "syncfs") && !self.is_not_found()
+    }
+
     /// Whether the drive is full (ENOSPC, EDQUOT).
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -62,6 +69,12 @@ impl Error {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Disk(error) if error.is_not_found())
+    }
+
+    /// Whether a sync failed; see [`DiskError::is_failed_sync`].
+    #[must_use]
+    pub fn is_failed_sync(&self) -> bool {
+        matches!(self, Self::Disk(error) if error.is_failed_sync())
     }
 }
 

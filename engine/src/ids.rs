@@ -1,5 +1,6 @@
 //! Typed identities and positions; none converts into another by accident.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -147,6 +148,13 @@ impl IndexCode {
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that a map by code can be asked for bytes just received.
+impl Borrow<str> for IndexCode {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -5,6 +5,7 @@
 //! ([`jobs`], [`recovery_read`], [`manager`]) is plain async code over the port [`io::disk::Disk`].
 #![forbid(unsafe_code)]
 
+pub mod deletions;
 pub mod error;
 pub mod format;
 pub mod ids;
@@ -12,9 +13,13 @@ pub mod index_log;
 pub mod io;
 pub mod jobs;
 pub mod limits;
+pub mod manager;
+pub mod metrics;
 pub mod raw_log;
 pub mod recovery_read;
+pub mod roles;
 pub mod sequencer;
+pub mod shard;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

@@ -32,6 +32,13 @@ pub const SORT_BYTES_MAX: u64 = 30 * MIB;
 /// Sorted segments that one optimization merges at most.
 pub const OPTIMIZE_SEGMENTS_MAX: usize = 40;
 
+/// Bytes that a scan of a raw segment reads at once.
+pub const SCAN_CHUNK_BYTES: usize = MIB as usize;
+/// Longest record that is looked for in a raw segment of the original, which bounds none.
+pub const LEGACY_RECORD_BYTES_MAX: usize = 64 * MIB as usize;
+/// Bytes that are checksummed in vain while looking for the next whole frame behind damage.
+pub const SALVAGE_CHECK_BYTES_MAX: u64 = 1024 * MIB;
+
 /// 1,048,576 bytes.
 pub const MIB: u64 = 1 << 20;
 
@@ -40,7 +47,11 @@ const _: () = assert!(
     EPOCH_RECORDS_SEAL as u64 + (SHARDS_MAX * FRAME_RECORDS_MAX) as u64 <= 1 << ORDINAL_BITS,
     "every shard may reserve one last frame after the epoch should have been sealed, and the ordinals must not run into the epoch's bits"
 );
-const _: () = assert!(DIRECT_BLOCK_BYTES.is_multiple_of(BUFFERED_BLOCK_BYTES), "a direct segment is also aligned for buffered reads");
+const _: () = assert!(SCAN_CHUNK_BYTES.is_multiple_of(DIRECT_BLOCK_BYTES), "chunks are read by direct I/O");
+const _: () = assert!(
+    DIRECT_BLOCK_BYTES.is_multiple_of(BUFFERED_BLOCK_BYTES),
+    "a direct segment is also aligned for buffered reads"
+);
 
 /// Bounds that a user may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,9 +121,19 @@ impl Limits {
         at_least("connections_max", self.connections_max as u64, 1)?;
         at_least("job_bytes_max", self.job_bytes_max as u64, 16 * MIB)?;
         at_least("open_files_max", self.open_files_max as u64, 16)?;
-        at_most("batch_records_max", self.batch_records_max.into(), "a frame's records", FRAME_RECORDS_MAX.into())?;
+        at_most(
+            "batch_records_max",
+            self.batch_records_max.into(),
+            "a frame's records",
+            FRAME_RECORDS_MAX.into(),
+        )?;
         at_most("message_bytes_max", self.message_bytes_max as u64, "1 GiB", 1 << 30)?;
-        at_most("record_bytes_max", self.record_bytes_max as u64, "message_bytes_max", self.message_bytes_max as u64)?;
+        at_most(
+            "record_bytes_max",
+            self.record_bytes_max as u64,
+            "message_bytes_max",
+            self.message_bytes_max as u64,
+        )?;
         at_most(
             "twice message_bytes_max",
             2 * self.message_bytes_max as u64,

@@ -10,10 +10,13 @@ use crate::ids::IndexCode;
 /// ```text
 /// raw/live/            raw segments not dealt yet, and segments made ready
 /// raw/history/         dealt raw segments
+/// raw/spare/           segments that history no longer needs, to be recycled
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
+/// indexes/CODE/cleaned      up to which epoch superseded segments may have been removed
 /// deletions/CODE       a deleted index: records before this position are gone
+/// rejected/            TIME.unsorted_N: records of the raw log that belong to no index, as received
 /// trash/               folders of deleted indexes on their way out
 /// dealer.next_timestamp.info  decimal milliseconds: the next epoch to deal
 /// safe_to_read master migrating/ migrated/ previous/ writer.lock dealer.lock   as in the original
@@ -52,6 +55,11 @@ impl Layout {
     #[must_use]
     pub fn raw_history(&self) -> PathBuf {
         self.raw.join("history")
+    }
+    /// `raw/spare/`
+    #[must_use]
+    pub fn raw_spare(&self) -> PathBuf {
+        self.raw.join("spare")
     }
     /// A file of `raw/live/`.
     #[must_use]
@@ -107,6 +115,11 @@ impl Layout {
     pub fn last_read(&self, code: &IndexCode) -> PathBuf {
         self.index(code).join("last_read")
     }
+    /// `indexes/CODE/cleaned`
+    #[must_use]
+    pub fn cleaned(&self, code: &IndexCode) -> PathBuf {
+        self.index(code).join("cleaned")
+    }
     /// `deletions/`
     #[must_use]
     pub fn deletions(&self) -> PathBuf {
@@ -116,6 +129,11 @@ impl Layout {
     #[must_use]
     pub fn deletion(&self, code: &IndexCode) -> PathBuf {
         self.deletions().join(code.as_str())
+    }
+    /// `rejected/`
+    #[must_use]
+    pub fn rejected(&self) -> PathBuf {
+        self.data.join("rejected")
     }
     /// `trash/`
     #[must_use]

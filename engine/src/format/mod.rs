@@ -1,5 +1,6 @@
 //! Bytes and names on disk; each file's byte table stands in its module's documentation.
 
+pub mod checkpoint;
 pub mod index;
 pub mod layout;
 pub mod names;

@@ -224,7 +224,11 @@ fn is_orphan(file: &str, files: &[&str]) -> bool {
     segment.is_some_and(|segment| !files.contains(&segment))
 }
 
-async fn describe<D: Disk>(
+/// What is known of one segment; `None` if it is not there (any more).
+///
+/// # Errors
+/// The disk's.
+pub async fn describe<D: Disk>(
     disk: &D,
     layout: &Layout,
     code: &IndexCode,

@@ -1,1 +1,32 @@
 //! The raw log: what was received, in order.
+//!
+//! Reading: [`scan`] streams one segment's frames, [`live`] says what is in `raw/live/` at one moment, and
+//! [`merged`] joins an epoch's segments into one order. Before anything is written, [`recovery`] puts in order
+//! what the process before left; meanwhile [`prepare`] makes segments ready ahead of need, and [`archive`]
+//! moves dealt ones away. [`verify`] checks every byte.
+
+pub mod archive;
+pub mod config;
+pub mod dealt;
+pub mod frame;
+mod framed;
+mod gaps;
+mod legacy;
+pub mod live;
+pub mod lost;
+pub mod merged;
+mod naming;
+pub mod prepare;
+pub mod recovery;
+pub mod scan;
+pub mod segment;
+pub mod spare;
+pub mod tails;
+#[cfg(test)]
+mod test_support;
+pub mod verify;
+mod window;
+mod group_sync;
+mod pool;
+mod stage;
+pub mod writer;

@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -39,6 +40,17 @@ pub struct MemFile {
 
 fn failed<T>(operation: &'static str, path: &Path, kind: ErrorKind) -> DiskResult<T> {
     Err(DiskError::new(operation, path, Error::from(kind)))
+}
+
+/// What is in a folder, at any depth. Paths are ordered by component, so it stands together; scanning all
+/// nodes would make a test with thousands of folders quadratic.
+fn below<'n>(
+    nodes: &'n BTreeMap<PathBuf, Node>,
+    folder: &Path,
+) -> impl Iterator<Item = (&'n PathBuf, &'n Node)> + use<'n> {
+    let folder = folder.to_owned();
+    let after = (Bound::Excluded(folder.clone()), Bound::Unbounded);
+    nodes.range(after).take_while(move |(path, _)| path.starts_with(&folder))
 }
 
 impl MemDisk {
@@ -138,7 +150,7 @@ impl Disk for MemDisk {
         if !matches!(state.nodes.get(folder), Some(Node::Folder)) {
             return failed("list", folder, ErrorKind::NotFound);
         }
-        let children = state.nodes.iter().filter(|(path, _)| path.parent() == Some(folder));
+        let children = below(&state.nodes, folder).filter(|(path, _)| path.parent() == Some(folder));
         let mut entries: Vec<Entry> = children
             .map(|(path, node)| Entry {
                 name: path.file_name().expect("it has a parent").to_string_lossy().into_owned(),
@@ -166,7 +178,9 @@ impl Disk for MemDisk {
         if !matches!(to.parent().and_then(|parent| state.nodes.get(parent)), Some(Node::Folder)) {
             return failed("rename", to, ErrorKind::NotFound);
         }
-        let moved: Vec<PathBuf> = state.nodes.keys().filter(|path| path.starts_with(from)).cloned().collect();
+        let moved: Vec<PathBuf> = std::iter::once(from.to_owned())
+            .chain(below(&state.nodes, from).map(|(path, _)| path.clone()))
+            .collect();
         for path in moved {
             let node = state.nodes.remove(&path).expect("just seen");
             let rest = path.strip_prefix(from).expect("it begins with it");
@@ -189,7 +203,7 @@ impl Disk for MemDisk {
             Some(Node::File { .. }) => return failed("rmdir", path, ErrorKind::NotADirectory),
             None => return failed("rmdir", path, ErrorKind::NotFound),
         }
-        if state.nodes.keys().any(|other| other.parent() == Some(path)) {
+        if below(&state.nodes, path).next().is_some() {
             return failed("rmdir", path, ErrorKind::DirectoryNotEmpty);
         }
         state.nodes.remove(path);

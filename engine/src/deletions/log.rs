@@ -1,0 +1,225 @@
+//! The one owner of deletions/ in a process: deleting and the dealer's beginning of an epoch exclude each
+//! other, so that a deletion that the dealer did not see lies behind the epoch being dealt.
+
+use tokio::sync::Mutex;
+
+use super::cut::cut;
+use super::file::publish;
+use super::set::Deletions;
+use crate::error::{DiskError, Result};
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::format::names::SegmentName;
+use crate::ids::{Epoch, IndexCode, Position};
+use crate::io::disk::{Disk, DiskResult, Transfer};
+use crate::raw_log::live::LiveView;
+use crate::raw_log::tails::Tails;
+
+/// Deletes indexes, and tells the dealer which are deleted. Shared by the manager and the background jobs.
+#[derive(Debug, Default)]
+pub struct DeletionLog(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    // `None`: not read yet, or not known any more since a write failed.
+    known: Option<Deletions>,
+    tails: Tails,
+    // A sync failed: what is visible may not be durable, and syncing again would prove nothing.
+    lost_track: bool,
+}
+
+// Times that the raw log is looked at again because a file moved meanwhile: it does once an epoch.
+const LOOKS_MAX: usize = 10;
+
+impl DeletionLog {
+    /// Reads nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All deletions made so far. The dealer asks after it has seen that an epoch is complete.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn snapshot<D: Disk>(&self, disk: &D, layout: &Layout) -> Result<Deletions> {
+        let mut state = self.0.lock().await;
+        let known = state.take(disk, layout).await?;
+        state.known = Some(known.clone());
+        Ok(known)
+    }
+
+    /// Deletes an index: all its records that are acknowledged now are gone when this returns, durably, and
+    /// never come back. What is written afterwards starts it anew. An index that isn't there can be deleted
+    /// too: its first records may still be in the raw log. Returns the first position not covered.
+    ///
+    /// # Errors
+    /// The disk's; the deletion may then hold or not, and may be repeated.
+    pub async fn delete<D: Disk>(&self, disk: &D, layout: &Layout, code: &IndexCode) -> Result<Position> {
+        let mut state = self.0.lock().await;
+        let mut known = state.take(disk, layout).await?;
+        // In this order: what had left raw/live/ by the first look is before the checkpoint.
+        let end = state.log_end(disk, layout).await?;
+        let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
+        let before = cut(end, checkpoint, newest_segment(disk, layout, code).await?);
+        let before = known.position(code).map_or(before, |earlier| earlier.max(before));
+        if let Err(error) = publish(disk, layout, code, before).await {
+            state.lost_track |= error.is_failed_sync();
+            return Err(error.into());
+        }
+        known.insert(code.clone(), before);
+        state.known = Some(known);
+        Ok(before)
+    }
+
+    /// Forgets a deletion that has done its work, unless a later one has replaced it. The caller has seen
+    /// that nothing before `before` is left, neither in the raw log nor among the index's segments. Returns
+    /// whether the file was removed.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn prune<D: Disk>(
+        &self,
+        disk: &D,
+        layout: &Layout,
+        code: &IndexCode,
+        before: Position,
+    ) -> Result<bool> {
+        let mut state = self.0.lock().await;
+        let mut known = state.take(disk, layout).await?;
+        let prune = known.position(code) == Some(before);
+        if prune {
+            disk.remove_file(&layout.deletion(code)).await?;
+            disk.sync_folder(&layout.deletions()).await?;
+            known.remove(code);
+        }
+        state.known = Some(known);
+        Ok(prune)
+    }
+}
+
+impl State {
+    /// What is known, to be put back when what follows has succeeded: if it fails (or the caller is dropped)
+    /// half-way, nobody knows what the disk shows, and whoever is next reads it afresh.
+    async fn take<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Deletions> {
+        if self.lost_track {
+            let source =
+                std::io::Error::other("a sync failed here before; restart to find out what is durable");
+            return Err(DiskError::new("read", &layout.deletions(), source).into());
+        }
+        match self.known.take() {
+            Some(known) => Ok(known),
+            None => Deletions::load(disk, layout).await,
+        }
+    }
+
+    async fn log_end<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Option<Position>> {
+        let mut looks = 0;
+        loop {
+            let view = LiveView::look(disk, layout, Transfer::Cached).await?;
+            looks += 1;
+            match self.tails.next_position(disk, &view).await {
+                Err(error) if error.is_not_found() && looks < LOOKS_MAX => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Greatest time of the segments of an index.
+async fn newest_segment<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResult<Option<Epoch>> {
+    let mut newest = None;
+    for folder in [layout.segments(code), layout.optimized(code)] {
+        match disk.list(&folder).await {
+            Ok(entries) => {
+                let times =
+                    entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
+                newest = newest.max(times.max());
+            }
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::deletions::load_one;
+    use crate::testing::{HookDisk, MemDisk, RawEpoch, raw_record, run};
+
+    fn layout() -> Layout {
+        Layout::new(Path::new("/data"), None)
+    }
+
+    fn code() -> IndexCode {
+        IndexCode::new(b"m").unwrap()
+    }
+
+    fn delete(disk: &MemDisk, log: &DeletionLog) -> (u64, u32) {
+        let before = run(log.delete(disk, &layout(), &code())).unwrap();
+        assert_eq!(run(load_one(disk, &layout(), &code())).unwrap(), Some(before));
+        assert_eq!(run(log.snapshot(disk, &layout())).unwrap().position(&code()), Some(before));
+        (before.epoch().millis(), before.ordinal())
+    }
+
+    #[test]
+    fn each_deletion_covers_what_is_on_disk_and_not_what_comes() {
+        let disk = MemDisk::new();
+        disk.put("/data/raw/live/nothing", b"");
+        let log = DeletionLog::new();
+        assert_eq!(delete(&disk, &log), (0, 0), "nothing was ever received");
+        let mut raw = RawEpoch::new(10, 1);
+        raw.frame(0, &[raw_record("m", "d", None), raw_record("x", "d", None)]);
+        raw.put(&disk, &layout(), false);
+        assert_eq!(delete(&disk, &log), (10, 2));
+        assert_eq!(delete(&disk, &log), (10, 2), "again, with nothing in between");
+        raw.frame(0, &[raw_record("m", "d", None)]);
+        raw.put(&disk, &layout(), false);
+        assert_eq!(delete(&disk, &log), (10, 3));
+        raw.put(&disk, &layout(), true);
+        assert_eq!(delete(&disk, &log), (11, 0));
+        disk.put(layout().checkpoint(), b"15");
+        assert_eq!(delete(&disk, &log), (15, 0));
+    }
+
+    #[test]
+    fn pruning_leaves_a_later_deletion_alone() {
+        let disk = MemDisk::new();
+        disk.put(layout().checkpoint(), b"15");
+        let log = DeletionLog::new();
+        let before = run(log.delete(&disk, &layout(), &code())).unwrap();
+        disk.put(layout().checkpoint(), b"20");
+        let later = run(log.delete(&disk, &layout(), &code())).unwrap();
+        assert!(!run(log.prune(&disk, &layout(), &code(), before)).unwrap());
+        assert!(run(log.prune(&disk, &layout(), &code(), later)).unwrap());
+        assert_eq!(run(load_one(&disk, &layout(), &code())).unwrap(), None);
+        assert_eq!(run(log.snapshot(&disk, &layout())).unwrap().iter().count(), 0);
+    }
+
+    #[test]
+    fn an_error_is_forgotten_when_its_cause_is_gone_but_not_a_failed_sync() {
+        let failing = Rc::new(Cell::new(""));
+        let memory = MemDisk::new();
+        memory.put(layout().checkpoint(), b"15");
+        let disk = HookDisk::new(memory, {
+            let failing = failing.clone();
+            move |call, path| {
+                let fails = call == failing.get() && !path.ends_with("data");
+                if fails { Err(DiskError::new(call, path, std::io::Error::other("!"))) } else { Ok(()) }
+            }
+        });
+        let log = DeletionLog::new();
+        for (call, heals) in [("create", true), ("rename", true), ("fsync", false)] {
+            failing.set(call);
+            assert!(run(log.delete(&disk, &layout(), &code())).is_err(), "{call}");
+            failing.set("");
+            assert_eq!(run(log.snapshot(&disk, &layout())).is_ok(), heals, "{call}");
+        }
+    }
+}

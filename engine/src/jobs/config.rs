@@ -1,0 +1,32 @@
+//! What a user may set about background work.
+
+use std::time::Duration;
+
+use crate::io::disk::Transfer;
+
+/// What a user may set about background work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobsConfig {
+    /// Superseded segments of an index are removed when nobody has read it for this long.
+    pub unread_before_clean: Duration,
+    /// Files of raw/history/ older than this are given up.
+    pub history_age_max: Option<Duration>,
+    /// Of raw/history/, the oldest files beyond this many bytes are given up.
+    pub history_bytes_max: Option<u64>,
+    /// Raw segments kept for recycling when they are given up.
+    pub spares_max: usize,
+    /// How raw segments are read when they are dealt.
+    pub raw_transfer: Transfer,
+}
+
+impl Default for JobsConfig {
+    fn default() -> Self {
+        Self {
+            unread_before_clean: Duration::from_secs(30 * 60),
+            history_age_max: None,
+            history_bytes_max: None,
+            spares_max: 4,
+            raw_transfer: Transfer::Direct,
+        }
+    }
+}

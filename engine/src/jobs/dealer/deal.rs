@@ -1,0 +1,167 @@
+use std::collections::BTreeMap;
+
+use super::leftovers;
+use super::outcome::{Dealt, Lag, Outcome};
+use super::pass::Pass;
+use super::split::Stretch;
+use crate::deletions::{DeletionLog, Deletions};
+use crate::error::{Corruption, Error, Result};
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::format::raw::{FRAMES_OFFSET, SEAL_OFFSET};
+use crate::ids::{Epoch, IndexCode};
+use crate::io::disk::{Disk, Transfer};
+use crate::limits::Limits;
+use crate::raw_log::archive::archive;
+use crate::raw_log::dealt;
+use crate::raw_log::live::{EpochView, LiveView, SegmentState};
+use crate::raw_log::tails::beginning_after;
+
+/// Deals epochs. Only one may exist for a data directory (dealer.lock).
+#[derive(Debug)]
+pub struct Dealer<D> {
+    disk: D,
+    layout: Layout,
+    transfer: Transfer,
+    bytes_max: usize,
+    state: State,
+    lag: Lag,
+    unsorted: BTreeMap<IndexCode, usize>,
+}
+
+/// What may be lying around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Whatever the process before left.
+    Started,
+    /// Segments of an epoch whose dealing an error ended.
+    Failed,
+    /// Nothing.
+    Clean,
+}
+
+impl<D: Disk> Dealer<D> {
+    /// A dealer that reads raw segments by `transfer`. Does nothing yet.
+    #[must_use]
+    pub fn new(disk: D, layout: Layout, limits: &Limits, transfer: Transfer) -> Self {
+        let bytes_max = limits.job_bytes_max;
+        let (lag, unsorted) = (Lag::default(), BTreeMap::new());
+        Self { disk, layout, transfer, bytes_max, state: State::Started, lag, unsorted }
+    }
+
+    /// How many unsorted segments indexes had when the first epoch was dealt, before it: the dealer has looked
+    /// into all their folders then. Empty before that, and the second time.
+    pub fn take_unsorted(&mut self) -> BTreeMap<IndexCode, usize> {
+        std::mem::take(&mut self.unsorted)
+    }
+
+    /// What waited to be dealt when [`Self::deal_next`] last looked (what it then dealt included).
+    #[must_use]
+    pub const fn lag(&self) -> Lag {
+        self.lag
+    }
+
+    /// Deals the oldest complete epoch: publishes what each index gets of it, moves the checkpoint past it,
+    /// then moves its raw files to history, each step durable before the next. May end at any await: the
+    /// next call, in this process or another, finishes or repeats it with the same result.
+    ///
+    /// # Errors
+    /// The disk's; nothing of the epoch counts as dealt then, or everything.
+    pub async fn deal_next(&mut self, deletions: &DeletionLog) -> Result<Outcome> {
+        if self.state != State::Clean {
+            // A name that is visible, the checkpoint's above all, may not be durable: whoever made it may have
+            // ended before it was. Moving raw segments to history because of it would lose them.
+            self.disk.sync_filesystem(self.layout.data()).await?;
+            self.disk.sync_filesystem(self.layout.raw()).await?;
+        }
+        if self.state == State::Started {
+            dealt::repair(&self.disk, &self.layout).await?;
+        }
+        let view = LiveView::look(&self.disk, &self.layout, self.transfer).await?;
+        let checkpoint = Checkpoint::read(&self.disk, &self.layout).await?.next()?;
+        self.lag = lag(&view, checkpoint);
+        if view.epochs.range(..checkpoint).next().is_some() {
+            archive(&self.disk, &self.layout, &view, checkpoint).await?;
+        }
+        let Some(epoch) = view.complete_from(checkpoint).next() else {
+            return Ok(damaged_seal(&view, checkpoint).unwrap_or(Outcome::Nothing));
+        };
+        if self.state != State::Clean {
+            let unsorted = leftovers::remove(&self.disk, &self.layout, &view, checkpoint).await?;
+            if self.state == State::Started {
+                self.unsorted = unsorted;
+            }
+        }
+        // An error (or being dropped) from here on leaves something to remove before the next attempt.
+        self.state = State::Failed;
+        // After the epoch was seen to be complete: a deletion that is not in here lies behind it.
+        let deletions = deletions.snapshot(&self.disk, &self.layout).await?;
+        let mut dealt = match self.split(epoch, &deletions).await {
+            Err(Error::Corrupt(corruption)) => {
+                return Ok(Outcome::Blocked { epoch: epoch.epoch, corruption });
+            }
+            result => result?,
+        };
+        let next = beginning_after(epoch.epoch).epoch();
+        Checkpoint::advance(&self.disk, &self.layout, next).await?;
+        self.state = State::Clean;
+        dealt.archived_files = archive(&self.disk, &self.layout, &view, next).await?;
+        Ok(Outcome::Dealt(dealt))
+    }
+
+    async fn split(&self, epoch: &EpochView, deletions: &Deletions) -> Result<Dealt> {
+        let mut dealt = Dealt::of(epoch.epoch);
+        dealt.unreadable_deletions.extend(deletions.unreadable().map(|(_, corruption)| corruption.clone()));
+        let mut open = vec![Stretch::all()];
+        while let Some(stretch) = open.pop() {
+            let pass = Pass {
+                disk: &self.disk,
+                layout: &self.layout,
+                transfer: self.transfer,
+                epoch,
+                deletions,
+                bytes_max: self.bytes_max,
+            };
+            open.extend(pass.run(stretch, &mut dealt).await?);
+            dealt.passes += 1;
+        }
+        dealt.indexes.sort_by(|a, b| a.code.cmp(&b.code));
+        Ok(dealt)
+    }
+}
+
+fn lag(view: &LiveView, checkpoint: Epoch) -> Lag {
+    let mut lag = Lag { checkpoint, ..Lag::default() };
+    for epoch in view.complete_from(checkpoint) {
+        lag.epochs += 1;
+        lag.oldest.get_or_insert(epoch.epoch);
+        for segment in &epoch.segments {
+            lag.bytes += match &segment.state {
+                SegmentState::Legacy { bytes } => *bytes,
+                SegmentState::Sealed(_, seal) => seal.end - FRAMES_OFFSET,
+                SegmentState::Open(_) | SegmentState::SealDamaged(..) | SegmentState::HeaderDamaged(_) => 0,
+            };
+        }
+    }
+    lag
+}
+
+/// An epoch with a damaged seal would never be complete, and nobody would say why. If a later epoch is there,
+/// the seal is more likely damaged than just being written; the caller tells by asking again.
+fn damaged_seal(view: &LiveView, checkpoint: Epoch) -> Option<Outcome> {
+    let (_, epoch) = view.epochs.range(checkpoint..).next()?;
+    if view.greatest_epoch() == Some(epoch.epoch) {
+        return None;
+    }
+    epoch.segments.iter().find_map(|segment| match &segment.state {
+        SegmentState::SealDamaged(_, error) => {
+            let what = format!("the seal: {error}");
+            let corruption = Corruption { path: segment.path.clone(), offset: SEAL_OFFSET, what };
+            Some(Outcome::Blocked { epoch: epoch.epoch, corruption })
+        }
+        SegmentState::Legacy { .. }
+        | SegmentState::Open(_)
+        | SegmentState::Sealed(..)
+        | SegmentState::HeaderDamaged(_) => None,
+    })
+}

@@ -1,0 +1,13 @@
+//! Splits the raw log by index, epoch by epoch.
+
+mod deal;
+mod leftovers;
+mod outcome;
+mod pass;
+mod publish;
+mod split;
+#[cfg(test)]
+mod tests;
+
+pub use deal::Dealer;
+pub use outcome::{Dealt, DealtIndex, Lag, Outcome};

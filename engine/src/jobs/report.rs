@@ -1,0 +1,74 @@
+//! What background work tells whoever logs and counts; the engine itself does neither.
+
+use super::cleaner::Cleaned;
+use super::dealer::Dealt;
+use super::history::Pruned;
+use crate::error::{Corruption, Error};
+use crate::ids::{Epoch, IndexCode};
+
+/// One thing that background work did or met.
+#[derive(Debug)]
+pub enum Report {
+    /// An epoch was dealt.
+    Dealt(Dealt),
+    /// Dealing stands still at this epoch, because of damage; told once for each damage.
+    Blocked {
+        /// The epoch.
+        epoch: Epoch,
+        /// What is damaged, and where.
+        corruption: Corruption,
+    },
+    /// Dealing goes on: the damage told of before is repaired.
+    Unblocked,
+    /// An index was sorted.
+    Sorted {
+        /// The index.
+        code: IndexCode,
+        /// Records of the new segment.
+        records: u64,
+    },
+    /// An index was optimized.
+    Optimized {
+        /// The index.
+        code: IndexCode,
+        /// How many segments were merged.
+        segments: usize,
+        /// Records of the new segment.
+        records: u64,
+    },
+    /// A round of cleaning removed something.
+    Cleaned(Cleaned),
+    /// Files of raw/history/ were given up.
+    Pruned(Pruned),
+    /// Damage that was found in an index and did no harm, since it could be mended or passed over.
+    Damage {
+        /// The index.
+        code: IndexCode,
+        /// What is damaged, and where.
+        corruption: Corruption,
+    },
+    /// Work on one index failed; the others go on, and it is tried again later.
+    IndexFailed {
+        /// What was being done, as in "sort".
+        job: &'static str,
+        /// The index.
+        code: IndexCode,
+        /// Why.
+        error: Error,
+    },
+    /// A step failed; it is tried again later.
+    Failed {
+        /// What was being done, as in "deal".
+        job: &'static str,
+        /// Why.
+        error: Error,
+    },
+    /// A sync failed: nothing is known any more of what was written before it, so all background work stands
+    /// still until the next start. The last thing that is told.
+    Halted {
+        /// What was being done, as in "deal".
+        job: &'static str,
+        /// Why.
+        error: Error,
+    },
+}

@@ -1,0 +1,275 @@
+//! Scan of a segment of this host: header block, seal block, checksummed frames.
+
+use std::path::Path;
+
+use super::frame::Frame;
+use super::scan::{EndReason, ScanEnd, ScanPoint};
+use super::window::Window;
+use crate::error::{Corruption, Result};
+use crate::format::raw::{
+    BlockError, FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameError, FrameHeader, HEADER_BYTES, Header,
+    SEAL_OFFSET, Seal,
+};
+use crate::ids::Position;
+use crate::io::disk::{Disk, DiskFile, Transfer};
+use crate::limits::SALVAGE_CHECK_BYTES_MAX;
+
+/// What the first two blocks of a segment say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Blocks {
+    pub(super) header: Result<Header, BlockError>,
+    /// Of a valid header; `Err(Empty)` if not sealed.
+    pub(super) seal: Result<Seal, BlockError>,
+    /// Whether each byte of the seal block is zero.
+    pub(super) seal_is_zero: bool,
+}
+
+impl Blocks {
+    /// Reads them from the first bytes of a file; what is missing counts as zero.
+    pub(super) fn decode(bytes: &[u8]) -> Self {
+        let mut blocks = [0; FRAMES_OFFSET as usize];
+        let len = bytes.len().min(blocks.len());
+        blocks[..len].copy_from_slice(&bytes[..len]);
+        let (header, seal) = blocks.split_at(HEADER_BYTES);
+        let header = Header::decode(header.try_into().expect("one block"));
+        let seal_block = seal.try_into().expect("one block");
+        Self {
+            header,
+            seal: header.and_then(|header| Seal::decode(seal_block, &header)),
+            seal_is_zero: seal.iter().all(|&byte| byte == 0),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    header: FrameHeader,
+    offset: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct FramedScan<F> {
+    window: Window<F>,
+    header: Header,
+    seal: Option<Seal>,
+    // Frames end here at the latest.
+    limit: u64,
+    at: u64,
+    least: Position,
+    current: Option<Current>,
+    end: Option<ScanEnd>,
+    // Frames and records seen without a gap since the front, to compare with the seal's.
+    seen: Option<(u64, u64)>,
+}
+
+impl<F: DiskFile> FramedScan<F> {
+    pub(super) async fn open<D: Disk<File = F>>(disk: &D, path: &Path, transfer: Transfer) -> Result<Self> {
+        let mut window = Window::open(disk, path, transfer).await?;
+        window.load(0, FRAMES_OFFSET as usize).await?;
+        let blocks = Blocks::decode(window.at_hand(0));
+        let corrupt = |error: BlockError| Corruption {
+            path: path.to_owned(),
+            offset: 0,
+            what: format!("header: {error}"),
+        };
+        let header = blocks.header.map_err(corrupt)?;
+        let seal = blocks.seal.ok();
+        let limit = match &seal {
+            Some(seal) => seal.end,
+            None => window.file_len().await?.min(header.file_bytes),
+        };
+        Ok(Self {
+            window,
+            header,
+            seal,
+            limit,
+            at: FRAMES_OFFSET,
+            least: Position::new(header.epoch, 0),
+            current: None,
+            end: None,
+            seen: Some((0, 0)),
+        })
+    }
+
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) const fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.window.path()
+    }
+
+    pub(super) const fn point(&self) -> ScanPoint {
+        ScanPoint { offset: self.at, least: self.least }
+    }
+
+    pub(super) const fn end(&self) -> Option<ScanEnd> {
+        self.end
+    }
+
+    pub(super) fn seek(&mut self, point: ScanPoint) -> Result<(), Corruption> {
+        let aligned = point.offset.is_multiple_of(self.header.block_bytes.into());
+        if !aligned || !(FRAMES_OFFSET..=self.limit.max(FRAMES_OFFSET)).contains(&point.offset) {
+            return Err(self.corruption(point.offset, "no frame can begin here"));
+        }
+        self.at = point.offset;
+        self.least = point.least.max(Position::new(self.header.epoch, 0));
+        self.current = None;
+        self.end = None;
+        self.seen = (point.offset == FRAMES_OFFSET).then_some((0, 0));
+        Ok(())
+    }
+
+    pub(super) fn frame(&self) -> Option<Frame<'_>> {
+        let current = self.current?;
+        let bytes = self.window.at_hand(current.offset);
+        let frame_bytes = usize::try_from(current.header.frame_bytes()).expect("it is in memory");
+        let padded = usize::try_from(self.at - current.offset).expect("it is in memory");
+        Some(Frame {
+            path: self.window.path(),
+            offset: current.offset,
+            payload_offset: current.offset + FRAME_HEADER_BYTES as u64,
+            first: current.header.first,
+            records: current.header.records,
+            time: Some(current.header.time),
+            payload: &bytes[FRAME_HEADER_BYTES..frame_bytes],
+            padding: bytes.get(frame_bytes..padded).unwrap_or_default(),
+            from: current.header.first,
+            until: current.header.end(),
+        })
+    }
+
+    pub(super) async fn advance(&mut self) -> Result<bool> {
+        self.current = None;
+        if self.end.take().is_some() {
+            self.window.forget();
+        }
+        if self.at >= self.limit {
+            return self.at_limit();
+        }
+        match self.check(self.at, self.least).await? {
+            Ok(header) => {
+                self.accept(header, self.at);
+                Ok(true)
+            }
+            Err(error) if self.seal.is_some() => Err(self.corruption(self.at, error).into()),
+            Err(_) => {
+                let reason = self.reason();
+                self.end = Some(ScanEnd { offset: self.at, reason });
+                Ok(false)
+            }
+        }
+    }
+
+    pub(super) async fn skip_damage(&mut self) -> Result<bool> {
+        self.current = None;
+        self.end = None;
+        self.seen = None;
+        let step = u64::from(self.header.block_bytes);
+        // Bytes that a client sent can look like the beginnings of frames; checking each would take for ever.
+        let mut budget = SALVAGE_CHECK_BYTES_MAX;
+        let mut offset = self.at;
+        while offset + FRAME_HEADER_BYTES as u64 <= self.limit {
+            if let Some(header) = self.plausible(offset, self.least).await? {
+                if self.check(offset, self.least).await?.is_ok() {
+                    self.at = offset;
+                    return Ok(true);
+                }
+                budget = budget.saturating_sub(header.frame_bytes());
+                if budget == 0 {
+                    break;
+                }
+            }
+            offset += step;
+        }
+        self.at = self.limit;
+        Ok(false)
+    }
+
+    fn accept(&mut self, header: FrameHeader, offset: u64) {
+        self.current = Some(Current { header, offset });
+        let end = offset + header.frame_bytes();
+        // The padding of a last frame may lie beyond the end of a file that was cut.
+        self.at = end.next_multiple_of(self.header.block_bytes.into()).min(self.limit.max(end));
+        self.least = header.end();
+        self.seen = self.seen.map(|(frames, records)| (frames + 1, records + u64::from(header.records)));
+    }
+
+    fn at_limit(&mut self) -> Result<bool> {
+        if let (Some(seal), Some((frames, records))) = (&self.seal, self.seen)
+            && (frames, records) != (seal.frames, seal.records)
+        {
+            let what = format!(
+                "the seal counts {} frames and {} records, {frames} and {records} are there",
+                seal.frames, seal.records
+            );
+            return Err(self.corruption(SEAL_OFFSET, what).into());
+        }
+        self.end = Some(ScanEnd { offset: self.at, reason: EndReason::Complete });
+        Ok(false)
+    }
+
+    /// The header of what may be a frame at `offset`, judged by the header alone.
+    async fn plausible(&mut self, offset: u64, least: Position) -> Result<Option<FrameHeader>> {
+        Ok(self.decode(offset).await?.ok().filter(|header| self.in_order(header, least)))
+    }
+
+    async fn decode(&mut self, offset: u64) -> Result<Result<FrameHeader, FrameError>> {
+        let room = self.limit - offset;
+        if room < FRAME_HEADER_BYTES as u64 {
+            return Ok(Err(FrameError::Magic));
+        }
+        self.window.load(offset, FRAME_HEADER_BYTES).await?;
+        Ok(match self.window.at_hand(offset).first_chunk::<FRAME_HEADER_BYTES>() {
+            Some(bytes) => FrameHeader::decode(bytes, room),
+            None => Err(FrameError::Magic),
+        })
+    }
+
+    fn in_order(&self, header: &FrameHeader, least: Position) -> bool {
+        header.first.epoch() == self.header.epoch && header.first >= least
+    }
+
+    /// Verifies the frame at `offset`, which then is in memory whole.
+    async fn check(&mut self, offset: u64, least: Position) -> Result<Result<FrameHeader, FrameError>> {
+        let header = match self.decode(offset).await? {
+            Ok(header) => header,
+            Err(error) => return Ok(Err(error)),
+        };
+        // Old frames and nonsense don't get to say how much is read; what does is bounded by the file.
+        if !self.in_order(&header, least) {
+            return Ok(Err(FrameError::Position));
+        }
+        let frame_bytes = usize::try_from(header.frame_bytes()).expect("shorter than 4 GiB");
+        let padded = header.frame_bytes().next_multiple_of(self.header.block_bytes.into());
+        let padded = padded.min(self.limit - offset);
+        self.window.load(offset, usize::try_from(padded).expect("shorter than 4 GiB")).await?;
+        let Some(frame) = self.window.at_hand(offset).get(..frame_bytes) else {
+            return Ok(Err(FrameError::Field("length")));
+        };
+        Ok(header.verify(frame, &self.header, least).map(|()| header))
+    }
+
+    /// Why no frame begins at the present place of an unsealed segment.
+    fn reason(&self) -> EndReason {
+        let rest = usize::try_from(self.limit - self.at).unwrap_or(usize::MAX);
+        let bytes = self.window.at_hand(self.at);
+        let bytes = &bytes[..bytes.len().min(FRAME_HEADER_BYTES).min(rest)];
+        if bytes.iter().all(|&byte| byte == 0) {
+            return EndReason::Zero;
+        }
+        let torn = bytes.first_chunk::<FRAME_HEADER_BYTES>().is_some_and(|bytes| {
+            FrameHeader::decode(bytes, self.limit - self.at)
+                .is_ok_and(|header| self.in_order(&header, self.least))
+        });
+        if torn { EndReason::Torn } else { EndReason::Stale }
+    }
+
+    fn corruption(&self, offset: u64, what: impl ToString) -> Corruption {
+        Corruption { path: self.window.path().to_owned(), offset, what: what.to_string() }
+    }
+}

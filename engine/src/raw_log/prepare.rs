@@ -1,0 +1,154 @@
+//! Makes raw segments ready ahead of need.
+//!
+//! Appending must not wait for a file to be created or its blocks to be found, and an fdatasync into blocks that
+//! were written before costs a third of one that commits new ones.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use super::live::{ReadyFile, name_of, raw_names, read_blocks};
+use super::naming::name_durably;
+use super::recovery::Recovered;
+use super::spare;
+use crate::error::{Corruption, Result};
+use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::format::raw::FRAMES_OFFSET;
+use crate::io::buffers::AlignedBuf;
+use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer, temporary_beside};
+use crate::limits::{Limits, MIB};
+
+/// Written at once, so that other I/O gets its turn in between.
+const FILL_BYTES: u64 = MIB;
+
+/// Keeps files `ready-N.rawlog` in `raw/live/`: full length, every block written, header and seal zero, all of
+/// it durable before they have that name.
+#[derive(Debug)]
+pub struct Preparer<D> {
+    disk: D,
+    layout: Layout,
+    file_bytes: u64,
+    // Never used twice, so that a name stands for one file as long as anyone may remember it.
+    next_number: u64,
+    ready: VecDeque<ReadyFile>,
+}
+
+impl<D: Disk> Preparer<D> {
+    /// Takes over the ready files that recovery left; those of another length than
+    /// [`Limits::segment_file_bytes`] are deleted.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn open(disk: D, layout: Layout, limits: &Limits, recovered: &Recovered) -> Result<Self> {
+        let file_bytes = limits.segment_file_bytes();
+        // Also behind those that are no longer ready: renaming to their names would destroy them.
+        let mut next_number = 0;
+        for name in raw_names(&disk, &layout.raw_live()).await? {
+            if let RawName::Ready(number) = name {
+                next_number = next_number.max(number + 1);
+            }
+        }
+        let mut ready = VecDeque::new();
+        for file in recovered.ready() {
+            if file.bytes == file_bytes {
+                ready.push_back(file.clone());
+            } else {
+                disk.remove_file(&file.path).await?;
+            }
+        }
+        Ok(Self { disk, layout, file_bytes, next_number, ready })
+    }
+
+    /// How many files are ready and not handed out.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Hands a ready file out: whoever gets it writes the header block and frames.
+    pub fn take(&mut self) -> Option<ReadyFile> {
+        self.ready.pop_front()
+    }
+
+    /// Takes back a file that was handed out and never written to.
+    pub fn put_back(&mut self, file: ReadyFile) {
+        self.ready.push_back(file);
+    }
+
+    /// Makes one more file ready: from a spare one if there is any, otherwise a new one, filled with zeros by
+    /// writes of 1 MiB.
+    ///
+    /// # Errors
+    /// The disk's; what was begun is removed again, above all when the drive is full
+    /// ([`crate::error::DiskError::is_full`]).
+    pub async fn prepare_one(&mut self) -> Result<()> {
+        let number = self.next_number;
+        self.next_number += 1;
+        let path = self.layout.live(RawName::Ready(number));
+        let temporary = temporary_beside(&path);
+        if let Err(error) = self.fill_and_name(&temporary, &path).await {
+            // As far as that is still possible; recovery deletes what is left.
+            let _ = self.disk.remove_file(&temporary).await;
+            return Err(error.into());
+        }
+        self.ready.push_back(ReadyFile { number, path, bytes: self.file_bytes });
+        Ok(())
+    }
+
+    async fn fill_and_name(&self, temporary: &Path, path: &Path) -> DiskResult<()> {
+        let file = if spare::take(&self.disk, &self.layout, self.file_bytes, temporary).await? {
+            let file = self.disk.open_write(temporary, Transfer::Direct).await?;
+            write_zeros(&file, 0, FRAMES_OFFSET).await?;
+            file
+        } else {
+            let file = self.disk.create(temporary, Transfer::Direct).await?;
+            // First of all, so that a drive without room says so before anything is written.
+            file.allocate(self.file_bytes).await?;
+            write_zeros(&file, 0, self.file_bytes).await?;
+            file
+        };
+        file.sync().await?;
+        self.disk.rename(temporary, path).await?;
+        self.disk.sync_folder(&self.layout.raw_live()).await
+    }
+
+    /// Gives a file in use the name that its header says, after making its header durable: a file with such a name
+    /// has a valid header, or it is damaged. The write of the header block must have completed. `false` if it was
+    /// not there any more: archived meanwhile.
+    ///
+    /// # Errors
+    /// The disk's; corruption if the header says another name.
+    pub async fn claimed(&self, number: u64, name: RawName) -> Result<bool> {
+        let path = self.layout.live(RawName::Ready(number));
+        let header = match read_blocks(&self.disk, &path, Transfer::Cached).await {
+            Err(error) if error.is_not_found() => return Ok(false),
+            blocks => blocks?.0.header,
+        };
+        let what = match header {
+            Ok(header) if name_of(&header) == name => {
+                return name_durably(&self.disk, &self.layout, &path, name).await;
+            }
+            Ok(header) => format!("its header says {}, its writer {name}", name_of(&header)),
+            Err(error) => format!("header: {error}, though {name} is being written here"),
+        };
+        Err(Corruption { path, offset: 0, what }.into())
+    }
+}
+
+async fn write_zeros<F: DiskFile>(file: &F, begin: u64, end: u64) -> DiskResult<()> {
+    let chunk = usize::try_from(FILL_BYTES.min(end - begin)).expect("a chunk fits");
+    let mut zeros = AlignedBuf::with_capacity(chunk);
+    let mut at = begin;
+    while at < end {
+        let len = usize::try_from((end - at).min(chunk as u64)).expect("a chunk fits");
+        zeros.set_len(len);
+        let result;
+        (result, zeros) = file.write_at(zeros, at).await;
+        result?;
+        at += len as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! Carries a plan out, each step durable before the next.
+
+use std::path::Path;
+
+use super::plan::{Plan, Seal};
+use crate::error::Result;
+use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::format::raw::{self, FRAMES_OFFSET, SEAL_OFFSET, SealedBy};
+use crate::io::buffers::AlignedBuf;
+use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
+use crate::limits::DIRECT_BLOCK_BYTES;
+use crate::time::WallMillis;
+
+pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: WallMillis) -> Result<()> {
+    for lost in &plan.lost {
+        lost.publish(disk, &layout.live(RawName::Lost(lost.epoch))).await?;
+    }
+    for seal in &plan.seals {
+        let file = disk.open_write(&seal.path, Transfer::Direct).await?;
+        if seal.cut {
+            cut(&file, seal.end).await?;
+        }
+        // What the seal vouches for was read from the drive, but may not have reached its medium.
+        file.sync().await?;
+        write_seal(&file, seal, now).await?;
+        file.sync().await?;
+    }
+    for unusable in &plan.resets {
+        reset(disk, &unusable.file.path).await?;
+    }
+    Ok(())
+}
+
+/// Zeros from `offset` to the end of its block, so that no frame begins there. What stands before it in the block
+/// is written as it was: a torn write changes nothing of it.
+async fn cut<F: DiskFile>(file: &F, offset: u64) -> DiskResult<()> {
+    let block = DIRECT_BLOCK_BYTES as u64;
+    let begin = offset / block * block;
+    let (result, mut buffer) = file.read_at(AlignedBuf::with_capacity(DIRECT_BLOCK_BYTES), begin).await;
+    result?;
+    let keep = usize::try_from(offset - begin).expect("less than a block");
+    if buffer.len() <= keep {
+        return Ok(());
+    }
+    buffer.whole_mut()[keep..DIRECT_BLOCK_BYTES].fill(0);
+    buffer.set_len(DIRECT_BLOCK_BYTES);
+    file.write_at(buffer, begin).await.0
+}
+
+async fn write_seal<F: DiskFile>(file: &F, seal: &Seal, now: WallMillis) -> DiskResult<()> {
+    let block = raw::Seal {
+        salt: seal.header.salt,
+        epoch: seal.header.epoch,
+        end: seal.end,
+        frames: seal.frames,
+        records: seal.records,
+        epoch_records: None,
+        previous: None,
+        sealed_by: SealedBy::Recovery,
+        sealed: now,
+    };
+    file.write_at(AlignedBuf::copy_of(&block.encode()), SEAL_OFFSET).await.0
+}
+
+/// Makes a file whose header is torn one that is not in use, durably.
+async fn reset<D: Disk>(disk: &D, path: &Path) -> DiskResult<()> {
+    let file = disk.open_write(path, Transfer::Direct).await?;
+    let mut zeros = AlignedBuf::with_capacity(FRAMES_OFFSET as usize);
+    zeros.set_len(FRAMES_OFFSET as usize);
+    file.write_at(zeros, 0).await.0?;
+    file.sync().await
+}

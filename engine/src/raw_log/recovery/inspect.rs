@@ -1,0 +1,229 @@
+//! Reads what was left open, from the drive itself, and plans what is to be done.
+
+use super::plan::{Plan, Seal};
+use super::report::{RecoveryProgress, RecoveryReport};
+use crate::error::{Corruption, Error, Result};
+use crate::format::raw::{BlockError, Header, SEAL_OFFSET};
+use crate::ids::Epoch;
+use crate::io::disk::{Disk, Transfer};
+use crate::limits::ORDINAL_BITS;
+use crate::raw_log::gaps::Spans;
+use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
+use crate::raw_log::lost::Lost;
+use crate::raw_log::scan::{EndReason, SegmentScan};
+
+/// What is known of an epoch's ordinals.
+#[derive(Default)]
+struct Found {
+    /// Records that are there.
+    present: Spans,
+    /// May stand in damaged parts of sealed segments: neither there nor lost.
+    hidden: Spans,
+    /// Whole but given up.
+    dropped_end: u32,
+}
+
+pub(super) struct Inspector<'a, D> {
+    pub(super) disk: &'a D,
+    pub(super) plan: Plan,
+    pub(super) report: RecoveryReport,
+    pub(super) progress: RecoveryProgress,
+    pub(super) tell: &'a mut dyn FnMut(RecoveryProgress),
+}
+
+impl<D: Disk> Inspector<'_, D> {
+    /// Plans for all epochs of the view; those before `dealt_before` are dealt, and missing nothing.
+    pub(super) async fn inspect(&mut self, view: &LiveView, dealt_before: Epoch) -> Result<()> {
+        for unusable in &view.unusable {
+            let path = &unusable.file.path;
+            let damage =
+                Corruption { path: path.clone(), offset: 0, what: format!("header: {}", unusable.error) };
+            match unusable.error {
+                BlockError::Version(_) => return Err(damage.into()),
+                _ if unusable.never_sealed => self.plan.resets.push(unusable.clone()),
+                _ => self.report.damaged.push(damage),
+            }
+        }
+        let left_open = |epoch: &EpochView| epoch.segments.iter().any(|segment| is_open(&segment.state));
+        let missing = |epoch: &EpochView| epoch.epoch >= dealt_before && !view.is_complete(epoch.epoch);
+        let epochs: Vec<_> =
+            view.epochs.values().filter(|epoch| left_open(epoch) || missing(epoch)).collect();
+        self.progress.segments_total = epochs.iter().map(|epoch| epoch.segments.len() as u64).sum();
+        for epoch in epochs {
+            self.epoch(epoch, epoch.epoch >= dealt_before).await?;
+        }
+        for epoch in view.epochs.values() {
+            if let Some(missing) = view.missing_before(epoch, dealt_before) {
+                // With the file it counts as complete, and what follows it can be dealt.
+                self.plan.lost.push(Lost { epoch: missing, gaps: Vec::new() });
+                self.report.missing_epochs.push(missing);
+            }
+        }
+        // Whole epochs are not read again, but what can't be read of them at all is told now.
+        for segment in view.epochs.values().flat_map(|epoch| &epoch.segments) {
+            if let SegmentState::HeaderDamaged(error) = segment.state {
+                let damage =
+                    Corruption { path: segment.path.clone(), offset: 0, what: format!("header: {error}") };
+                if matches!(error, BlockError::Version(_)) {
+                    return Err(damage.into());
+                }
+                self.report.damaged.push(damage);
+            }
+        }
+        Ok(())
+    }
+
+    async fn epoch(&mut self, epoch: &EpochView, undealt: bool) -> Result<()> {
+        let mut found = Found::default();
+        for segment in &epoch.segments {
+            (self.tell)(self.progress);
+            self.segment(segment, &mut found).await?;
+            self.progress.segments += 1;
+        }
+        (self.tell)(self.progress);
+        if !undealt {
+            return Ok(());
+        }
+        let mut known = Spans::default();
+        match &epoch.lost {
+            None => {}
+            Some(Ok(lost)) => lost.gaps.iter().for_each(|&(first, end)| known.add_ordinals(first, end)),
+            Some(Err(damage)) => self.report.damaged.push(damage.clone()),
+        }
+        let total = epoch.records_by_seal().unwrap_or(0).max(found.present.end()).max(found.dropped_end);
+        let mut covered = found.present;
+        covered.add_all(&found.hidden);
+        // What was once reported lost stays lost.
+        let mut gaps = covered.gaps(total);
+        gaps.add_all(&known);
+        let lost = Lost { epoch: epoch.epoch, gaps: gaps.normalized() };
+        let sealing = epoch.segments.iter().any(|segment| is_open(&segment.state));
+        if !lost.gaps.is_empty() {
+            self.report.lost.push(lost.clone());
+        }
+        // Without a seal of recovery, only the file tells that this epoch was looked through.
+        if !lost.gaps.is_empty() || !sealing {
+            self.plan.lost.push(lost);
+        }
+        Ok(())
+    }
+
+    async fn segment(&mut self, segment: &SegmentView, found: &mut Found) -> Result<()> {
+        match &segment.state {
+            SegmentState::HeaderDamaged(_) => found.hidden.add_ordinals(0, 1 << ORDINAL_BITS),
+            SegmentState::Legacy { .. } => self.legacy(segment).await?,
+            SegmentState::Open(header) => self.open(segment, *header, found).await?,
+            SegmentState::SealDamaged(header, error) => {
+                let what = format!("seal: {error}; sealed again behind the last whole frame");
+                self.report.damaged.push(Corruption {
+                    path: segment.path.clone(),
+                    offset: SEAL_OFFSET,
+                    what,
+                });
+                let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+                let (end, frames, records) = self.sealed(scan, found).await?;
+                self.seal(segment, *header, end, (frames, records), false);
+            }
+            SegmentState::Sealed(..) => {
+                let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+                self.sealed(scan, found).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn legacy(&mut self, segment: &SegmentView) -> Result<()> {
+        let mut scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+        while let Some(frame) = scan.next_frame().await? {
+            self.progress.bytes += frame.payload.len() as u64;
+        }
+        let torn = scan.end().is_some_and(|end| end.reason != EndReason::Complete);
+        self.report.torn_segments += u64::from(torn);
+        Ok(())
+    }
+
+    /// A segment that was being written: counts up to the first thing that is not a frame.
+    async fn open(&mut self, segment: &SegmentView, header: Header, found: &mut Found) -> Result<()> {
+        let mut scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+        let (mut frames, mut records) = (0, 0);
+        while let Some(frame) = scan.next_frame().await? {
+            found.present.add(frame.first, frame.end());
+            self.progress.bytes += frame.payload.len() as u64;
+            frames += 1;
+            records += u64::from(frame.records);
+        }
+        let end = scan.end().expect("the scan has just ended");
+        self.report.torn_segments += u64::from(end.reason == EndReason::Torn);
+        let mut last = end.offset;
+        while scan.skip_damage().await? {
+            while let Some(frame) = scan.next_frame().await? {
+                self.report.dropped_frames += 1;
+                self.report.dropped_records += u64::from(frame.records);
+                let dropped_end = frame.first.ordinal() + frame.records;
+                found.dropped_end = found.dropped_end.max(dropped_end);
+                last = scan.point().offset;
+            }
+        }
+        self.report.cut_bytes += last - end.offset;
+        self.seal(segment, header, end.offset, (frames, records), end.reason != EndReason::Complete);
+        Ok(())
+    }
+
+    /// A segment that was complete once: what does not verify is damage, and what it hides is not lost.
+    /// Returns where the last whole frame ends, and how many frames and records there are.
+    async fn sealed(&mut self, mut scan: SegmentScan<D::File>, found: &mut Found) -> Result<(u64, u64, u64)> {
+        let sealed = scan.seal().is_some();
+        let (mut end, mut frames, mut records) = (scan.point().offset, 0, 0);
+        let mut hidden_from = None;
+        loop {
+            match scan.advance().await {
+                Ok(true) => {
+                    let frame = scan.frame().expect("it has just advanced");
+                    if let Some(from) = hidden_from.take() {
+                        found.hidden.add_ordinals(from, frame.first.ordinal());
+                    }
+                    found.present.add(frame.first, frame.end());
+                    self.progress.bytes += frame.payload.len() as u64;
+                    frames += 1;
+                    records += u64::from(frame.records);
+                    end = scan.point().offset;
+                }
+                Ok(false) if sealed => break,
+                Err(Error::Corrupt(damage)) => {
+                    self.report.damaged.push(damage);
+                    hidden_from = Some(scan.point().least.ordinal());
+                    scan.skip_damage().await?;
+                }
+                Ok(false) => {
+                    let least = scan.point().least.ordinal();
+                    if !scan.skip_damage().await? {
+                        break;
+                    }
+                    hidden_from = Some(least);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(from) = hidden_from {
+            found.hidden.add_ordinals(from, 1 << ORDINAL_BITS);
+        }
+        Ok((end, frames, records))
+    }
+
+    fn seal(&mut self, segment: &SegmentView, header: Header, end: u64, counts: (u64, u64), cut: bool) {
+        let (frames, records) = counts;
+        self.report.sealed_segments += 1;
+        self.report.frames += frames;
+        self.report.records += records;
+        // A file that was shortened may end in a last frame's padding.
+        let end = end.next_multiple_of(header.block_bytes.into());
+        self.plan.seals.push(Seal { path: segment.path.clone(), header, end, frames, records, cut });
+    }
+}
+
+fn is_open(state: &SegmentState) -> bool {
+    match state {
+        SegmentState::Open(_) | SegmentState::SealDamaged(..) => true,
+        SegmentState::Legacy { .. } | SegmentState::Sealed(..) | SegmentState::HeaderDamaged(_) => false,
+    }
+}

@@ -1,0 +1,146 @@
+//! Recovery from front to back.
+
+use std::path::PathBuf;
+
+use super::apply::apply;
+use super::inspect::Inspector;
+use super::plan::Plan;
+use super::report::{Recovered, RecoveryProgress, RecoveryReport};
+use crate::deletions::Deletions;
+use crate::error::{Corruption, Result};
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::format::names::{RawName, is_temporary};
+use crate::ids::Epoch;
+use crate::io::disk::{Disk, Transfer, parent};
+use crate::raw_log::dealt::next_to_deal;
+use crate::raw_log::live::{LiveView, ReadyFile, raw_names};
+use crate::raw_log::naming::name_durably;
+use crate::time::WallMillis;
+
+/// Puts the raw log in order: what was left open is read from the drive, cut behind its last whole frame, and
+/// sealed; what is missing is written down. Missing folders are created. The caller holds writer.lock.
+///
+/// May stop at any await and be run again: the result is the same, and what was once reported lost never comes
+/// back. Everything is read before anything is changed.
+///
+/// # Errors
+/// The disk's: then nothing may be appended. A segment of a later version of the format, or an epoch at the end of
+/// time: corruption with its file.
+pub async fn recover<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    now: WallMillis,
+    progress: &mut dyn FnMut(RecoveryProgress),
+) -> Result<Recovered> {
+    let mut report =
+        RecoveryReport { temporaries: open_folders(disk, layout).await?, ..RecoveryReport::default() };
+    let checkpoint = Checkpoint::read(disk, layout).await?;
+    let view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    let dealt_before = next_to_deal(disk, layout, &checkpoint).await?;
+    let first_epoch = first_epoch(disk, layout, &view, dealt_before, now).await?;
+
+    let mut inspector = Inspector {
+        disk,
+        plan: Plan::default(),
+        report,
+        progress: RecoveryProgress::default(),
+        tell: progress,
+    };
+    inspector.inspect(&view, dealt_before).await?;
+    let plan = inspector.plan;
+    report = inspector.report;
+
+    apply(disk, layout, &plan, now).await?;
+    report.renamed = rename_claimed(disk, layout, &view, &mut report.damaged).await?;
+    report.reset = plan.resets.len() as u64;
+    disk.sync_folder(&layout.raw_live()).await?;
+
+    let mut ready: Vec<ReadyFile> = view.ready;
+    ready.extend(plan.resets.into_iter().map(|unusable| unusable.file));
+    ready.sort_by_key(|file| file.number);
+    Ok(Recovered { first_epoch, ready, report })
+}
+
+/// Makes the folders and the names in them durable, before anything is done because of a name; deletes what was
+/// never completed, and returns how many files that were.
+async fn open_folders<D: Disk>(disk: &D, layout: &Layout) -> Result<u64> {
+    let folders = [layout.raw_live(), layout.raw_history(), layout.raw_spare()];
+    for folder in &folders {
+        disk.create_folder(folder).await?;
+    }
+    disk.sync_folder(parent(layout.raw())).await?;
+    disk.sync_folder(layout.raw()).await?;
+    let mut temporaries = 0;
+    for folder in &folders {
+        disk.sync_folder(folder).await?;
+        for entry in disk.list(folder).await? {
+            if is_temporary(&entry.name) {
+                disk.remove_file(&folder.join(&entry.name)).await?;
+                temporaries += 1;
+            }
+        }
+        disk.sync_folder(folder).await?;
+    }
+    Ok(temporaries)
+}
+
+async fn rename_claimed<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    view: &LiveView,
+    damaged: &mut Vec<Corruption>,
+) -> Result<u64> {
+    let mut renamed = 0;
+    for segment in view.epochs.values().flat_map(|epoch| &epoch.segments) {
+        let target = layout.live(segment.name);
+        if segment.path == target {
+            continue;
+        }
+        if disk.metadata(&target).await?.is_some() {
+            let what = format!("its header says that it is {}, which is there too", segment.name);
+            damaged.push(Corruption { path: segment.path.clone(), offset: 0, what });
+            continue;
+        }
+        renamed += u64::from(name_durably(disk, layout, &segment.path, segment.name).await?);
+    }
+    Ok(renamed)
+}
+
+/// The epoch to go on with: behind everything that was ever received or referred to, whatever the clock shows.
+async fn first_epoch<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    view: &LiveView,
+    dealt_before: Epoch,
+    now: WallMillis,
+) -> Result<Epoch> {
+    let mut greatest = (Epoch::ZERO, layout.checkpoint());
+    let mut consider = |epoch: Epoch, path: PathBuf| {
+        if epoch > greatest.0 {
+            greatest = (epoch, path);
+        }
+    };
+    for epoch in view.epochs.values() {
+        let path = epoch.segments.first().map(|segment| segment.path.clone());
+        consider(epoch.epoch, path.unwrap_or_else(|| layout.live(RawName::Lost(epoch.epoch))));
+    }
+    for name in raw_names(disk, &layout.raw_history()).await? {
+        if let Some(epoch) = name.epoch() {
+            consider(epoch, layout.history(name));
+        }
+    }
+    // A deletion may name an epoch of which a power cut left nothing.
+    for (code, position) in Deletions::load(disk, layout).await?.iter() {
+        consider(position.epoch(), layout.deletion(code));
+    }
+    consider(dealt_before, layout.checkpoint());
+    let (epoch, path) = greatest;
+    // The last two stay free: what follows an epoch must have a name too.
+    if epoch.millis() + 2 > Epoch::MAX.millis() {
+        let what =
+            format!("epoch {epoch} lies at the end of time, nothing could follow it: move the file away");
+        return Err(Corruption { path, offset: 0, what }.into());
+    }
+    Ok(epoch.successor(now))
+}

@@ -1,0 +1,82 @@
+//! `raw/spare/`: segments that history no longer needs, kept for recycling.
+//!
+//! Their blocks are written already, so a segment made of one costs its user no metadata with each fdatasync. They
+//! keep the names that they had; what is in them means nothing.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::io::disk::{Disk, DiskResult, parent};
+use crate::raw_log::live::raw_names;
+
+/// What became of a file of history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retired {
+    /// It waits in `raw/spare/` to be recycled.
+    Spared,
+    /// It is deleted.
+    Deleted,
+    /// It was not there any more.
+    Gone,
+}
+
+/// Gives up a file of `raw/history/`: keeps it for recycling if it is a segment of this host and fewer than
+/// `spares_max` wait already, otherwise deletes it. Durable: a spare file is written over, so it must not come
+/// back under its old name.
+///
+/// # Errors
+/// The disk's.
+pub async fn retire<D: Disk>(disk: &D, layout: &Layout, name: RawName, spares_max: usize) -> Result<Retired> {
+    let path = layout.history(name);
+    let recyclable = match name {
+        RawName::Segment { .. } => raw_names(disk, &layout.raw_spare()).await?.len() < spares_max,
+        RawName::Legacy(_) | RawName::Ready(_) | RawName::Lost(_) => false,
+    };
+    let done = if recyclable {
+        if disk.metadata(&layout.raw_spare()).await?.is_none() {
+            disk.create_folder(&layout.raw_spare()).await?;
+            disk.sync_folder(layout.raw()).await?;
+        }
+        disk.rename(&path, &layout.raw_spare().join(name.to_string())).await
+    } else {
+        disk.remove_file(&path).await
+    };
+    match done {
+        Err(error) if error.is_not_found() => return Ok(Retired::Gone),
+        done => done?,
+    }
+    if recyclable {
+        disk.sync_folder(&layout.raw_spare()).await?;
+    }
+    disk.sync_folder(&layout.raw_history()).await?;
+    Ok(if recyclable { Retired::Spared } else { Retired::Deleted })
+}
+
+/// Takes a spare file of this length to `to`, durably; deletes those of another length. `false` if there is none.
+pub(super) async fn take<D: Disk>(disk: &D, layout: &Layout, file_bytes: u64, to: &Path) -> DiskResult<bool> {
+    let folder = layout.raw_spare();
+    let entries = match disk.list(&folder).await {
+        Err(error) if error.is_not_found() => return Ok(false),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = folder.join(&entry.name);
+        match disk.metadata(&path).await? {
+            Some(metadata) if metadata.len == file_bytes => {
+                // What moved it here made that durable, unless it was interrupted; writing to a file that a power
+                // cut gives back to history would destroy it there.
+                disk.sync_folder(&folder).await?;
+                disk.sync_folder(&layout.raw_history()).await?;
+                disk.rename(&path, to).await?;
+                disk.sync_folder(parent(to)).await?;
+                disk.sync_folder(&folder).await?;
+                return Ok(true);
+            }
+            Some(_) => disk.remove_file(&path).await?,
+            None => {}
+        }
+    }
+    Ok(false)
+}

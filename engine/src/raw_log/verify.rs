@@ -1,0 +1,261 @@
+//! Checks every byte under `raw/` that something depends on.
+
+use std::path::Path;
+
+use super::live::{LiveView, raw_names};
+use super::lost::Lost;
+use super::scan::{EndReason, SegmentScan};
+use crate::error::{Corruption, Error, Result};
+use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::format::raw::{BlockError, FRAMES_OFFSET, HEADER_BYTES, Header, SEAL_OFFSET, Seal};
+use crate::io::buffers::AlignedBuf;
+use crate::io::disk::{Disk, DiskFile, Transfer};
+
+/// What was checked and what was found.
+#[derive(Debug, Default)]
+pub struct VerifyReport {
+    /// Files read.
+    pub files: u64,
+    /// Bytes of records found whole.
+    pub bytes: u64,
+    /// Records found whole.
+    pub records: u64,
+    /// What is wrong, each with its file and offset: damage, or that a file could not be read.
+    pub findings: Vec<Error>,
+}
+
+/// Reads what counts in `raw/live/` and `raw/history/`, from the drive itself. A finding does not end it. May run
+/// beside a writer and a dealer: what they are still at is no finding.
+///
+/// # Errors
+/// The disk's, if the folders can't be listed.
+pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> {
+    let mut report = VerifyReport::default();
+    let view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    for unusable in view.unusable.iter().filter(|unusable| !unusable.never_sealed) {
+        report.damage(&unusable.file.path, 0, format!("header: {}", unusable.error));
+    }
+    for epoch in view.epochs.values() {
+        for segment in &epoch.segments {
+            // If it got its name since the look, it is there under that.
+            if !report.file(disk, &segment.path, segment.name, true).await? {
+                report.file(disk, &layout.live(segment.name), segment.name, true).await?;
+            }
+        }
+        if epoch.lost.is_some() {
+            let name = RawName::Lost(epoch.epoch);
+            report.file(disk, &layout.live(name), name, true).await?;
+        }
+    }
+    // After raw/live/: what moved meanwhile is here.
+    for name in raw_names(disk, &layout.raw_history()).await? {
+        report.file(disk, &layout.history(name), name, false).await?;
+    }
+    Ok(report)
+}
+
+impl VerifyReport {
+    fn damage(&mut self, path: &Path, offset: u64, what: impl ToString) {
+        let what = what.to_string();
+        self.findings.push(Corruption { path: path.to_owned(), offset, what }.into());
+    }
+
+    /// Checks one file; `false` if it is not there (any more).
+    async fn file<D: Disk>(&mut self, disk: &D, path: &Path, name: RawName, live: bool) -> Result<bool> {
+        let mut found = Self { files: 1, ..Self::default() };
+        let checked = match name {
+            RawName::Legacy(_) => found.legacy(disk, path).await,
+            RawName::Lost(epoch) => Lost::read(disk, path, epoch).await.map(|lost| {
+                found.findings.extend(lost.err().map(Error::from));
+            }),
+            RawName::Segment { .. } | RawName::Ready(_) => found.segment(disk, path, live).await,
+        };
+        if let Err(error) = checked {
+            found.findings.push(error);
+        }
+        // A file that moved while it was read may be in use for something else by now.
+        if !found.findings.is_empty() && disk.metadata(path).await?.is_none() {
+            return Ok(false);
+        }
+        self.files += found.files;
+        self.bytes += found.bytes;
+        self.records += found.records;
+        self.findings.append(&mut found.findings);
+        Ok(true)
+    }
+
+    async fn legacy<D: Disk>(&mut self, disk: &D, path: &Path) -> Result<()> {
+        let mut scan = SegmentScan::open(disk, path, Transfer::Direct).await?;
+        while let Some(frame) = scan.next_frame().await? {
+            self.bytes += frame.payload.len() as u64;
+            self.records += u64::from(frame.records);
+        }
+        let end = scan.end().expect("the scan has just ended");
+        match end.reason {
+            EndReason::Complete | EndReason::Zero => {}
+            EndReason::Torn => self.damage(path, end.offset, "the last record is torn"),
+            EndReason::Stale => self.damage(path, end.offset, "not a record, nor is anything behind it"),
+        }
+        Ok(())
+    }
+
+    async fn segment<D: Disk>(&mut self, disk: &D, path: &Path, live: bool) -> Result<()> {
+        let Some(sealed) = self.blocks(disk, path, live).await? else { return Ok(()) };
+        let mut scan = SegmentScan::open(disk, path, Transfer::Direct).await?;
+        loop {
+            match scan.next_frame().await {
+                Ok(Some(frame)) => {
+                    // Where nothing is sealed, the writer may just be reusing what stood here.
+                    if sealed && frame.padding.iter().any(|&byte| byte != 0) {
+                        let offset = frame.payload_offset + frame.payload.len() as u64;
+                        self.damage(frame.path, offset, "the padding behind a frame is not zero");
+                    }
+                    self.bytes += frame.payload.len() as u64;
+                    self.records += u64::from(frame.records);
+                    self.findings.extend(frame.records().find_map(Result::err).map(Error::from));
+                }
+                Ok(None) => return Ok(()),
+                Err(error @ Error::Corrupt(_)) => {
+                    self.findings.push(error);
+                    scan.skip_damage().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Checks header and seal to the last byte. Whether the segment is sealed; `None` if its header is no good.
+    async fn blocks<D: Disk>(&mut self, disk: &D, path: &Path, live: bool) -> Result<Option<bool>> {
+        let file = disk.open(path, Transfer::Direct).await?;
+        let (result, bytes) = file.read_at(AlignedBuf::with_capacity(FRAMES_OFFSET as usize), 0).await;
+        result?;
+        let (Some(header_block), Some(seal_block)) =
+            (bytes.first_chunk(), bytes.get(HEADER_BYTES..).and_then(<[u8]>::first_chunk))
+        else {
+            self.damage(path, bytes.len() as u64, "too short for a segment");
+            return Ok(None);
+        };
+        let header = match Header::decode(header_block) {
+            Ok(header) => header,
+            Err(error) => {
+                self.damage(path, 0, format!("header: {error}"));
+                return Ok(None);
+            }
+        };
+        if header.encode() != *header_block {
+            self.damage(path, 0, "bytes behind the header are not zero");
+        }
+        match Seal::decode(seal_block, &header) {
+            Ok(seal) => {
+                if seal.encode() != *seal_block {
+                    self.damage(path, SEAL_OFFSET, "bytes behind the seal are not zero");
+                }
+                Ok(Some(true))
+            }
+            Err(BlockError::Empty) if live => Ok(Some(false)),
+            Err(BlockError::Empty) => {
+                self.damage(path, SEAL_OFFSET, "not sealed, though in history");
+                Ok(Some(false))
+            }
+            Err(error) => {
+                self.damage(path, SEAL_OFFSET, format!("seal: {error}"));
+                Ok(Some(false))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw_log::test_support::{CrashDisk, LegacyBytes, SegmentBytes, layout};
+    use crate::testing::run;
+
+    fn verified(disk: &CrashDisk) -> VerifyReport {
+        run(verify(disk, &layout())).unwrap()
+    }
+
+    fn whole() -> CrashDisk {
+        let disk = CrashDisk::new(&layout());
+        let (live, history) = (layout().raw_live(), layout().raw_history());
+        disk.put(history.join("5.raw"), &LegacyBytes::new().record(b"a", 5).bytes);
+        disk.put(history.join("8-0-0.rawlog"), &sealed().full(0xee));
+        disk.put(history.join("8.lost"), lost().as_bytes());
+        disk.put(live.join("ready-3.rawlog"), &SegmentBytes::new(9, 1, 0, 8).frame(3, 2).full(0xee));
+        disk.put(live.join("ready-4.rawlog"), &[0; 12_288]);
+        disk
+    }
+
+    fn sealed() -> SegmentBytes {
+        SegmentBytes::new(8, 0, 0, 512).file_bytes(12_288).frame(0, 2).frame(3, 2).sealed(5)
+    }
+
+    fn lost() -> String {
+        Lost { epoch: crate::raw_log::test_support::epoch(8), gaps: vec![(2, 3)] }.encode()
+    }
+
+    #[test]
+    fn what_is_whole_has_no_findings_though_a_writer_is_at_work() {
+        let report = verified(&whole());
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        assert_eq!((report.files, report.records), (4, 7));
+        assert!(report.bytes > 100);
+        assert_eq!(run(verify(&CrashDisk::default(), &layout())).unwrap().files, 0, "a fresh host");
+    }
+
+    #[test]
+    fn every_byte_of_a_sealed_segment_counts() {
+        let bytes = sealed().full(0xee);
+        let path = layout().raw_history().join("8-0-0.rawlog");
+        for at in (0..80).chain(4000..4200).chain(8000..sealed().bytes.len()) {
+            let disk = whole();
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            disk.put(&path, &damaged);
+            let findings = verified(&disk).findings;
+            let place = |finding: &Error| matches!(finding, Error::Corrupt(found) if found.path == path && found.offset <= at as u64);
+            assert!(!findings.is_empty() && findings.iter().all(place), "byte {at}: {findings:?}");
+        }
+    }
+
+    #[test]
+    fn each_file_is_told_by_name() {
+        let finding = |path: &str, bytes: &[u8]| {
+            let disk = whole();
+            disk.put(layout().raw().join(path), bytes);
+            let findings = verified(&disk).findings;
+            assert_eq!(findings.len(), 1, "{path}: {findings:?}");
+            assert!(findings[0].to_string().contains(path), "{path}: {findings:?}");
+            findings[0].to_string()
+        };
+        finding("history/8.lost", b"2 1\n");
+        finding("history/5.raw", &LegacyBytes::new().record(b"a", 5).bytes[..30]);
+        finding("history/5.raw", b"\x0f\xff\xff\xff\xff\xff");
+        finding("history/9-0-0.rawlog", b"short");
+        assert!(
+            finding("history/9-0-0.rawlog", &SegmentBytes::new(9, 0, 0, 8).full(0)).contains("not sealed")
+        );
+        finding("live/ready-9.rawlog", &[1; 12_288]);
+        finding("live/9-2-0.rawlog", &[0; 12_288]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_finding_and_the_rest_is_checked() {
+        let disk = whole();
+        let calls = {
+            verified(&disk);
+            disk.calls()
+        };
+        let mut found = 0;
+        for call in 0..calls {
+            let disk = whole();
+            disk.fail_at(call, std::io::ErrorKind::Other);
+            if let Ok(report) = run(verify(&disk, &layout())) {
+                assert_eq!((report.findings.len(), report.files), (1, 4), "call {call}");
+                found += 1;
+            }
+        }
+        assert!(found > 10, "{found}");
+    }
+}

@@ -1,0 +1,73 @@
+//! Why there is no page.
+
+use crate::error::{Corruption, DiskError, Error};
+use crate::ids::InvalidIndexCode;
+
+/// Why there is no page. Each text is meant for whoever runs the client.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// This host must not serve recoveries now.
+    #[error(transparent)]
+    Refused(#[from] crate::roles::Refusal),
+    /// Not the name of an index.
+    #[error(transparent)]
+    Code(#[from] InvalidIndexCode),
+    /// The recovery can't go on from this token.
+    #[error(transparent)]
+    StartOver(#[from] StartOver),
+    /// The filesystem failed.
+    #[error("{0}; try again, and if it stays so look at this host's drives")]
+    Disk(DiskError),
+    /// The bytes that the page should hold are damaged. Only this page can't be had.
+    #[error("{0}; the file needs repair before this recovery can go on")]
+    Corrupt(#[from] Corruption),
+    /// Files kept changing while they were being looked at.
+    #[error("the files of this host changed too often while one page was read; try the same token again")]
+    Unsettled,
+}
+
+/// Why a recovery must begin anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartOver {
+    /// Not a token of this host for this index, or a damaged one.
+    #[error("this page token is not valid here: start the recovery over with an empty token")]
+    NotValid,
+    /// Issued too long ago to know what happened since.
+    #[error("this page token is too old: start the recovery over with an empty token")]
+    TooOld,
+    /// The index was deleted after the recovery began.
+    #[error("the index was deleted after this recovery began: start the recovery over with an empty token")]
+    Deleted,
+    /// What comes next was merged into an optimized segment, and cleaned up.
+    #[error(
+        "the segments that this recovery was reading were optimized and removed since: start the recovery over with an empty token"
+    )]
+    Superseded,
+}
+
+impl From<DiskError> for ReadError {
+    fn from(error: DiskError) -> Self {
+        match error.source.kind() {
+            // How a look at the raw log says so.
+            std::io::ErrorKind::ResourceBusy => Self::Unsettled,
+            _ => Self::Disk(error),
+        }
+    }
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Disk(error) => error.into(),
+            Error::Corrupt(error) => Self::Corrupt(error),
+        }
+    }
+}
+
+impl ReadError {
+    /// Whether a file or folder was not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Disk(error) if error.is_not_found())
+    }
+}

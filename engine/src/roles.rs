@@ -1,0 +1,179 @@
+//! Which of several hosts deals and answers recoveries: the flags `master` and `safe_to_read` in the data
+//! directory. An operator (or a later promotion) sets and removes them; this host only looks.
+
+use std::path::PathBuf;
+
+use crate::format::layout::Layout;
+use crate::io::disk::{Disk, DiskResult, EntryKind, parent, publish_small, read_small};
+use crate::recovery_read::token::TokenKey;
+
+/// Why this host must not serve recoveries now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The flag `master` is not there.
+    #[error("this host is not the master: recover from the master, or create {} to make this host the master", .0.display())]
+    NotMaster(PathBuf),
+    /// The flag `safe_to_read` is not there.
+    #[error(
+        "this host is not safe to read: its files may not reach up to its raw log yet; if you know that they do, create {}",
+        .0.display()
+    )]
+    NotSafe(PathBuf),
+}
+
+/// Whether this host deals, sorts, optimizes and cleans.
+///
+/// # Errors
+/// The disk's.
+pub async fn is_master<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<bool> {
+    Ok(disk.metadata(&layout.master()).await?.is_some())
+}
+
+/// Why recoveries are refused; `None` if this host may serve them.
+///
+/// # Errors
+/// The disk's.
+pub async fn refusal<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Option<Refusal>> {
+    if !is_master(disk, layout).await? {
+        return Ok(Some(Refusal::NotMaster(layout.master())));
+    }
+    let safe = disk.metadata(&layout.safe_to_read()).await?.is_some();
+    Ok((!safe).then(|| Refusal::NotSafe(layout.safe_to_read())))
+}
+
+/// What [`initialize`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initialized {
+    /// This host has opened the tree before: its flags are the operator's.
+    Before,
+    /// The tree takes part in replication: its flags are the operator's.
+    Replicated,
+    /// There was nothing: the host is master of a new, empty tree, and safe to read.
+    Fresh,
+    /// There was a tree of the original, which keeps its flag `master` elsewhere: the host is its master. Whether
+    /// it is safe to read is as it was.
+    Adopted,
+}
+
+/// To be called at start, before anything else is written: makes a host that stands alone the master of its tree
+/// when it opens it for the first time (there is no `token.key` yet; [`token_key`] comes after).
+///
+/// Later starts leave the flags alone, so that a host whose `master` was taken away doesn't take it back.
+///
+/// # Errors
+/// The disk's. Calling again repairs what is half-done.
+pub async fn initialize<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Initialized> {
+    if disk.metadata(&layout.token_key()).await?.is_some() {
+        return Ok(Initialized::Before);
+    }
+    for name in ["migrating", "migrated", "previous", "master_delta.info"] {
+        if disk.metadata(&layout.data().join(name)).await?.is_some() {
+            return Ok(Initialized::Replicated);
+        }
+    }
+    let fresh = is_fresh(disk, layout).await?;
+    disk.create_folder(layout.data()).await?;
+    disk.sync_folder(parent(layout.data())).await?;
+    if fresh {
+        raise(disk, layout.safe_to_read()).await?;
+    }
+    raise(disk, layout.master()).await?;
+    Ok(if fresh { Initialized::Fresh } else { Initialized::Adopted })
+}
+
+/// Whether no record has ever been in the tree.
+async fn is_fresh<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<bool> {
+    for folder in [layout.raw_live(), layout.raw_history(), layout.indexes()] {
+        let there = disk.metadata(&folder).await?.is_some_and(|found| found.kind == EntryKind::Folder);
+        if there && !disk.list(&folder).await?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(disk.metadata(&layout.checkpoint()).await?.is_none())
+}
+
+/// Creates a flag, durably.
+async fn raise<D: Disk>(disk: &D, flag: PathBuf) -> DiskResult<()> {
+    if disk.metadata(&flag).await?.is_none() { publish_small(disk, &flag, b"").await } else { Ok(()) }
+}
+
+/// The key that signs this host's page tokens: the one in `token.key`, or `random` if there is none yet, which
+/// is published there first, so that tokens survive a restart.
+///
+/// # Errors
+/// The disk's, or `InvalidData` if the file is not 32 bytes long (remove it: recoveries under way then start over).
+pub async fn token_key<D: Disk>(disk: &D, layout: &Layout, random: [u8; 32]) -> DiskResult<TokenKey> {
+    let path = layout.token_key();
+    if disk.metadata(&path).await?.is_none() {
+        publish_small(disk, &path, &random).await?;
+    }
+    let bytes = read_small(disk, &path, 32).await?;
+    let key = bytes.try_into().map_err(|_| {
+        let hint = "not 32 bytes: remove it, and recoveries under way start over";
+        let source = std::io::Error::new(std::io::ErrorKind::InvalidData, hint);
+        crate::error::DiskError::new("read", &path, source)
+    })?;
+    Ok(TokenKey::new(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::testing::{MemDisk, run};
+
+    fn layout() -> Layout {
+        Layout::new(Path::new("/data/storage"), None)
+    }
+
+    fn disk() -> MemDisk {
+        let disk = MemDisk::new();
+        run(disk.create_folder(Path::new("/data"))).unwrap();
+        disk
+    }
+
+    #[test]
+    fn a_new_host_is_master_and_safe_once() {
+        let (disk, layout) = (disk(), layout());
+        assert!(matches!(run(refusal(&disk, &layout)), Ok(Some(Refusal::NotMaster(_)))));
+        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Fresh);
+        assert_eq!(run(refusal(&disk, &layout)).unwrap(), None);
+
+        let key = run(token_key(&disk, &layout, [1; 32])).unwrap();
+        run(disk.remove_file(&layout.master())).unwrap();
+        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Before);
+        assert!(matches!(run(refusal(&disk, &layout)), Ok(Some(Refusal::NotMaster(_)))), "it was taken away");
+        drop(key);
+    }
+
+    #[test]
+    fn a_tree_of_the_original_is_adopted_but_not_declared_safe() {
+        let (disk, layout) = (disk(), layout());
+        disk.put("/data/storage/raw/live/1795343512642.raw", b"x");
+        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Adopted);
+        assert!(matches!(run(refusal(&disk, &layout)), Ok(Some(Refusal::NotSafe(_)))));
+        disk.put(layout.safe_to_read(), b"");
+        assert_eq!(run(refusal(&disk, &layout)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_replicated_tree_is_left_alone() {
+        let (disk, layout) = (disk(), layout());
+        disk.put("/data/storage/migrated/dealer.next_timestamp.info", b"1");
+        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Replicated);
+        assert!(disk.get(layout.master()).is_none() && disk.get(layout.safe_to_read()).is_none());
+    }
+
+    #[test]
+    fn the_token_key_outlives_a_restart_and_a_broken_one_is_named() {
+        let (disk, layout) = (disk(), layout());
+        run(initialize(&disk, &layout)).unwrap();
+        run(token_key(&disk, &layout, [1; 32])).unwrap();
+        run(token_key(&disk, &layout, [2; 32])).unwrap();
+        assert_eq!(disk.get(layout.token_key()), Some(vec![1; 32]));
+        disk.put(layout.token_key(), b"short");
+        let error = run(token_key(&disk, &layout, [2; 32])).unwrap_err();
+        assert!(error.to_string().contains("token.key: not 32 bytes: remove it"), "{error}");
+    }
+}

@@ -1,0 +1,134 @@
+use logtank_wire::record::RecordWriter;
+
+use super::MemDisk;
+use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Header, Salt, Seal, SealedBy};
+use crate::ids::{Epoch, Position, ShardId};
+use crate::time::WallMillis;
+
+const BLOCK_BYTES: usize = 8;
+
+/// An epoch of the raw log as shards would write it.
+#[derive(Clone, Debug)]
+pub struct RawEpoch {
+    epoch: Epoch,
+    shards: Vec<Segment>,
+    next: Position,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Segment {
+    bytes: Vec<u8>,
+    frames: u64,
+    records: u64,
+}
+
+/// A record as a client sends it: of `code` and `docid`, with `text` as its only field; without text, it deletes.
+#[must_use]
+pub fn raw_record(code: &str, docid: &str, text: Option<&str>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = RecordWriter::begin(&mut bytes);
+    writer.index_code(code.as_bytes());
+    writer.docid(docid.as_bytes());
+    writer.deleted(text.is_none());
+    if let Some(text) = text {
+        writer.fields([(&b"text"[..], text.as_bytes())].into_iter());
+    }
+    writer.finish();
+    bytes
+}
+
+impl RawEpoch {
+    /// An epoch that `shards` shards write to, without a record.
+    ///
+    /// # Panics
+    /// If the number is no epoch.
+    #[must_use]
+    pub fn new(millis: u64, shards: usize) -> Self {
+        let epoch = Epoch::new(millis).expect("tests use small numbers");
+        Self { epoch, shards: vec![Segment::default(); shards], next: Position::new(epoch, 0) }
+    }
+
+    /// The position of the next record.
+    #[must_use]
+    pub const fn next(&self) -> Position {
+        self.next
+    }
+
+    /// Appends a frame with these records to a shard's segment. Its time is the epoch's.
+    ///
+    /// # Panics
+    /// If there is no such shard, or no record.
+    pub fn frame(&mut self, shard: usize, records: &[Vec<u8>]) {
+        let count = u32::try_from(records.len()).expect("tests are small");
+        let mut frame = vec![0; FRAME_HEADER_BYTES];
+        frame.extend(records.concat());
+        let time = WallMillis(self.epoch.millis());
+        FrameHeader::seal_frame(&mut frame, self.salt(shard), count, self.next, time);
+        self.next = Position::from_packed(self.next.packed() + u64::from(count));
+        frame.resize(frame.len().next_multiple_of(BLOCK_BYTES), 0);
+        let segment = &mut self.shards[shard];
+        segment.bytes.extend(frame);
+        segment.frames += 1;
+        segment.records += u64::from(count);
+    }
+
+    /// Writes its segments to raw/live/, sealed by their writers or still open.
+    ///
+    /// # Panics
+    /// Never in a test that is small.
+    pub fn put(&self, disk: &MemDisk, layout: &Layout, sealed: bool) {
+        for (shard, segment) in self.shards.iter().enumerate() {
+            let header = self.header(shard, segment);
+            let mut bytes = header.encode().to_vec();
+            if sealed {
+                bytes.extend(self.seal(&header, segment).encode());
+            }
+            bytes.resize(FRAMES_OFFSET as usize, 0);
+            bytes.extend(&segment.bytes);
+            bytes.resize(header.file_bytes as usize, 0);
+            disk.put(layout.live(self.name(shard)), &bytes);
+        }
+    }
+
+    /// The name of a shard's segment.
+    ///
+    /// # Panics
+    /// If there are more shards than a host may have.
+    #[must_use]
+    pub fn name(&self, shard: usize) -> RawName {
+        let shard = ShardId(shard.try_into().expect("tests are small"));
+        RawName::Segment { epoch: self.epoch, shard, part: 0 }
+    }
+
+    fn salt(&self, shard: usize) -> Salt {
+        Salt(self.epoch.millis() << 8 | shard as u64)
+    }
+
+    fn header(&self, shard: usize, segment: &Segment) -> Header {
+        Header {
+            block_bytes: BLOCK_BYTES as u32,
+            epoch: self.epoch,
+            shard: ShardId(shard.try_into().expect("tests are small")),
+            part: 0,
+            salt: self.salt(shard),
+            created: WallMillis(self.epoch.millis()),
+            file_bytes: FRAMES_OFFSET + segment.bytes.len() as u64 + 4096,
+        }
+    }
+
+    fn seal(&self, header: &Header, segment: &Segment) -> Seal {
+        Seal {
+            salt: header.salt,
+            epoch: self.epoch,
+            end: FRAMES_OFFSET + segment.bytes.len() as u64,
+            frames: segment.frames,
+            records: segment.records,
+            epoch_records: Some(self.next.ordinal()),
+            previous: None,
+            sealed_by: SealedBy::Writer,
+            sealed: WallMillis(self.epoch.millis() + 1),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The real process: started, killed, stopped, started again on the same folder and ports.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+/// How long a start may take before a test gives up on it.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The `logtank` program of this build, built if it is not there yet or older than its sources.
+#[must_use]
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().expect("a test knows its own path");
+        let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "logtank-server", "--bin", "logtank"]);
+        build.arg("--target-dir").arg(profile.parent().expect("target/PROFILE"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        let status = build.status().expect("cargo runs");
+        assert!(status.success(), "building logtank failed");
+        profile.join("logtank")
+    })
+}
+
+/// A host of one test, on ports of its own.
+#[derive(Debug)]
+pub struct Host {
+    data: PathBuf,
+    arguments: Vec<String>,
+    addresses: [SocketAddr; 4],
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+fn free_addresses() -> [SocketAddr; 4] {
+    // Bound all at once, so that they differ; the host takes them over a moment later.
+    let listeners: [TcpListener; 4] =
+        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
+    listeners.map(|listener| listener.local_addr().expect("bound"))
+}
+
+impl Host {
+    /// A host on the folder `data`, not started yet, with these arguments beyond folder and addresses.
+    #[must_use]
+    pub fn new(data: &Path, arguments: &[&str]) -> Self {
+        Self {
+            data: data.to_owned(),
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            addresses: free_addresses(),
+            running: None,
+        }
+    }
+
+    /// As [`Self::new`], started.
+    #[must_use]
+    pub fn started(data: &Path, arguments: &[&str]) -> Self {
+        let mut host = Self::new(data, arguments);
+        host.start();
+        host
+    }
+
+    /// Address of the writer.
+    #[must_use]
+    pub const fn writer(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+    /// Address of the reader.
+    #[must_use]
+    pub const fn reader(&self) -> SocketAddr {
+        self.addresses[1]
+    }
+    /// Address of the manager.
+    #[must_use]
+    pub const fn manager(&self) -> SocketAddr {
+        self.addresses[2]
+    }
+    /// Address of the metrics.
+    #[must_use]
+    pub const fn metrics(&self) -> SocketAddr {
+        self.addresses[3]
+    }
+    /// Its data directory.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Process id.
+    ///
+    /// # Panics
+    /// If it is not running.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.running.as_ref().expect("the host runs").child.id()
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    ///
+    /// # Panics
+    /// If it does not get ready; the panic shows its log.
+    pub fn start(&mut self) {
+        assert!(self.running.is_none(), "the host runs already");
+        let [writer, reader, manager, metrics] = self.addresses.map(|address| address.to_string());
+        let mut command = Command::new(program());
+        command.arg("serve").arg("--data").arg(&self.data);
+        command.args(["--writer-addr", &writer, "--reader-addr", &reader]);
+        command.args(["--manager-addr", &manager, "--metrics-addr", &metrics]);
+        command.args(&self.arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("logtank starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (ready, is_ready) = mpsc::channel();
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let sink = log.clone();
+        std::thread::spawn(move || follow(stderr, &sink, &ready));
+        let deadline = Instant::now() + START_TIMEOUT;
+        let outcome = is_ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        if outcome.is_err() {
+            let _ = child.kill();
+            let status = child.wait();
+            panic!("the host did not get ready ({status:?}); its log:\n{}", log.lock().expect("log"));
+        }
+        self.running = Some(Running { child, log });
+    }
+
+    /// What it has logged since its last start.
+    ///
+    /// # Panics
+    /// If it is not running.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.running.as_ref().expect("the host runs").log.lock().expect("log").clone()
+    }
+
+    /// Ends it as `kill -9` does.
+    ///
+    /// # Panics
+    /// If it is not running, or died before by itself.
+    pub fn kill(&mut self) {
+        let mut running = self.running.take().expect("the host runs");
+        running.child.kill().expect("it can be killed");
+        let status = running.child.wait().expect("it can be waited for");
+        let log = running.log.lock().expect("log");
+        assert_eq!(status.signal(), Some(9), "it ended by itself before it was killed; its log:\n{log}");
+    }
+
+    /// Asks it to end (SIGTERM) and waits.
+    ///
+    /// # Panics
+    /// If it does not exit with 0.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        let (status, log) = self.wait();
+        assert_eq!(status.code(), Some(0), "not a clean exit ({status}); its log:\n{log}");
+    }
+
+    /// Sends a signal by name, as in `TERM`.
+    ///
+    /// # Panics
+    /// If it is not running.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(status.expect("kill runs").success(), "kill -{name}");
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Panics
+    /// If it is not running.
+    pub fn wait(&mut self) -> (ExitStatus, String) {
+        let mut running = self.running.take().expect("the host runs");
+        let status = running.child.wait().expect("it can be waited for");
+        let log = running.log.lock().expect("log").clone();
+        (status, log)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+            if std::thread::panicking() {
+                eprintln!(
+                    "log of the host:\n{}",
+                    running.log.lock().map(|log| log.clone()).unwrap_or_default()
+                );
+            }
+        }
+    }
+}
+
+/// Collects the log; tells once when the line of readiness has come.
+fn follow(stderr: impl Read, sink: &Mutex<String>, ready: &mpsc::Sender<()>) {
+    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let is_ready = line.contains("ready");
+        let mut log = sink.lock().expect("log");
+        // A host that fails in a loop must not fill the test's memory.
+        if log.len() < 4 << 20 {
+            log.push_str(&line);
+            log.push('\n');
+        }
+        drop(log);
+        if is_ready
+            && (line.contains("ready:")
+                || line.contains("ready to serve")
+                || line.contains("\"ready\"")
+                || line.contains("is ready"))
+        {
+            let _ = ready.send(());
+        }
+    }
+}
+
+/// Runs `logtank` with these arguments to its end; returns exit code, standard output and standard error.
+///
+/// # Panics
+/// If it can't be started.
+#[must_use]
+pub fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(program());
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("logtank starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // The program may end before it has read all: its exit code tells.
+        let _ = std::io::Write::write_all(&mut stdin, &input);
+    });
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("the writer does not panic");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}

@@ -1,0 +1,10 @@
+//! What the tests of the real process have in common: the process, a client, a load with a model that knows the
+//! right answer.
+#![forbid(unsafe_code)]
+
+pub mod apply;
+pub mod client;
+pub mod host;
+pub mod load;
+pub mod random;
+pub mod thrift;

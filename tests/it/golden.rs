@@ -1,0 +1,137 @@
+//! Data directories that the original server wrote, opened as they are, recover to what it recovered.
+
+use std::path::{Path, PathBuf};
+
+use logtank_tests::apply::{Document, State};
+use logtank_tests::client::Client;
+use logtank_tests::host::{Host, run};
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The state that the original's pages give, in order; docids and texts as UTF-8.
+fn expected(recovery: &Path) -> (String, State) {
+    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(recovery).unwrap()).unwrap();
+    let mut state = State::new();
+    for record in
+        json["pages"].as_array().unwrap().iter().flat_map(|page| page["records"].as_array().unwrap())
+    {
+        let docid = record["docid"].as_str().unwrap().as_bytes().to_vec();
+        if record["deleted"] == true {
+            state.remove(&docid);
+        }
+        let parts = ["fields", "variables", "categories"]
+            .map(|name| record.get(name).and_then(|map| map.as_object()));
+        if parts.iter().all(Option::is_none) {
+            continue;
+        }
+        let document: &mut Document = state.entry(docid).or_default();
+        let [fields, variables, categories] = parts;
+        let text = |value: &serde_json::Value| match value {
+            // The one long text is recorded by length and hash only: the sixteen digits, repeated.
+            serde_json::Value::Object(long) => {
+                Some(b"0123456789abcdef".repeat(usize::try_from(long["len"].as_u64()?).ok()? / 16))
+            }
+            text => text.as_str().map(|text| text.as_bytes().to_vec()),
+        };
+        if let Some(fields) = fields {
+            document.fields = Some(
+                fields
+                    .iter()
+                    .filter_map(|(key, value)| Some((key.clone().into_bytes(), text(value)?)))
+                    .collect(),
+            );
+        }
+        for (number, value) in variables.into_iter().flatten() {
+            let bits = match value {
+                serde_json::Value::Object(special) => {
+                    u64::from_str_radix(special["hex"].as_str().unwrap(), 16).unwrap()
+                }
+                number => number.as_f64().unwrap().to_bits(),
+            };
+            document.variables.insert(number.parse().unwrap(), bits);
+        }
+        for (key, value) in categories.into_iter().flatten() {
+            document.categories.insert(key.clone().into_bytes(), text(value).unwrap());
+        }
+    }
+    (json["index"].as_str().unwrap().to_owned(), state)
+}
+
+fn compare(name: &str, host: &Host) {
+    let mut compared = 0;
+    for entry in std::fs::read_dir(golden().join("recovery")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{name}-")) {
+            continue;
+        }
+        let (index, expected) = expected(&path);
+        let (state, _) = Client::connect(host.reader()).unwrap().recover(&index).unwrap();
+        assert_eq!(state, expected, "{name}: {index}");
+        compared += 1;
+    }
+    assert!(compared > 0 || name == "00-empty", "nothing to compare for {name}");
+}
+
+/// Opens the tree as it is; then optimizes and drains it, and compares again.
+fn opens(name: &str, recovery: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    copy(&golden().join("tree").join(name), &data);
+    let mut host = Host::started(&data, &[]);
+    compare(recovery, &host);
+    host.stop();
+    let path = data.to_str().unwrap();
+    let (code, findings, log) = run(&["verify", path], b"");
+    assert_eq!(code, Some(0), "{findings}\n{log}");
+    let (code, _, log) = run(&["drain", "--data", path], b"");
+    assert_eq!(code, Some(0), "{log}");
+    let (code, findings, log) = run(&["verify", path], b"");
+    assert_eq!(code, Some(0), "{findings}\n{log}");
+    host.start();
+    compare(recovery, &host);
+}
+
+#[test]
+fn a_fresh_tree() {
+    opens("00-empty", "00-empty");
+}
+
+#[test]
+fn live_only() {
+    opens("01-live-only", "02-live-read");
+}
+
+#[test]
+fn dealt_and_unsorted() {
+    opens("02-dealt-unsorted", "02-live-read");
+}
+
+#[test]
+fn three_unsorted_segments() {
+    opens("10-three-unsorted", "10-three-unsorted");
+}
+
+#[test]
+fn all_four_kinds_at_once() {
+    opens("14-optimized-sorted-unsorted-live", "14-optimized-sorted-unsorted-live");
+}
+
+#[test]
+fn a_torn_tail_costs_only_the_torn_record() {
+    opens("30-torn-tail-last-raw", "30-torn-tail-last-raw");
+}
