@@ -109,4 +109,3 @@ fn cut_docid(docid: &[u8]) -> &[u8] {
     }
     &docid[..end]
 }
-

@@ -84,7 +84,8 @@ impl Sidecar {
             };
             let block = Block { checksum: u32_at(entry, 0), begins, record: u64_at(entry, 8) };
             let length = (header.bytes - number as u64 * BLOCK).min(BLOCK);
-            let below = if begins.is_some() { block.record < header.records } else { block.record <= header.records };
+            let below =
+                if begins.is_some() { block.record < header.records } else { block.record <= header.records };
             let grows = below && block.record >= begins_before;
             if !grows || begins.is_some_and(|begins| u64::from(begins) >= length) {
                 return fail(HEADER_BYTES + number * ENTRY_BYTES, "a block's entry contradicts the others");
@@ -178,4 +179,3 @@ impl Sidecar {
         within.or_else(|| (here + 1..self.blocks.len()).find_map(point)).unwrap_or(end)
     }
 }
-

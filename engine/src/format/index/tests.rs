@@ -78,7 +78,8 @@ fn it_belongs_to_a_segment_of_its_kind_count_and_time() {
 
 #[test]
 fn a_long_docid_is_cut_between_characters() {
-    for (docid, kept) in [("x".repeat(127) + "é", 127), ("x".repeat(126) + "é", 128), ("é".repeat(80), 128)] {
+    for (docid, kept) in [("x".repeat(127) + "é", 127), ("x".repeat(126) + "é", 128), ("é".repeat(80), 128)]
+    {
         let mut builder = SidecarBuilder::new();
         builder.push(b"r", docid.as_bytes());
         let sidecar = builder.finish(SegmentKind::Unsorted, range(1, 1));
@@ -122,7 +123,7 @@ proptest! {
             let cut = sidecar.cut_after(point, bytes_max);
             prop_assert!(whole(cut) && cut.record > point.record);
             let within = |other: &&Point| other.offset > point.offset && other.offset - point.offset <= bytes_max;
-            let best = expected.iter().chain([&end]).filter(within).last();
+            let best = expected.iter().chain([&end]).filter(within).next_back();
             let least = expected.iter().chain([&end]).find(|other| other.offset > point.offset);
             prop_assert_eq!(Some(&cut), best.or(least));
         }

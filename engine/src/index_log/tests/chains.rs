@@ -1,7 +1,9 @@
 //! What counts and what doesn't, and when there is something to do.
 
 use super::model::State;
-use super::tree::{code, deal, deal_legacy, empty_index, encode, epoch, layout, limits, look, optimize, sort, state};
+use super::tree::{
+    code, deal, deal_legacy, empty_index, encode, epoch, layout, limits, look, optimize, sort, state,
+};
 use crate::error::Error;
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
@@ -15,7 +17,12 @@ use crate::limits::MIB;
 use crate::testing::{MemDisk, run};
 
 fn set(docid: &str, value: u64) -> Record {
-    Record { timestamp_ms: Some(1), docid: docid.into(), variables: Some([(0, value)].into()), ..Record::default() }
+    Record {
+        timestamp_ms: Some(1),
+        docid: docid.into(),
+        variables: Some([(0, value)].into()),
+        ..Record::default()
+    }
 }
 
 fn all() -> crate::limits::Limits {
@@ -28,8 +35,12 @@ fn an_index_that_is_not_there_is_empty_and_stays_not_there() {
     let unknown = IndexCode::new(b"unknown").unwrap();
     let chain = run(Chain::look(&disk, &layout(), &unknown, Epoch::MAX, None)).unwrap();
     assert_eq!(chain, Chain::default());
-    assert_eq!(run(sort_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap().published, []);
-    let optimized = run(optimize_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap();
+    assert_eq!(
+        run(sort_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap().published,
+        []
+    );
+    let optimized =
+        run(optimize_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap();
     assert_eq!(optimized.published, None);
     assert!(disk.files().is_empty());
     assert!(run(disk.metadata(&layout().index(&unknown))).unwrap().is_none());
@@ -47,9 +58,14 @@ fn only_what_is_before_the_checkpoint_and_not_deleted_is_merged() {
     assert_eq!((times(&chain.deleted), times(&chain.undealt)), (vec![1, 2], vec![5, 6]));
     let sorted = run(sort_index(&disk, &layout(), &code(), epoch(5), deletion, &all(), &mut |_| {})).unwrap();
     assert_eq!(times(&sorted.removed), [3, 4]);
-    let names: Vec<String> = disk.files().iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
-    let segments: Vec<&str> = names.iter().filter(|name| !name.ends_with(".sum")).map(|name| &name[20..]).collect();
-    assert_eq!(segments, ["001.unsorted_1", "002.unsorted_1", "003.sorted_1", "005.unsorted_1", "006.unsorted_1"]);
+    let names: Vec<String> =
+        disk.files().iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
+    let segments: Vec<&str> =
+        names.iter().filter(|name| !name.ends_with(".sum")).map(|name| &name[20..]).collect();
+    assert_eq!(
+        segments,
+        ["001.unsorted_1", "002.unsorted_1", "003.sorted_1", "005.unsorted_1", "006.unsorted_1"]
+    );
 }
 
 #[test]
@@ -62,7 +78,8 @@ fn unsorted_segments_between_sorted_ones_keep_their_place() {
     }
     deal_legacy(&disk, epoch(2), &[set("a", 2), set("3", 2)]);
     deal_legacy(&disk, epoch(4), &[set("4", 4)]);
-    let expected = State::after(&[set("a", 1), set("1", 1), set("3", 2), set("a", 3), set("3", 3), set("4", 4)]);
+    let expected =
+        State::after(&[set("a", 1), set("1", 1), set("3", 2), set("a", 3), set("3", 3), set("4", 4)]);
     assert_eq!(run(state(&disk)).unwrap(), expected);
     let optimized = run(optimize(&disk, &all())).unwrap();
     assert_eq!(optimized.segments, 1, "not beyond what is unsorted");
@@ -141,7 +158,10 @@ fn segments(kind: SegmentKind, records: &[u64], bytes: u64) -> Vec<ChainSegment>
 
 #[test]
 fn more_than_30_unsorted_segments_or_30_mib_of_them_need_a_sort() {
-    let chain = |count, bytes| Chain { unsorted: segments(SegmentKind::Unsorted, &vec![1; count], bytes), ..Chain::default() };
+    let chain = |count, bytes| Chain {
+        unsorted: segments(SegmentKind::Unsorted, &vec![1; count], bytes),
+        ..Chain::default()
+    };
     assert!(!needs_sort(&chain(30, MIB)));
     assert!(needs_sort(&chain(31, 1)));
     assert!(needs_sort(&chain(30, MIB + 1)));
@@ -156,7 +176,11 @@ fn optimizing_is_worth_it_by_the_share_of_unoptimized_records() {
         ..Chain::default()
     };
     assert_eq!(is_worth(&chain(Some(100), &[10, 10, 10, 10], &[])), None, "four segments");
-    assert_eq!(is_worth(&chain(Some(100), &[5, 5, 5, 5], &[5, 5])), Some(0.3 * 5.0), "unsorted ones count as one");
+    assert_eq!(
+        is_worth(&chain(Some(100), &[5, 5, 5, 5], &[5, 5])),
+        Some(0.3 * 5.0),
+        "unsorted ones count as one"
+    );
     assert_eq!(is_worth(&chain(Some(100), &[2, 2, 2, 2, 2], &[])), None, "exactly 10 %");
     assert_eq!(is_worth(&chain(Some(100), &[2, 2, 2, 2, 3], &[])), Some(0.11 * 5.0));
     assert_eq!(is_worth(&chain(Some(1), &[100; 6], &[])), Some(12.0), "the ratio counts at most as 2");

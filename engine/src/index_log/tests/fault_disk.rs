@@ -133,7 +133,10 @@ impl FaultDisk {
             state.files.borrow_mut().insert(path.clone(), inode.clone());
             state.durable.borrow_mut().insert(path, inode);
         }
-        for folder in [super::tree::layout().segments(&super::tree::code()), super::tree::layout().optimized(&super::tree::code())] {
+        for folder in [
+            super::tree::layout().segments(&super::tree::code()),
+            super::tree::layout().optimized(&super::tree::code()),
+        ] {
             state.folders.borrow_mut().extend(folder.ancestors().map(Path::to_owned));
         }
         state.fault.set(fault);
@@ -194,7 +197,9 @@ impl FaultDisk {
 
     fn find(&self, operation: &'static str, path: &Path) -> DiskResult<FaultFile> {
         match self.0.files.borrow().get(path) {
-            Some(inode) => Ok(FaultFile { path: path.to_owned(), inode: inode.clone(), state: self.0.clone() }),
+            Some(inode) => {
+                Ok(FaultFile { path: path.to_owned(), inode: inode.clone(), state: self.0.clone() })
+            }
             None => failed(operation, path, ErrorKind::NotFound),
         }
     }

@@ -106,7 +106,11 @@ pub(super) async fn clean<D: Disk>(disk: &D) -> Result<()> {
 }
 
 /// The records of a segment, read page by page.
-pub(super) async fn read_segment<D: Disk>(disk: &D, name: SegmentName, page_bytes: u64) -> Result<Vec<Record>> {
+pub(super) async fn read_segment<D: Disk>(
+    disk: &D,
+    name: SegmentName,
+    page_bytes: u64,
+) -> Result<Vec<Record>> {
     let segment = OpenSegment::open(disk, &layout(), &code(), name).await?;
     let mut records = Vec::new();
     let mut at = 0;
