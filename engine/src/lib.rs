@@ -13,10 +13,13 @@ pub mod index_log;
 pub mod io;
 pub mod jobs;
 pub mod limits;
+pub mod manager;
+pub mod metrics;
 pub mod raw_log;
 pub mod recovery_read;
 pub mod roles;
 pub mod sequencer;
+pub mod shard;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

@@ -112,6 +112,14 @@ impl Chain {
         self.optimized.iter().chain(self.following())
     }
 
+    /// Whether this is the last sorted segment that the newest optimized one covers, and is named by. The cleaner
+    /// removes it before all others: while it is there, nothing has been removed because of that optimized segment.
+    #[must_use]
+    pub fn is_witness(&self, name: SegmentName) -> bool {
+        name.kind == SegmentKind::Sorted
+            && self.optimized.is_some_and(|optimized| optimized.name.time == name.time)
+    }
+
     /// Records and segments by whether they are optimized.
     #[must_use]
     pub fn record_counts(&self) -> RecordCounts {
@@ -224,7 +232,11 @@ fn is_orphan(file: &str, files: &[&str]) -> bool {
     segment.is_some_and(|segment| !files.contains(&segment))
 }
 
-async fn describe<D: Disk>(
+/// What is known of one segment; `None` if it is not there (any more).
+///
+/// # Errors
+/// The disk's.
+pub async fn describe<D: Disk>(
     disk: &D,
     layout: &Layout,
     code: &IndexCode,

@@ -10,4 +10,8 @@ pub mod runs;
 pub mod segment_reader;
 pub mod segment_writer;
 pub mod sidecar_file;
+pub mod sweep;
 pub mod verify;
+
+#[cfg(test)]
+mod tests;

@@ -252,7 +252,11 @@ impl<D: Disk> RecordStream<D> {
             let what = match RecordView::parse(&self.buffer[self.record.start..]) {
                 Ok((record, length)) => match record.docid {
                     Some(docid) => {
-                        let begin = docid.as_ptr().addr() - self.buffer.as_ptr().addr();
+                        // An empty one may point anywhere.
+                        let begin = match docid {
+                            [] => self.record.start,
+                            docid => docid.as_ptr().addr() - self.buffer.as_ptr().addr(),
+                        };
                         self.docid = begin..begin + docid.len();
                         self.record.end = self.record.start + length;
                         return Ok(true);

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{DiskError, Error, Result};
+use super::sidecar_file::{self, remove_if_there};
+use crate::error::{Error, Result};
 use crate::format::index::{EpochRange, SidecarBuilder};
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::Epoch;
@@ -117,8 +118,8 @@ impl<D: Disk> SegmentWriter<D> {
     ///
     /// # Errors
     /// The disk's, or corruption if the name is taken by a segment that holds something else; the temporary
-    /// file is removed then. After a failed fsync of the folder nothing is known of the name's durability:
-    /// what was merged into it must not be removed before the next start.
+    /// file is removed then. If the fsync of the folder fails, the name is taken back: nobody may take for
+    /// durable what may not be.
     pub async fn publish(mut self, epochs: EpochRange) -> Result<Published> {
         match self.complete(epochs).await {
             Ok(published) => Ok(published),
@@ -149,9 +150,13 @@ impl<D: Disk> SegmentWriter<D> {
             self.disk.remove_file(&self.temporary).await?;
             return Ok(Published { name, bytes, already: true });
         }
-        disk::publish_small(&self.disk, &sidecar_path, &sidecar).await?;
+        sidecar_file::publish_new(&self.disk, &sidecar_path, &sidecar).await?;
         self.disk.rename(&self.temporary, &path).await?;
-        self.disk.sync_folder(&self.folder).await?;
+        if let Err(error) = self.disk.sync_folder(&self.folder).await {
+            // A second fsync would prove nothing. If the removal fails too, there is no more to be done here.
+            drop(self.disk.remove_file(&path).await);
+            return Err(error.into());
+        }
         Ok(Published { name, bytes, already: false })
     }
 
@@ -195,13 +200,6 @@ impl<D: Disk> SegmentWriter<D> {
         result?;
         self.written += length;
         Ok(())
-    }
-}
-
-async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> Result<(), DiskError> {
-    match disk.remove_file(path).await {
-        Err(error) if error.is_not_found() => Ok(()),
-        result => result,
     }
 }
 

@@ -2,3 +2,5 @@
 
 pub mod buffers;
 pub mod disk;
+pub mod in_flight;
+pub mod op;

@@ -3,6 +3,7 @@
 pub mod cleaner;
 pub mod config;
 pub mod dealer;
+pub mod governor;
 pub mod history;
 pub mod optimizer;
 pub mod queue;

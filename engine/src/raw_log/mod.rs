@@ -6,6 +6,7 @@
 //! moves dealt ones away. [`verify`] checks every byte.
 
 pub mod archive;
+pub mod config;
 pub mod dealt;
 pub mod frame;
 mod framed;
@@ -18,7 +19,14 @@ mod naming;
 pub mod prepare;
 pub mod recovery;
 pub mod scan;
+pub mod segment;
 pub mod spare;
 pub mod tails;
+#[cfg(test)]
+mod test_support;
 pub mod verify;
 mod window;
+mod group_sync;
+mod pool;
+mod stage;
+pub mod writer;

@@ -214,3 +214,50 @@ fn message<'a>(bytes: &'a [u8], head: &Head) -> Message<'a> {
         body: &bytes[head.body..],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory is bounded by what was received, and let go when the message was.
+    #[test]
+    fn memory_follows_what_was_received() {
+        let mut inbound = Inbound::new(InboundLimits { message_bytes_max: 1 << 30, depth_max: 32 });
+        // A string that claims 512 MiB.
+        let mut claim = &b"\x80\x01\0\x01\0\0\0\x01m\0\0\0\x01\x0b\0\x01\x20\0\0\0"[..];
+        assert!(inbound.next(&mut claim).unwrap().is_none());
+        let mut received = 20;
+        for _ in 0..1000 {
+            received += 777;
+            assert!(inbound.next(&mut &[b'x'; 777][..]).unwrap().is_none());
+            assert_eq!(inbound.pending_bytes(), received);
+            assert!(inbound.pending.capacity() <= 2 * received);
+        }
+
+        let mut inbound = Inbound::new(InboundLimits { message_bytes_max: 1 << 30, depth_max: 32 });
+        let mut message = b"\x80\x01\0\x01\0\0\0\x01m\0\0\0\x01\x0b\0\x01\0\x10\0\0".to_vec();
+        message.resize(message.len() + (1 << 20) + 1, 0);
+        let (first, second) = message.split_at(1000);
+        assert!(inbound.next(&mut &first[..]).unwrap().is_none());
+        assert_eq!(inbound.next(&mut &second[..]).unwrap().unwrap().body.len(), 7 + (1 << 20) + 1);
+        assert_eq!(inbound.pending_bytes(), 0);
+        assert!(inbound.next(&mut &[][..]).unwrap().is_none());
+        assert_eq!(inbound.pending.capacity(), 0);
+    }
+
+    /// Bytes of other messages that come with the end of one in progress are not all copied.
+    #[test]
+    fn what_follows_a_message_in_progress_is_borrowed() {
+        let message = b"\x80\x01\0\x01\0\0\0\x01m\0\0\0\x01\0";
+        let stream = message.repeat(10_000);
+        let mut inbound = Inbound::new(InboundLimits { message_bytes_max: 1 << 30, depth_max: 32 });
+        assert!(inbound.next(&mut &stream[..5]).unwrap().is_none());
+        let mut input = &stream[5..];
+        let mut found = 0;
+        while inbound.next(&mut input).unwrap().is_some() {
+            found += 1;
+            assert!(inbound.pending.capacity() <= 2 * FIRST_PORTION_BYTES);
+        }
+        assert_eq!(found, 10_000);
+    }
+}

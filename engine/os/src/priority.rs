@@ -1,0 +1,145 @@
+//! How the calling thread ranks among others, for the processor and for drives.
+//!
+//! Threads that it starts afterwards, and the kernel's helpers of its rings, take its ranks over.
+
+use std::io;
+
+/// A thread's rank at the drive, where the drive's scheduler looks at it (bfq does, mq-deadline at the class
+/// only, none and kyber do not).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IoPriority {
+    /// As its processor priority has it.
+    Default,
+    /// Before all others; 0 is the first of eight levels. Needs privileges.
+    RealTime(u8),
+    /// The ordinary class; 0 is the first of eight levels, 4 the usual one.
+    BestEffort(u8),
+    /// Only when nobody else wants the drive.
+    Idle,
+}
+
+/// A thread's policy at the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuPolicy {
+    /// The ordinary one.
+    Normal,
+    /// Like it, but never interrupts another thread by waking up.
+    Batch,
+    /// Only when nobody else wants the processor.
+    Idle,
+}
+
+// linux/ioprio.h; crate libc has no names for them.
+const WHO_PROCESS: libc::c_int = 1;
+const CLASS_NONE: libc::c_int = 0;
+const CLASS_REAL_TIME: libc::c_int = 1;
+const CLASS_BEST_EFFORT: libc::c_int = 2;
+const CLASS_IDLE: libc::c_int = 3;
+const CLASS_SHIFT: u32 = 13;
+const LEVELS: u8 = 8;
+
+/// Sets the calling thread's rank at drives.
+///
+/// # Errors
+/// The system's: [`IoPriority::RealTime`] is refused without privileges.
+///
+/// # Panics
+/// If a level is not below 8.
+pub fn set_io_priority(priority: IoPriority) -> io::Result<()> {
+    let (class, level) = match priority {
+        IoPriority::Default => (CLASS_NONE, 0),
+        IoPriority::RealTime(level) => (CLASS_REAL_TIME, level),
+        IoPriority::BestEffort(level) => (CLASS_BEST_EFFORT, level),
+        IoPriority::Idle => (CLASS_IDLE, 0),
+    };
+    assert!(level < LEVELS, "there are eight levels");
+    let value = class << CLASS_SHIFT | libc::c_int::from(level);
+    // SAFETY: the call takes three integers and touches no memory.
+    let result = unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, value) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The calling thread's rank at drives.
+///
+/// # Errors
+/// The system's, or `InvalidData` for a class that is none of [`IoPriority`].
+pub fn io_priority() -> io::Result<IoPriority> {
+    // SAFETY: the call takes two integers and touches no memory.
+    let value = unsafe { libc::syscall(libc::SYS_ioprio_get, WHO_PROCESS, 0) };
+    if value == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    let level = (value % i64::from(LEVELS)) as u8;
+    match (value >> CLASS_SHIFT) as libc::c_int {
+        CLASS_NONE => Ok(IoPriority::Default),
+        CLASS_REAL_TIME => Ok(IoPriority::RealTime(level)),
+        CLASS_BEST_EFFORT => Ok(IoPriority::BestEffort(level)),
+        CLASS_IDLE => Ok(IoPriority::Idle),
+        class => Err(io::Error::new(io::ErrorKind::InvalidData, format!("I/O priority class {class}"))),
+    }
+}
+
+/// Sets the calling thread's policy at the processor.
+///
+/// # Errors
+/// The system's: going back from [`CpuPolicy::Idle`] may need privileges.
+pub fn set_cpu_policy(policy: CpuPolicy) -> io::Result<()> {
+    let policy = match policy {
+        CpuPolicy::Normal => libc::SCHED_OTHER,
+        CpuPolicy::Batch => libc::SCHED_BATCH,
+        CpuPolicy::Idle => libc::SCHED_IDLE,
+    };
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the call reads one `sched_param`, which lives here; 0 is the calling thread.
+    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Sets the calling thread's niceness: -20 (first) to 19 (last), 0 is the usual one.
+///
+/// # Errors
+/// The system's: a lower niceness than before needs privileges.
+pub fn set_nice(nice: i32) -> io::Result<()> {
+    // Of a process, says POSIX; of a thread, does Linux.
+    Ok(rustix::process::setpriority_process(None, nice)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Priorities are of the thread, so each test changes them on one of its own.
+    fn on_a_thread(test: impl FnOnce() + Send) {
+        std::thread::scope(|scope| scope.spawn(test).join().unwrap());
+    }
+
+    #[test]
+    fn io_priority_is_taken_over_by_threads_started_later() {
+        on_a_thread(|| {
+            set_io_priority(IoPriority::BestEffort(6)).unwrap();
+            assert_eq!(io_priority().unwrap(), IoPriority::BestEffort(6));
+            set_io_priority(IoPriority::Idle).unwrap();
+            on_a_thread(|| assert_eq!(io_priority().unwrap(), IoPriority::Idle));
+        });
+    }
+
+    #[test]
+    fn processor_policy_and_niceness_are_of_one_thread() {
+        let stat = |field: usize| -> i64 {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            // The second field, a name in parentheses, may hold spaces.
+            let (_, fields) = stat.rsplit_once(") ").unwrap();
+            fields.split(' ').nth(field - 3).unwrap().parse().unwrap()
+        };
+        let (nice_field, policy_field) = (19, 41);
+        let before = (stat(nice_field), stat(policy_field));
+        on_a_thread(|| {
+            set_nice(7).unwrap();
+            set_cpu_policy(CpuPolicy::Batch).unwrap();
+            assert_eq!((stat(nice_field), stat(policy_field)), (7, i64::from(libc::SCHED_BATCH)));
+            set_cpu_policy(CpuPolicy::Idle).unwrap();
+            assert_eq!(stat(policy_field), i64::from(libc::SCHED_IDLE));
+        });
+        assert_eq!((stat(nice_field), stat(policy_field)), before);
+    }
+}

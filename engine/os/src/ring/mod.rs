@@ -1,0 +1,25 @@
+//! The shard ring: one thread, one io_uring for network, append and fdatasync.
+//!
+//! [`run_shard`] drives a [`logtank_engine::shard::Shard`]: completions, received buffers and mail in, operations out.
+//! Memory that the kernel works on belongs to a table here (or to the pool of receive buffers) from the moment
+//! an operation is queued until its completion was taken, so the interface is safe.
+
+mod config;
+mod disk_ops;
+mod driver;
+mod echo;
+mod files;
+mod kernel;
+mod mail;
+mod network;
+mod receive_buffers;
+mod registered_buffers;
+mod sockets;
+#[cfg(test)]
+mod tests;
+mod user_data;
+
+pub use config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
+pub use driver::run_shard;
+#[doc(hidden)]
+pub use echo::run_echo;

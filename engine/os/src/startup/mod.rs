@@ -1,0 +1,18 @@
+//! Checks at the start that say plainly why the host can't run here, and what to do about it.
+//!
+//! Each tests the thing itself, not a version number: distributions change kernels, containers change what they let
+//! through. Where a setting explains a refusal it is named.
+
+mod folders;
+mod io_uring;
+mod locked_memory;
+mod open_files;
+mod port;
+mod startup_error;
+
+pub use folders::{check_folder, check_one_filesystem};
+pub use io_uring::check_io_uring;
+pub use locked_memory::check_registered_bytes;
+pub use open_files::raise_open_files;
+pub use port::bind_patiently;
+pub use startup_error::StartupError;

@@ -1,0 +1,132 @@
+//! Batches that were received but not yet handed to the kernel, already in the shape of frames.
+//!
+//! A batch's records are copied once, from where they were received to behind the frame that is gathering. Frames
+//! are numbered in order of arrival, so a batch's number tells when it may be answered; their positions are
+//! taken only when they are written.
+
+use std::collections::VecDeque;
+
+use super::pool::BufferPool;
+use crate::format::raw::FRAME_HEADER_BYTES;
+use crate::io::buffers::AlignedBuf;
+use crate::limits::FRAME_RECORDS_MAX;
+
+/// A frame without header and padding.
+#[derive(Debug)]
+pub(super) struct StagedFrame {
+    /// Room for the header, then the records.
+    pub(super) buffer: AlignedBuf,
+    pub(super) records: u32,
+}
+
+/// Frames in order; the last one is still gathering.
+#[derive(Debug)]
+pub(super) struct Stage {
+    frames: VecDeque<StagedFrame>,
+    /// Number of the first frame here (or of the next one, if there is none).
+    first: u64,
+    frame_bytes_target: usize,
+    /// Length of the frame before: the next one will be about as long.
+    last_len: usize,
+}
+
+impl Stage {
+    pub(super) fn new(frame_bytes_target: usize) -> Self {
+        Self { frames: VecDeque::new(), first: 0, frame_bytes_target, last_len: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Records of the first frame.
+    pub(super) fn front_records(&self) -> Option<u32> {
+        self.frames.front().map(|frame| frame.records)
+    }
+
+    /// Memory of the frames here.
+    pub(super) fn bytes(&self) -> usize {
+        self.frames.iter().map(|frame| frame.buffer.capacity()).sum()
+    }
+
+    /// Adds a batch of `records` records, which are `bytes` bytes in `pieces`; returns the number of its frame.
+    ///
+    /// # Panics
+    /// If a batch has no record or more than a frame may hold, or the pieces are not `bytes` long.
+    pub(super) fn append<'p>(
+        &mut self,
+        pool: &mut BufferPool,
+        records: u32,
+        bytes: usize,
+        pieces: impl Iterator<Item = &'p [u8]>,
+    ) -> u64 {
+        assert!((1..=FRAME_RECORDS_MAX).contains(&records), "a batch of {records} records in one frame");
+        let fits = self.frames.back().is_some_and(|frame| {
+            frame.records + records <= FRAME_RECORDS_MAX && frame.buffer.len() + bytes <= self.frame_bytes_target
+        });
+        if !fits {
+            let expected = self.last_len.min(self.frame_bytes_target);
+            let mut buffer = pool.take((FRAME_HEADER_BYTES + bytes).max(expected));
+            buffer.set_len(FRAME_HEADER_BYTES);
+            self.frames.push_back(StagedFrame { buffer, records: 0 });
+        }
+        let frame = self.frames.back_mut().expect("there is one now");
+        if frame.buffer.room() < bytes {
+            let more = (2 * frame.buffer.capacity()).min(self.frame_bytes_target);
+            let mut buffer = pool.take(more.max(frame.buffer.len() + bytes));
+            buffer.extend(&frame.buffer);
+            pool.give(std::mem::replace(&mut frame.buffer, buffer));
+        }
+        let before = frame.buffer.len();
+        pieces.for_each(|piece| frame.buffer.extend(piece));
+        assert_eq!(frame.buffer.len() - before, bytes, "the pieces are what was announced");
+        frame.records += records;
+        self.first + self.frames.len() as u64 - 1
+    }
+
+    /// The first frame and its number, to be written now, in a buffer that is not much greater than it.
+    pub(super) fn pop(&mut self, pool: &mut BufferPool) -> Option<(u64, StagedFrame)> {
+        let mut frame = self.frames.pop_front()?;
+        let number = self.first;
+        self.first += 1;
+        self.last_len = frame.buffer.len();
+        // It is kept until it is synced; a small frame must not hold a great buffer for so long.
+        if BufferPool::capacity_for(frame.buffer.len()) <= frame.buffer.capacity() / 4 {
+            let mut buffer = pool.take(frame.buffer.len());
+            buffer.extend(&frame.buffer);
+            pool.give(std::mem::replace(&mut frame.buffer, buffer));
+        }
+        Some((number, frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(stage: &mut Stage, pool: &mut BufferPool, records: u32, bytes: usize) -> u64 {
+        let content = vec![7; bytes];
+        stage.append(pool, records, bytes, content.chunks(100))
+    }
+
+    #[test]
+    fn batches_gather_until_a_frame_is_full_by_bytes_or_records() {
+        let mut pool = BufferPool::new(1 << 24);
+        let mut stage = Stage::new(10_000);
+        assert_eq!(append(&mut stage, &mut pool, 1, 3_000), 0);
+        assert_eq!(append(&mut stage, &mut pool, 1, 3_000), 0);
+        assert_eq!(append(&mut stage, &mut pool, 1, 3_900), 0);
+        assert_eq!(append(&mut stage, &mut pool, 1, 3_000), 1, "full by bytes");
+        assert_eq!(append(&mut stage, &mut pool, FRAME_RECORDS_MAX, 20), 2, "full by records");
+        assert_eq!(append(&mut stage, &mut pool, 1, 50_000), 3, "a great batch is a frame of its own");
+        let lens: Vec<_> = std::iter::from_fn(|| stage.pop(&mut pool)).map(|(n, f)| (n, f.buffer.len(), f.records)).collect();
+        let frame = |bytes| bytes + FRAME_HEADER_BYTES;
+        assert_eq!(
+            lens,
+            [(0, frame(9_900), 3), (1, frame(3_000), 1), (2, frame(20), FRAME_RECORDS_MAX), (3, frame(50_000), 1)]
+        );
+        assert_eq!(append(&mut stage, &mut pool, 1, 10), 4);
+        let (_, small) = stage.pop(&mut pool).unwrap();
+        assert_eq!(small.buffer.capacity(), 4096, "a small frame does not hold a great buffer");
+    }
+}

@@ -1,0 +1,37 @@
+//! After an I/O error: the frames that are not known durable are written once more, to a fresh segment.
+
+use super::Writer;
+use crate::format::raw::FrameHeader;
+use crate::io::op::Outbox;
+use crate::raw_log::segment::Phase;
+use crate::time::Now;
+
+impl Writer {
+    /// Takes the frames out of segments that failed, once nothing is under way there and a ready segment is at hand.
+    pub(super) fn rescue_failed(&mut self, now: Now, outbox: &mut Outbox) {
+        while let Some(place) =
+            self.segments.iter().position(|segment| segment.phase == Phase::Failed && segment.under_way == 0)
+        {
+            let header = self.segments[place].header;
+            if !self.claim(header.epoch, header.part + 1, place + 1, now, outbox) {
+                return;
+            }
+            let frames = self.segments[place].take_unsynced();
+            let last = frames.back().expect("a segment fails only while frames are un-synced").number;
+            self.segments[place].phase = Phase::Superseded(last + 1);
+            let fresh = &mut self.segments[place + 1];
+            for mut frame in frames {
+                let buffer = frame.buffer.as_mut().expect("nothing is under way");
+                let bytes = &mut buffer[..frame.frame_bytes];
+                FrameHeader::seal_frame(bytes, fresh.header.salt, frame.records, frame.first, frame.time);
+                frame.rewritten = true;
+                fresh.push(frame);
+            }
+            // Only the last segment can take more; where its epoch is closed it is about to close anyway.
+            if place + 2 < self.segments.len() {
+                self.segments[place + 1].phase = Phase::Closing;
+            }
+            self.metrics.rewrites.add(1);
+        }
+    }
+}

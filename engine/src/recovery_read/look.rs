@@ -1,0 +1,103 @@
+//! One look at everything that a page may need, in the order that keeps it complete (decision page 3).
+
+use super::error::ReadError;
+use super::route::{Stretch, View};
+use crate::deletions;
+use crate::error::Result;
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::format::names::{SegmentKind, SegmentName};
+use crate::ids::{Epoch, IndexCode, Position};
+use crate::index_log::chain::{Chain, ChainSegment, describe};
+use crate::io::disk::{Disk, Transfer};
+use crate::raw_log::live::LiveView;
+
+/// How often the files may change while they are looked at.
+const LOOKS_MAX: u32 = 10;
+
+/// What was on disk at one moment.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) live: LiveView,
+    pub(super) chain: Chain,
+    pub(super) view: View,
+}
+
+impl Look {
+    /// Takes a look on behalf of a recovery that has delivered everything before the epoch `from`.
+    ///
+    /// Dealing publishes an index's segment, then moves the checkpoint, then the raw files; so looking in the opposite
+    /// order sees each record at least once. The deletion is read behind the segments, because the cleaner
+    /// removes them only after it was published.
+    pub(super) async fn take<D: Disk>(
+        disk: &D,
+        layout: &Layout,
+        code: &IndexCode,
+        from: Epoch,
+    ) -> Result<Self, ReadError> {
+        let mut deletion = deletions::load_one(disk, layout, code).await?;
+        for _ in 0..LOOKS_MAX {
+            // What was just written is in the page cache, and must not be driven out to the drive by reading it.
+            let live = LiveView::look(disk, layout, Transfer::Cached).await?;
+            let next_to_deal = Checkpoint::read(disk, layout).await?.next()?;
+            let chain = Chain::look(disk, layout, code, next_to_deal, deletion).await?;
+            let stretches = stretches(disk, layout, code, &chain, from).await?;
+            let known = std::mem::replace(&mut deletion, deletions::load_one(disk, layout, code).await?);
+            // The segments were seen by the light of another deletion, or one has gone meanwhile.
+            let Some(stretches) = stretches.filter(|_| known == deletion) else { continue };
+            let superseded = chain.superseded.iter().copied();
+            let mut optimized: Vec<_> =
+                superseded.filter(|name| name.kind == SegmentKind::Optimized).collect();
+            optimized.extend(chain.optimized.map(|segment| segment.name));
+            let cleaned = optimized.iter().filter_map(|name| cleaned(&chain, *name, next_to_deal)).max();
+            let deletion = deletion.unwrap_or(Position::ZERO);
+            let view = View { next_to_deal, stretches, optimized, cleaned, deletion };
+            return Ok(Self { live, chain, view });
+        }
+        Err(ReadError::Unsettled)
+    }
+}
+
+/// The sorted and unsorted segments by time, as far as they can matter behind `from`; `None` if one has gone.
+async fn stretches<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    chain: &Chain,
+    from: Epoch,
+) -> Result<Option<Vec<Stretch>>> {
+    let mut stretches: Vec<Stretch> = chain.following().map(stretch).collect();
+    // What the newest optimized segment covers matters only to a recovery that began with an older one.
+    if chain.optimized.is_some_and(|optimized| optimized.inferred || optimized.epochs.last >= from) {
+        for &name in chain.superseded.iter().filter(|name| name.kind == SegmentKind::Sorted) {
+            let Some(segment) = describe(disk, layout, code, name).await? else { return Ok(None) };
+            stretches.push(stretch(&segment));
+        }
+        stretches.sort_by_key(|stretch| (stretch.name.time, stretch.name.kind, stretch.name.records));
+    }
+    Ok(Some(stretches))
+}
+
+/// The last epoch of which stretches may have been removed because `optimized` covers them; `None` if none was.
+///
+/// Of all that an optimized segment covers, the cleaner removes the last one first, whose time it has; then the
+/// rest, and with it optimized segments before it. So as long as each optimized segment has its
+/// namesake, everything is there.
+fn cleaned(chain: &Chain, optimized: SegmentName, next_to_deal: Epoch) -> Option<Epoch> {
+    let following = chain.following().map(|segment| segment.name);
+    let superseded = chain.superseded.iter().copied();
+    let stretches = following.chain(superseded).filter(|name| name.kind != SegmentKind::Optimized);
+    let (mut namesake, mut behind) = (false, next_to_deal);
+    for name in stretches {
+        namesake |= name.kind == SegmentKind::Sorted && name.time == optimized.time;
+        if name.time > optimized.time {
+            behind = behind.min(name.time);
+        }
+    }
+    // What an optimized segment without sidecar covers is not known but by what is behind it.
+    (!namesake).then(|| Epoch::new(behind.millis().saturating_sub(1)).unwrap_or(Epoch::ZERO))
+}
+
+fn stretch(segment: &ChainSegment) -> Stretch {
+    Stretch { name: segment.name, last: (!segment.inferred).then_some(segment.epochs.last) }
+}

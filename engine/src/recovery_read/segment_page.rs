@@ -1,0 +1,88 @@
+//! Pages out of segments of the index: byte ranges as they stand there, verified, not parsed.
+
+use logtank_wire::record::RecordView;
+
+use super::draft::Draft;
+use super::error::{ReadError, StartOver};
+use super::reader::Reader;
+use super::token::{Place, SegmentPlace};
+use crate::error::Corruption;
+use crate::format::index::Point;
+use crate::index_log::segment_reader::OpenSegment;
+use crate::io::disk::Disk;
+use crate::time::Clock;
+
+/// How reading a segment for a page ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SegmentEnd {
+    /// The page is full.
+    Full,
+    /// The segment has been read.
+    Ended,
+}
+
+impl<D: Disk, C: Clock> Reader<D, C> {
+    /// Fills the page from a segment, beginning at `place`.
+    ///
+    /// # Errors
+    /// The disk's ("not found" if the segment has gone), or corruption. What is in the page then is whole.
+    pub(super) async fn read_segment(
+        &self,
+        draft: &mut Draft,
+        place: SegmentPlace,
+    ) -> Result<SegmentEnd, ReadError> {
+        let segment = self.open.take(&self.disk, &self.layout, &draft.code, place.name).await?;
+        draft.progress.place = Place::Inside(place);
+        let (bytes, records) = (segment.sidecar().header().bytes, segment.sidecar().header().records);
+        let mut at = Point { offset: place.offset, record: place.records };
+        if at.offset > bytes || at.record > records {
+            // Replaced by hand: the token was issued for another file of this name.
+            return Err(StartOver::NotValid.into());
+        }
+        while at.offset < bytes {
+            let room = draft.room() as u64;
+            let cut = segment.sidecar().cut_after(at, room);
+            let fits = cut.offset - at.offset <= room;
+            if !fits && !draft.is_empty() {
+                self.open.keep(&draft.code, place.name, segment, self.clock.now().mono);
+                return Ok(SegmentEnd::Full);
+            }
+            let read = segment.read_raw(at.offset..cut.offset).await?;
+            let end = if fits { cut } else { first_records(&segment, &read, at, draft.room())? };
+            let length = usize::try_from(end.offset - at.offset).expect("within what was read");
+            draft.push(
+                read,
+                length,
+                u32::try_from(end.record - at.record).expect("a page holds fewer records"),
+            );
+            at = end;
+            let place = SegmentPlace { offset: at.offset, records: at.record, ..place };
+            draft.progress.place = Place::Inside(place);
+        }
+        Ok(SegmentEnd::Ended)
+    }
+}
+
+/// Where to end a page between two points that lie too far apart: behind the last record that fits, or behind
+/// the first if that alone is too long.
+fn first_records<D: Disk>(
+    segment: &OpenSegment<D>,
+    bytes: &[u8],
+    begin: Point,
+    room: usize,
+) -> Result<Point, Corruption> {
+    let (mut length, mut records) = (0, 0);
+    while length < bytes.len() {
+        let (_, next) = RecordView::parse(&bytes[length..]).map_err(|error| Corruption {
+            path: segment.path().to_owned(),
+            offset: begin.offset + length as u64,
+            what: format!("not a record: {error}"),
+        })?;
+        if records > 0 && length + next > room {
+            break;
+        }
+        length += next;
+        records += 1;
+    }
+    Ok(Point { offset: begin.offset + length as u64, record: begin.record + records })
+}

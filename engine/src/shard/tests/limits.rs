@@ -1,0 +1,127 @@
+use std::time::Duration;
+
+use super::world::World;
+use crate::raw_log::config::{AppendMode, SyncMode};
+use crate::shard::Received;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn world(adjust: impl Fn(&mut crate::shard::ShardConfig)) -> World {
+    let mut world = World::new(1, SyncMode::Interval(SECOND), AppendMode::Direct, adjust);
+    world.connect(0);
+    world.settle();
+    world
+}
+
+#[test]
+fn memory_stays_bounded_when_the_drive_stands_still_and_all_is_taken_when_it_moves() {
+    let mut world = world(|_| {});
+    for _ in 0..500 {
+        world.post(0, 2, 900);
+    }
+    let mut stalled = 0;
+    for _ in 0..500 {
+        stalled += usize::from(world.deliver(0, 3000) == Received::Stalled);
+        world.turn(0);
+    }
+    assert!(stalled > 0 && !world.shards[0].may_receive());
+    let metrics = &world.metrics[0];
+    let held = metrics.staged_bytes.get() + metrics.unsynced_bytes.get();
+    assert!(held <= 256 * 1024, "{held}");
+    world.look_on = false;
+    world.finish();
+    assert_eq!(world.peers[0].acknowledged.len(), 1000);
+}
+
+#[test]
+fn waiting_replies_are_bounded_too() {
+    let mut world = world(|config| config.waiters_max = 10);
+    for _ in 0..50 {
+        world.post(0, 1, 1);
+    }
+    assert_eq!(world.deliver(0, usize::MAX), Received::Stalled);
+    assert_eq!(world.metrics[0].stalls.get(), 1);
+    world.finish();
+    assert_eq!(world.peers[0].acknowledged.len(), 50);
+}
+
+#[test]
+fn a_peer_that_does_not_take_its_replies_is_not_read_until_it_does() {
+    let mut world = world(|config| config.reply_bytes_max = 1000);
+    for _ in 0..100 {
+        world.post_records(0, Vec::new(), &[]);
+    }
+    world.deliver(0, usize::MAX);
+    world.turn(0);
+    assert!(world.peers[0].paused);
+    world.take_replies(0);
+    world.turn(0);
+    assert!(!world.peers[0].paused);
+    world.finish();
+}
+
+#[test]
+fn a_message_has_to_be_finished_in_time_but_a_busy_connection_is_no_slow_one() {
+    let mut world = world(|config| config.message_timeout = 5 * SECOND);
+    let slow = world.connect(0);
+    world.post_bytes(slow, b"\x80\x01\x00");
+    world.deliver(slow, usize::MAX);
+    // The other always has the next message begun when one ends.
+    for _ in 0..100 {
+        world.post(0, 1, 500);
+    }
+    for _ in 0..12 {
+        world.deliver(0, 700);
+        world.advance(SECOND / 2);
+        world.settle_disk();
+    }
+    assert!(world.peers[slow].closed);
+    assert!(!world.peers[0].closed);
+    assert_eq!(world.metrics[0].connections_timed_out.get(), 1);
+}
+
+#[test]
+fn idle_connections_are_kept_unless_told_otherwise() {
+    for (idle_timeout, closed) in [(None, false), (Some(60 * SECOND), true)] {
+        let mut world = world(|config| config.idle_timeout = idle_timeout);
+        world.advance(3600 * SECOND);
+        world.turn(0);
+        assert_eq!(world.peers[0].closed, closed);
+    }
+}
+
+#[test]
+fn partly_received_messages_are_bounded_in_all() {
+    let mut world = world(|config| config.limits.in_flight_bytes_max = 8192);
+    let peers: Vec<_> = (0..4).map(|_| world.connect(0)).collect();
+    for &peer in &peers {
+        world.post(peer, 1, 2000);
+        world.post(peer, 1, 2000);
+        world.post(peer, 1, 1800);
+        // Two are refused for their length; of the last one, a part stays.
+        let all = usize::MAX;
+        world.deliver(peer, all);
+    }
+    for &peer in &peers {
+        world.post_bytes(peer, b"\x80\x01\x00\x01\x00\x00\x00\x0asend_batch\x00\x00\x00\x09\x0c\x00\x01\x0f\x00\x01\x0c\x00\x00\x00\x01\x0b\x00\x03\x00\x00\x0f\xa0");
+        world.post_bytes(peer, &[b'i'; 3000]);
+        world.deliver(peer, usize::MAX);
+    }
+    world.turn(0);
+    assert!(world.metrics[0].connections_shed.get() >= 1, "four times 3000 are more than 8192");
+    assert!(world.metrics[0].in_flight_bytes.get() <= 8192);
+}
+
+#[test]
+fn a_peer_that_finishes_gets_what_it_is_owed_first() {
+    let mut world = world(|_| {});
+    world.post(0, 1, 10);
+    world.deliver(0, usize::MAX);
+    let (id, now) = (world.peers[0].id, world.now);
+    world.shards[0].peer_finished(id, now);
+    world.turn(0);
+    assert!(!world.peers[0].closed);
+    world.settle();
+    assert!(world.peers[0].closed);
+    assert_eq!(world.peers[0].acknowledged.len(), 1);
+}

@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub(crate) struct WriteArgs {
+    /// The host's writer port.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15000")]
+    pub(crate) addr: String,
+    /// The index that the records belong to.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) index: String,
+    /// Records sent in one batch.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=16_384))]
+    pub(crate) batch_records: u32,
+    /// Give up on a reply after this long.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// The host's reader port.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15100")]
+    pub(crate) addr: String,
+    /// Attempts for one page before giving up; between them 1, 3, 9, 27, then 60 seconds pass.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempts: u32,
+    /// Give up on a reply after this long.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+    /// The index to recover.
+    #[arg(value_name = "INDEX")]
+    pub(crate) index: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The host's manager port.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:16000")]
+    pub(crate) manager_addr: String,
+    /// The host's metrics port.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15200")]
+    pub(crate) metrics_addr: String,
+    /// Also show the segments of this index.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) index: Option<String>,
+    /// Print one JSON object in place of the summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Give up on a reply after this long.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+}

@@ -1,0 +1,143 @@
+//! Every setting of a host, as typed: its name, default and help, once.
+//!
+//! Values stay text here, because the environment and a file can give them too: [`crate::config`] decides which
+//! layer wins, and checks what it says.
+
+use clap::{Args, ValueHint};
+
+/// All settings. A setting's variable is its name in capitals after `LOGTANK_`.
+#[derive(Debug, Args)]
+pub(crate) struct SettingsArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
+    raw_log: RawLogArgs,
+    #[command(flatten)]
+    threads: ThreadsArgs,
+    #[command(flatten)]
+    background: BackgroundArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data")]
+struct DataArgs {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", default_value = "./logtank-data", value_hint = ValueHint::DirPath)]
+    data: String,
+    /// The folder that holds raw/, best on a drive of its own [default: the data directory]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    raw_dir: Option<String>,
+    /// Refuse appends while the raw log's drive has less than this free; resume at twice as much.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    free_bytes_min: String,
+    /// Delete dealt raw segments that are older than this, or `unlimited`.
+    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    history_max_age: String,
+    /// Delete the oldest dealt raw segments beyond this many bytes, or `unlimited`.
+    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    history_max_bytes: String,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+struct NetworkArgs {
+    /// Where batches are received.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15000")]
+    writer_addr: String,
+    /// Where indexes are recovered from.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15100")]
+    reader_addr: String,
+    /// The control plane.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:16000")]
+    manager_addr: String,
+    /// /metrics, /healthz and /readyz over HTTP, or `off`.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15200")]
+    metrics_addr: String,
+    /// Listen on addresses that other machines reach, without encryption or authentication.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_default_value = true)]
+    allow_plain_network: String,
+    /// Connections to one port.
+    #[arg(long, value_name = "N", default_value = "16384")]
+    connections_max: String,
+    /// Close a connection that has been sending one message, or taking one reply, for this long.
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    message_timeout: String,
+    /// Close a connection on which nothing was received for this long, or `unlimited`.
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    idle_timeout: String,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Raw log")]
+struct RawLogArgs {
+    /// When a power cut loses nothing: after the `interval`, or `always`, before each reply.
+    #[arg(long, value_name = "interval|always", default_value = "interval")]
+    sync: String,
+    /// With sync = interval: a power cut loses nothing older than this.
+    #[arg(long, value_name = "DURATION", default_value = "1s")]
+    sync_interval: String,
+    /// How segments are written: through the page cache, past it, or as a probe of the drive finds better.
+    #[arg(long, value_name = "auto|buffered|direct", default_value = "auto")]
+    append: String,
+    /// Deal what was received at the latest after this long.
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    epoch_max_age: String,
+    /// One Thrift message.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    message_bytes_max: String,
+    /// One record, as encoded.
+    #[arg(long, value_name = "SIZE", default_value = "8MiB")]
+    record_bytes_max: String,
+    /// Records of one batch.
+    #[arg(long, value_name = "N", default_value = "16384")]
+    batch_records_max: String,
+    /// Bytes appended but not yet synced, a shard; at the bound it waits for the drive.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    unsynced_bytes_max: String,
+    /// Bytes of partly received messages and unsent replies, a shard.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    in_flight_bytes_max: String,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Threads")]
+struct ThreadsArgs {
+    /// What to run: the writer, what owns the indexes, or both.
+    #[arg(long, value_name = "all|writer|indexes", default_value = "all")]
+    role: String,
+    /// Threads that receive and append, each on a processor of its own, or `auto`: one less than there are.
+    #[arg(long, value_name = "N", default_value = "auto")]
+    shards: String,
+    /// Poll this long before sleeping: lower latency, at the cost of a busy processor.
+    #[arg(long, value_name = "DURATION", default_value = "0us")]
+    busy_poll: String,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Background")]
+struct BackgroundArgs {
+    /// Memory that dealing, sorting or optimizing may use, each.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    job_bytes_max: String,
+    /// Files that a background job keeps open at once.
+    #[arg(long, value_name = "N", default_value = "1024")]
+    open_files_max: String,
+    /// Delete superseded segments of an index when nobody has read it for this long.
+    #[arg(long, value_name = "DURATION", default_value = "30m")]
+    unread_before_clean: String,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Log")]
+struct LogArgs {
+    /// How log lines are written.
+    #[arg(long, value_name = "text|json", default_value = "text")]
+    log_format: String,
+    /// The least important lines to write.
+    #[arg(long, value_name = "error|warn|info|debug|trace", default_value = "info")]
+    log_level: String,
+}

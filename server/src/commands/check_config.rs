@@ -1,0 +1,18 @@
+use clap::ArgMatches;
+
+use crate::cli::HostArgs;
+use crate::config::{Layers, Settings, to_toml};
+
+/// Prints what a host would run with.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<()> {
+    let layers = Layers::resolve(matches, args.config.as_deref())?;
+    let settings = Settings::validate(&layers)?;
+    print!("{}", to_toml(&layers));
+    for warning in settings.warnings.iter().chain(&layers.unknown_variables(std::env::vars_os())) {
+        eprintln!("warning: {warning}");
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Which layer gives each setting: flags over the environment over the file over defaults.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as _};
+
+use super::file;
+use super::problems::{Problems, suggestion};
+use crate::cli::{SettingsArgs, VARIABLE_PREFIX};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Nobody set it.
+    Default,
+    /// This line of the file.
+    File(PathBuf, usize),
+    /// This variable.
+    Variable(String),
+    /// This flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::Flag(name) => write!(f, "flag --{name}"),
+        }
+    }
+}
+
+/// A setting's text and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Layered {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it was set to; `None` for one without a default that nobody set.
+    pub(crate) text: Option<String>,
+    /// Who set it.
+    pub(crate) origin: Origin,
+}
+
+/// All settings, in the order of their declaration.
+#[derive(Clone, Debug)]
+pub(crate) struct Layers(Vec<Layered>);
+
+impl Layers {
+    /// Joins what clap found on the command line and in the environment with the file `config`.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub(crate) fn resolve(matches: &ArgMatches, config: Option<&Path>) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let declared = SettingsArgs::augment_args(clap::Command::new("settings"));
+        let names: Vec<&str> = declared.get_arguments().map(|arg| arg.get_id().as_str()).collect();
+        let mut from_file = BTreeMap::new();
+        if let Some(path) = config {
+            match std::fs::read_to_string(path) {
+                Ok(source) => from_file = file::parse(path, &source, &names, &mut problems),
+                Err(error) => {
+                    problems.add(path.display(), format_args!("can't read the configuration: {error}"))
+                }
+            }
+        }
+        let layered = names.iter().map(|&name| {
+            let text = matches.get_one::<String>(name).cloned();
+            let origin = match matches.value_source(name) {
+                Some(ValueSource::CommandLine) => Origin::Flag(name.replace('_', "-")),
+                Some(ValueSource::EnvVariable) => Origin::Variable(variable(name)),
+                _ => match (from_file.remove(name), config) {
+                    (Some(found), Some(path)) => {
+                        let origin = Origin::File(path.to_owned(), found.line);
+                        return Layered { name: name.to_owned(), text: Some(found.text), origin };
+                    }
+                    _ => Origin::Default,
+                },
+            };
+            Layered { name: name.to_owned(), text, origin }
+        });
+        let layers = Self(layered.collect());
+        problems.or(layers)
+    }
+
+    /// All settings.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Layered> {
+        self.0.iter()
+    }
+
+    /// The setting `name`.
+    ///
+    /// # Panics
+    /// If there is none: names are constants of this program.
+    pub(crate) fn get(&self, name: &str) -> &Layered {
+        self.0.iter().find(|layered| layered.name == name).expect("the setting is declared in cli::settings")
+    }
+
+    /// Complaints about variables that look like settings and are none.
+    pub(crate) fn unknown_variables(
+        &self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Vec<String> {
+        let known: Vec<String> = self.0.iter().map(|layered| variable(&layered.name)).collect();
+        environment
+            .filter_map(|(name, _)| name.into_string().ok())
+            .filter(|name| {
+                name.starts_with(VARIABLE_PREFIX) && !known.contains(name) && name != "LOGTANK_CONFIG"
+            })
+            .map(|name| {
+                let hint = suggestion(&name, known.iter().map(String::as_str));
+                format!("variable {name} is no setting and has no effect{hint}")
+            })
+            .collect()
+    }
+}
+
+fn variable(name: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", name.to_uppercase())
+}

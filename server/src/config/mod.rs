@@ -1,0 +1,13 @@
+//! What a host runs with: [`layers`] finds each setting's text and where it came from, [`settings`] checks what
+//! the texts say, [`print`] shows both.
+
+mod file;
+mod layers;
+mod print;
+mod problems;
+mod settings;
+mod units;
+
+pub(crate) use layers::Layers;
+pub(crate) use print::to_toml;
+pub(crate) use settings::{Append, LogFormat, Settings, Sync};

@@ -1,0 +1,86 @@
+use std::sync::{Arc, Mutex};
+
+/// Why the host does not answer everything just now; nothing if it does.
+#[derive(Clone, Debug)]
+pub(crate) struct Health(Arc<Mutex<Reasons>>);
+
+#[derive(Debug)]
+struct Reasons {
+    starting: bool,
+    stopping: bool,
+    drive_full: Option<String>,
+    background: Option<String>,
+    failed: Option<String>,
+}
+
+impl Health {
+    /// Of a host that is starting.
+    pub(crate) fn starting() -> Self {
+        let reasons =
+            Reasons { starting: true, stopping: false, drive_full: None, background: None, failed: None };
+        Self(Arc::new(Mutex::new(reasons)))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Reasons)) {
+        change(&mut self.0.lock().expect("nobody panics while holding it"));
+    }
+
+    /// It serves.
+    pub(crate) fn started(&self) {
+        self.change(|reasons| reasons.starting = false);
+    }
+
+    /// It was asked to end.
+    pub(crate) fn stopping(&self) {
+        self.change(|reasons| reasons.stopping = true);
+    }
+
+    /// It refuses appends for this reason, or takes them again.
+    pub(crate) fn drive_full(&self, why: Option<String>) {
+        self.change(|reasons| reasons.drive_full = why);
+    }
+
+    /// It receives and serves, but deals and merges no more.
+    pub(crate) fn background_halted(&self, why: String) {
+        self.change(|reasons| reasons.background = Some(why));
+    }
+
+    /// It can't go on.
+    pub(crate) fn failed(&self, why: &str) {
+        self.change(|reasons| reasons.failed = Some(why.to_owned()));
+    }
+
+    /// What keeps it from serving everything, most serious first.
+    pub(crate) fn not_ready(&self) -> Option<String> {
+        let reasons = self.0.lock().expect("nobody panics while holding it");
+        if let Some(why) = &reasons.failed {
+            Some(why.clone())
+        } else if reasons.stopping {
+            Some("stopping".to_owned())
+        } else if reasons.starting {
+            Some("starting: the raw log is being put in order".to_owned())
+        } else {
+            reasons.drive_full.clone().or_else(|| reasons.background.clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Health;
+
+    #[test]
+    fn a_host_is_ready_when_nothing_speaks_against_it() {
+        let health = Health::starting();
+        assert!(health.not_ready().unwrap().contains("starting"));
+        health.started();
+        assert_eq!(health.not_ready(), None);
+        health.drive_full(Some("full".to_owned()));
+        assert_eq!(health.not_ready().as_deref(), Some("full"));
+        health.drive_full(None);
+        assert_eq!(health.not_ready(), None);
+        health.failed("broken");
+        health.stopping();
+        assert_eq!(health.not_ready().as_deref(), Some("broken"));
+    }
+}

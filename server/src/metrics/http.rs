@@ -1,0 +1,61 @@
+//! The metrics port: a small HTTP server on a thread of its own, which no ring waits for.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::registry::Registry;
+
+use super::Health;
+
+#[derive(Clone)]
+struct Shared {
+    registry: Arc<Registry>,
+    health: Health,
+}
+
+/// Answers on `listener` from a thread of its own, until the process ends. `prepare_thread` is called there first.
+///
+/// # Errors
+/// If the thread or its runtime can't be made.
+pub(crate) fn serve(
+    listener: TcpListener,
+    registry: Registry,
+    health: Health,
+    prepare_thread: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .with_state(Shared { registry: Arc::new(registry), health });
+    std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
+        prepare_thread();
+        if let Err(error) = runtime.block_on(axum::serve(listener, router).into_future()) {
+            tracing::error!(%error, "the metrics port is closed; restart the host to open it again");
+        }
+    })?;
+    Ok(())
+}
+
+async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &shared.registry)
+        .expect("a String takes everything");
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+}
+
+async fn ready(State(shared): State<Shared>) -> impl IntoResponse {
+    match shared.health.not_ready() {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+    }
+}

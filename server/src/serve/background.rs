@@ -1,0 +1,128 @@
+//! The background thread: deals, sorts, optimizes and cleans, and says so in the log.
+
+use std::sync::Arc;
+
+use logtank_engine::jobs::config::JobsConfig;
+use logtank_engine::jobs::governor::Policy;
+use logtank_engine::jobs::report::Report;
+use logtank_engine::jobs::schedule::Background;
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::limits::Limits;
+use logtank_os::append_signal::AppendSignal;
+use logtank_os::clock::SystemClock;
+use logtank_os::disk::{Throttle, block_on};
+use tokio::sync::watch;
+
+use super::Tree;
+use crate::config::Settings;
+use crate::metrics::Health;
+
+/// What a user may set about background work, in the engine's terms.
+pub(crate) fn jobs_config(settings: &Settings) -> JobsConfig {
+    JobsConfig {
+        unread_before_clean: settings.unread_before_clean,
+        history_age_max: settings.history_max_age,
+        history_bytes_max: settings.history_max_bytes,
+        ..JobsConfig::default()
+    }
+}
+
+/// What the thread needs.
+#[derive(Debug)]
+pub(super) struct BackgroundThread {
+    pub(super) tree: Tree,
+    pub(super) limits: Limits,
+    pub(super) config: JobsConfig,
+    pub(super) shared: Arc<Shared>,
+    pub(super) signal: Arc<AppendSignal>,
+    pub(super) health: Health,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl BackgroundThread {
+    /// Runs until the host stops.
+    ///
+    /// # Errors
+    /// If there is no ring, or the folders can't be opened.
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        block_on(async {
+            let disk = self.tree.disk(Throttle::new(Policy::default(), self.signal.clone()))?;
+            let layout = self.tree.layout.clone();
+            let mut background = Background::new(
+                disk,
+                SystemClock,
+                layout,
+                self.limits.clone(),
+                &self.config,
+                self.shared.clone(),
+            );
+            let report = |report| tell(report, &self.health);
+            background.run(&|| *self.stop.borrow(), &report).await;
+            // After a failed sync it has ended early. The writer goes on, and readers do: what they are served from is in
+            // the raw log until it is durable elsewhere.
+            let mut stop = self.stop.clone();
+            let _ = stop.wait_for(|stop| *stop).await;
+            Ok(())
+        })?
+    }
+}
+
+fn tell(report: Report, health: &Health) {
+    match report {
+        Report::Dealt(dealt) => {
+            tracing::info!(
+                epoch = %dealt.epoch,
+                records = dealt.records(),
+                bytes = dealt.bytes(),
+                indexes = dealt.indexes.len(),
+                "epoch dealt"
+            );
+            if dealt.rejected_records > 0 {
+                tracing::warn!(
+                    epoch = %dealt.epoch,
+                    records = dealt.rejected_records,
+                    "records that belong to no index were set aside in rejected/"
+                );
+            }
+            for damage in &dealt.unreadable_deletions {
+                tracing::error!("{damage}");
+            }
+        }
+        Report::Blocked { epoch, corruption } => tracing::error!(
+            %epoch,
+            "dealing stands still, since nothing may be dealt in part: {corruption}; restore the file from a replica or \
+             a backup, and dealing goes on by itself"
+        ),
+        Report::Unblocked => tracing::info!("dealing goes on: the damage is repaired"),
+        Report::Sorted { code, records } => tracing::info!(index = %code, records, "index sorted"),
+        Report::Optimized { code, records, segments } => {
+            tracing::info!(index = %code, records, segments, "index optimized");
+        }
+        Report::Cleaned(cleaned) => tracing::info!(
+            superseded = cleaned.superseded,
+            deleted = cleaned.deleted,
+            bytes = cleaned.bytes,
+            folders = cleaned.folders,
+            leftovers = cleaned.leftovers,
+            "cleaned"
+        ),
+        Report::Pruned(pruned) => {
+            tracing::info!(files = pruned.files, bytes = pruned.bytes, "raw segments of history given up");
+        }
+        Report::Damage { code, corruption } => {
+            tracing::error!(index = %code, "damage that did no harm yet: {corruption}; look at the drive");
+        }
+        Report::Halted { job, error } => {
+            let why = format!(
+                "background work has stopped, since a sync failed during {job} and nothing written before it can be trusted: \
+                 {error}; look at the drive of the indexes, then start the host again, which puts them in order"
+            );
+            tracing::error!("{why}");
+            health.background_halted(why);
+        }
+        Report::IndexFailed { job, code, error } => {
+            tracing::error!(index = %code, "{job} of this index failed, it is tried again later: {error}");
+        }
+        Report::Failed { job, error } => tracing::error!("{job} failed, it is tried again later: {error}"),
+    }
+}

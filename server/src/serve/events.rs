@@ -1,0 +1,53 @@
+//! What the threads of a host tell its main thread.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use logtank_engine::ids::Epoch;
+
+/// Something that the main thread must act on.
+#[derive(Debug)]
+pub(super) enum HostEvent {
+    /// Asked to end, by this signal.
+    Signal(i32),
+    /// The raw log is in order; appending begins with this epoch.
+    Recovered(Epoch),
+    /// The log can't be written any more.
+    Fatal(String),
+    /// A thread has ended; with an error, the host can't go on.
+    Ended(&'static str, anyhow::Result<()>),
+}
+
+/// Where threads send their events. One channel for all, so that the main thread waits in one place.
+#[derive(Clone, Debug)]
+pub(super) struct Events(Sender<HostEvent>);
+
+impl Events {
+    /// A channel and its other end.
+    pub(super) fn new() -> (Self, Receiver<HostEvent>) {
+        let (sender, receiver) = channel();
+        (Self(sender), receiver)
+    }
+
+    /// Sends an event. Nobody listens any more once the host has stopped, and then nothing matters.
+    pub(super) fn send(&self, event: HostEvent) {
+        let _ = self.0.send(event);
+    }
+
+    /// Starts a thread whose end is an event.
+    ///
+    /// # Errors
+    /// If the system refuses one more thread.
+    pub(super) fn spawn(
+        &self,
+        name: &'static str,
+        label: String,
+        body: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let events = self.clone();
+        let thread = move || {
+            let outcome = body();
+            events.send(HostEvent::Ended(name, outcome));
+        };
+        std::thread::Builder::new().name(label).spawn(thread).map(drop)
+    }
+}

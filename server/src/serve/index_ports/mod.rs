@@ -1,0 +1,9 @@
+//! The reader's and the manager's ports: connections on a background ring, one task each.
+
+mod calls;
+mod connection;
+mod port;
+mod thread;
+
+pub(super) use connection::Bounds;
+pub(super) use thread::IndexThread;

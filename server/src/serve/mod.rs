@@ -1,0 +1,32 @@
+//! A running host: its threads, what each does, and the order in which they start and end.
+//!
+//! ```text
+//! main        start and stop, waits for signals and failures
+//! shard-N     port 15000 and one stream of the raw log, each on a processor of its own
+//! acceptor    hands new connections of port 15000 to the shards
+//! raw-log     puts the raw log in order, then keeps segments ready for the shards
+//! background  deals, sorts, optimizes, cleans
+//! indexes     ports 15100 and 16000
+//! space       watches the drives
+//! metrics     port 15200
+//! signals     SIGTERM, SIGINT
+//! ```
+
+mod acceptor;
+mod background;
+mod events;
+mod index_ports;
+mod listeners;
+mod machine;
+mod placement;
+mod raw_log;
+mod run;
+mod shards;
+mod signals;
+mod space;
+mod tree;
+
+pub(crate) use machine::check_machine;
+pub(crate) use raw_log::put_in_order;
+pub(crate) use run::run;
+pub(crate) use tree::Tree;

@@ -1,0 +1,257 @@
+//! The raw log's thread: puts the raw log in order at the start, then keeps segments ready for the shards and gives
+//! those in use their names.
+
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use logtank_engine::format::names::RawName;
+use logtank_engine::ids::ShardId;
+use logtank_engine::io::disk::Disk;
+use logtank_engine::io::op::ShardEvent;
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::limits::Limits;
+use logtank_engine::raw_log::config::AppendMode;
+use logtank_engine::raw_log::live::ReadyFile;
+use logtank_engine::raw_log::prepare::Preparer;
+use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, RecoveryReport, recover};
+use logtank_os::disk::{Throttle, UringDisk, block_on};
+use logtank_os::mailbox::Mail;
+use rustix::fs::OFlags;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::Tree;
+use super::events::{Events, HostEvent};
+use super::shards::{FromShard, Shard};
+use crate::metrics::HostMetrics;
+
+/// Between two log lines about a recovery that takes long.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+/// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What the thread needs.
+#[derive(Debug)]
+pub(super) struct RawLog {
+    pub(super) tree: Tree,
+    pub(super) limits: Limits,
+    pub(super) append: AppendMode,
+    pub(super) shards: Vec<Shard>,
+    pub(super) from_shards: UnboundedReceiver<FromShard>,
+    pub(super) events: Events,
+    pub(super) metrics: HostMetrics,
+    pub(super) background: Arc<Shared>,
+}
+
+impl RawLog {
+    /// Runs until every shard is done, or gone.
+    ///
+    /// # Errors
+    /// If the raw log can't be put in order, or a segment in use can't be named.
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        block_on(async move {
+            let disk = self.tree.disk(Throttle::none())?;
+            let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
+            let preparer =
+                Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
+            self.events.send(HostEvent::Recovered(recovered.first_epoch()));
+            self.keep_ready(disk, preparer).await
+        })?
+    }
+
+    async fn keep_ready(mut self, disk: UringDisk, mut preparer: Preparer<UringDisk>) -> anyhow::Result<()> {
+        let mut wanted = vec![0; self.shards.len()];
+        let mut running = self.shards.len();
+        let mut retry_at: Option<Instant> = None;
+        while running > 0 {
+            // Names first: whoever looks at the folder then sees at once what a file is.
+            let event = if let Ok(event) = self.from_shards.try_recv() {
+                Some(event)
+            } else if let Some(shard) =
+                next_wanting(&wanted).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
+            {
+                retry_at = None;
+                match self.hand_over(&mut preparer, &self.shards[shard]).await {
+                    Ok(()) => wanted[shard] -= 1,
+                    Err(error) => {
+                        tracing::error!(
+                            "no raw segment could be made ready, trying again in a second: {error:#}"
+                        );
+                        retry_at = Some(Instant::now() + RETRY_AFTER);
+                    }
+                }
+                None
+            } else if let Some(at) = retry_at {
+                let left = at.saturating_duration_since(Instant::now());
+                tokio::time::timeout(left, self.from_shards.recv()).await.ok().flatten()
+            } else {
+                match self.from_shards.recv().await {
+                    None => break,
+                    event => event,
+                }
+            };
+            if let Some((shard, event)) = event {
+                match event {
+                    ShardEvent::NeedReady { missing } => wanted[usize::from(shard.0)] += missing,
+                    ShardEvent::Done | ShardEvent::Fatal { .. } => running -= 1,
+                    event => self.heed(&disk, &preparer, shard, event).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one segment ready, or takes one that is, and posts it to a shard.
+    async fn hand_over(&self, preparer: &mut Preparer<UringDisk>, shard: &Shard) -> anyhow::Result<()> {
+        if preparer.ready() == 0 {
+            let began = Instant::now();
+            let outcome = preparer.prepare_one().await;
+            self.metrics.prepared(outcome.is_ok(), began.elapsed());
+            outcome?;
+        }
+        let ready = preparer.take().expect("one is ready");
+        match self.open(&ready) {
+            Ok(file) => {
+                let mail = Mail::Ready {
+                    ready: ready.number,
+                    file: file.into(),
+                    file_bytes: ready.bytes,
+                    salt: logtank_os::random::salt(),
+                };
+                // A shard whose mailbox is full is stuck for good, and so is its file.
+                let _ = shard.mailbox.post(mail);
+                Ok(())
+            }
+            Err(error) => {
+                let what = format!("opening {}", ready.path.display());
+                preparer.put_back(ready);
+                Err(error).context(what)
+            }
+        }
+    }
+
+    fn open(&self, ready: &ReadyFile) -> std::io::Result<File> {
+        let direct = match self.append {
+            AppendMode::Direct => OFlags::DIRECT,
+            AppendMode::Buffered => OFlags::empty(),
+        };
+        let flags = i32::try_from((direct | OFlags::NOFOLLOW).bits()).expect("open flags are small");
+        File::options().read(true).write(true).custom_flags(flags).open(&ready.path)
+    }
+
+    async fn heed(
+        &self,
+        disk: &UringDisk,
+        preparer: &Preparer<UringDisk>,
+        shard: ShardId,
+        event: ShardEvent,
+    ) -> anyhow::Result<()> {
+        match event {
+            ShardEvent::Claimed { ready, epoch, part } => {
+                let name = RawName::Segment { epoch, shard, part };
+                preparer
+                    .claimed(ready, name)
+                    .await
+                    .with_context(|| format!("naming the raw segment {name}"))?;
+            }
+            ShardEvent::Sealed { epoch, part, .. } => {
+                tracing::debug!(%shard, %epoch, part, "raw segment sealed");
+                self.background.wake_dealer();
+            }
+            ShardEvent::Abandoned { ready, epoch, part } => {
+                let names = [RawName::Ready(ready), RawName::Segment { epoch, shard, part }];
+                for name in names {
+                    match disk.remove_file(&self.tree.layout.live(name)).await {
+                        Err(error) if !error.is_not_found() => {
+                            tracing::error!(
+                                "a raw segment that failed can't be removed; the next start will see to it: {error}"
+                            );
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            ShardEvent::Rewriting { what } => tracing::error!(
+                %shard,
+                "the raw log's drive failed, batches still in memory are being written to a fresh segment; \
+                 look at the drive: {what}"
+            ),
+            ShardEvent::EpochClosed { now_open } => tracing::debug!(%shard, %now_open, "epoch closed"),
+            ShardEvent::NeedReady { .. } | ShardEvent::Done | ShardEvent::Fatal { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+/// The shard that wants most.
+fn next_wanting(wanted: &[usize]) -> Option<usize> {
+    (0..wanted.len()).filter(|&shard| wanted[shard] > 0).max_by_key(|&shard| wanted[shard])
+}
+
+/// Runs recovery, with its progress and its findings in the log and the metrics.
+///
+/// # Errors
+/// If the raw log can't be put in order; nothing may be appended then.
+pub(crate) async fn put_in_order(
+    disk: &UringDisk,
+    tree: &Tree,
+    metrics: &HostMetrics,
+) -> anyhow::Result<Recovered> {
+    let began = Instant::now();
+    let mut told = began;
+    let mut progress = |at: RecoveryProgress| {
+        if told.elapsed() >= PROGRESS_EVERY {
+            told = Instant::now();
+            tracing::info!(
+                segments = at.segments,
+                of = at.segments_total,
+                bytes = at.bytes,
+                "putting the raw log in order"
+            );
+        }
+    };
+    let recovered = recover(disk, &tree.layout, logtank_os::clock::wall(), &mut progress)
+        .await
+        .context("the raw log can't be put in order, so nothing may be appended to it")?;
+    metrics.recovery_seconds.set(began.elapsed().as_secs_f64());
+    tell(recovered.report(), began.elapsed(), metrics);
+    Ok(recovered)
+}
+
+fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
+    let lost = report.lost_records();
+    let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    metrics.recovery_lost_positions.set(gauge(lost));
+    metrics.recovery_dropped_records.set(gauge(report.dropped_records));
+    metrics.recovery_damaged.set(gauge(report.damaged.len() as u64));
+    tracing::info!(
+        sealed_segments = report.sealed_segments,
+        records = report.records,
+        cut_bytes = report.cut_bytes,
+        seconds = took.as_secs_f64(),
+        "the raw log is in order"
+    );
+    for epoch in &report.lost {
+        tracing::error!(
+            epoch = %epoch.epoch,
+            records = epoch.records(),
+            ordinals = ?epoch.gaps,
+            "positions are missing from the raw log: acknowledged records that a power cut or a drive took; \
+             the API servers have them, send them again"
+        );
+    }
+    if report.dropped_frames > 0 {
+        tracing::error!(
+            frames = report.dropped_frames,
+            records = report.dropped_records,
+            "whole frames lay behind a hole and were given up, so that the order of the log stays"
+        );
+    }
+    for damage in &report.damaged {
+        tracing::error!(
+            "{damage}; restore the file from a replica or a backup, or `logtank verify` shows what it costs"
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! The shards' threads.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use logtank_engine::ids::ShardId;
+use logtank_engine::io::op::ShardEvent;
+use logtank_engine::metrics::ShardMetrics;
+use logtank_engine::raw_log::config::SyncMode;
+use logtank_engine::sequencer::Sequencer;
+use logtank_engine::shard::ShardConfig;
+use logtank_os::append_signal::AppendSignal;
+use logtank_os::mailbox::Mailbox;
+use logtank_os::ring::{RingConfig, RingReport, ShardExit, ShardLinks, run_shard};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::events::{Events, HostEvent};
+use super::machine::AppendPath;
+use super::placement::Placement;
+use crate::config::{Settings, Sync};
+
+/// A shard's number and what it says.
+pub(super) type FromShard = (ShardId, ShardEvent);
+
+/// One shard, before and while it runs.
+#[derive(Clone, Debug)]
+pub(super) struct Shard {
+    pub(super) id: ShardId,
+    pub(super) mailbox: Mailbox,
+    pub(super) metrics: Arc<ShardMetrics>,
+}
+
+/// As many shards as the placement has.
+///
+/// # Errors
+/// If no mailbox can be made.
+pub(super) fn create(placement: &Placement) -> anyhow::Result<Vec<Shard>> {
+    let one = |number: usize| {
+        let id = ShardId(u16::try_from(number).context("too many shards")?);
+        Ok(Shard { id, mailbox: Mailbox::new()?, metrics: Arc::default() })
+    };
+    (0..placement.shards()).map(one).collect()
+}
+
+fn config(
+    settings: &Settings,
+    shard: ShardId,
+    shards: usize,
+    append: AppendPath,
+) -> (ShardConfig, RingConfig) {
+    // The acceptor keeps the bound over all shards and spreads evenly; a few more may come while others go.
+    let mut limits = settings.limits.clone();
+    limits.connections_max = settings.limits.connections_max.div_ceil(shards) + 64;
+    let mut config = ShardConfig::new(shard, limits);
+    config.writer.sync = match settings.sync {
+        Sync::Interval(interval) => SyncMode::Interval(interval),
+        Sync::Always => SyncMode::Always,
+    };
+    config.writer.append = append.mode;
+    config.writer.epoch_max_age = settings.epoch_max_age;
+    config.message_timeout = settings.message_timeout;
+    config.idle_timeout = settings.idle_timeout;
+    let ring =
+        RingConfig { write_path: append.write, busy_poll: settings.busy_poll, ..RingConfig::default() };
+    (config, ring)
+}
+
+/// Starts every shard.
+///
+/// # Errors
+/// If a thread can't be started.
+pub(super) fn start(
+    shards: &[Shard],
+    settings: &Settings,
+    placement: &Placement,
+    append: AppendPath,
+    sequencer: &Arc<Sequencer>,
+    signal: &Arc<AppendSignal>,
+    to_raw_log: &UnboundedSender<FromShard>,
+    events: &Events,
+) -> anyhow::Result<()> {
+    for shard in shards {
+        let (config, ring) = config(settings, shard.id, shards.len(), append);
+        let others = shards.iter().filter(|other| other.id != shard.id);
+        let links = ShardLinks {
+            sequencer: sequencer.clone(),
+            metrics: shard.metrics.clone(),
+            mailbox: shard.mailbox.clone(),
+            peers: others.map(|other| other.mailbox.clone()).collect(),
+            signal: Some(signal.shard(usize::from(shard.id.0))),
+        };
+        let (id, placement) = (shard.id, placement.clone());
+        let (to_raw_log, to_host) = (to_raw_log.clone(), events.clone());
+        events.spawn("shard", format!("shard-{}", shard.id), move || {
+            placement.pin_shard(usize::from(id.0));
+            let mut say = |event: ShardEvent| {
+                if let ShardEvent::Fatal { what } = &event {
+                    to_host.send(HostEvent::Fatal(what.clone()));
+                }
+                // The raw log's thread outlives the shards; if it failed, the host is about to stop.
+                let _ = to_raw_log.send((id, event));
+            };
+            let exit = run_shard(config, &ring, links, &mut |report| tell(id, report), &mut say);
+            match exit.context("the shard's ring can't be set up")? {
+                ShardExit::Done => Ok(()),
+                ShardExit::Fatal(what) => {
+                    to_host.send(HostEvent::Fatal(what.clone()));
+                    bail!("{what}")
+                }
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn tell(shard: ShardId, report: RingReport) {
+    tracing::debug!(%shard, ?report, "the shard's ring is set up");
+}

@@ -1,0 +1,181 @@
+//! Watches the room on the drives: refuses appends before the raw log's is full, and takes them again with hysteresis.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use logtank_engine::format::names::RawName;
+use logtank_os::mailbox::{Mail, Mailbox};
+use rustix::fs::statvfs;
+
+use super::Tree;
+use crate::metrics::{Health, HostMetrics};
+
+/// Between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The raw log's files are counted each so many looks.
+const COUNT_EVERY: u64 = 10;
+/// Length of `raw/ballast`: given up when the drive is full to the last block, so that renames and small files of
+/// dealing and cleaning still find room.
+const BALLAST_BYTES: u64 = 16 << 20;
+
+/// What the thread needs.
+#[derive(Debug)]
+pub(super) struct SpaceWatch {
+    pub(super) tree: Tree,
+    pub(super) free_bytes_min: u64,
+    pub(super) mailboxes: Vec<Mailbox>,
+    pub(super) health: Health,
+    pub(super) metrics: HostMetrics,
+}
+
+/// Whether appends are taken, by how much room there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Floor {
+    bytes: u64,
+    allowed: bool,
+}
+
+impl Floor {
+    /// Refuses below the floor, allows again at twice as much.
+    fn observe(&mut self, free: u64) -> bool {
+        self.allowed = free >= if self.allowed { self.bytes } else { self.bytes.saturating_mul(2) };
+        self.allowed
+    }
+}
+
+impl SpaceWatch {
+    /// Looks once, then each second until `stop` is closed.
+    pub(super) fn run(self, stop: &Receiver<()>) {
+        let mut floor = Floor { bytes: self.free_bytes_min, allowed: true };
+        let mut failing = false;
+        self.metrics.appends_allowed.set(1);
+        for number in 0u64.. {
+            if number.is_multiple_of(COUNT_EVERY) {
+                self.count_files();
+            }
+            match free_bytes(self.tree.layout.raw()) {
+                Ok(free) => {
+                    failing = false;
+                    self.look(free, &mut floor);
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, "the room on the raw log's drive can't be found out; appends go on as before");
+                }
+                Err(_) => {}
+            }
+            if let Ok(free) = free_bytes(self.tree.layout.data()) {
+                self.metrics.free_bytes.get_or_create(&[("filesystem", "indexes")]).set(gauge(free));
+            }
+            match stop.recv_timeout(LOOK_EVERY) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// How many files of each kind the raw log has. A folder that can't be read just now counts as it did.
+    fn count_files(&self) {
+        let names = |folder: &Path| -> io::Result<Vec<RawName>> {
+            let names = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.file_name());
+            Ok(names.filter_map(|name| RawName::parse(name.to_str()?)).collect())
+        };
+        let set = |kind, count: usize| {
+            self.metrics.raw_files.get_or_create(&[("kind", kind)]).set(gauge(count as u64));
+        };
+        if let Ok(live) = names(&self.tree.layout.raw_live()) {
+            let ready = live.iter().filter(|name| matches!(name, RawName::Ready(_))).count();
+            set("ready", ready);
+            set("live", live.len() - ready);
+        }
+        if let Ok(history) = names(&self.tree.layout.raw_history()) {
+            set("history", history.len());
+        }
+    }
+
+    fn look(&self, free: u64, floor: &mut Floor) {
+        self.metrics.free_bytes.get_or_create(&[("filesystem", "raw")]).set(gauge(free));
+        self.keep_ballast(free, floor.bytes);
+        let before = floor.allowed;
+        let allowed = floor.observe(free);
+        if allowed == before {
+            return;
+        }
+        self.metrics.appends_allowed.set(i64::from(allowed));
+        for mailbox in &self.mailboxes {
+            // A shard whose mailbox is full is stuck; it takes no batches either.
+            let _ = mailbox.post(Mail::AppendsAllowed(allowed));
+        }
+        let (free, floor) = (ByteSize(free), ByteSize(floor.bytes));
+        let drive = self.tree.layout.raw().display();
+        if allowed {
+            tracing::info!(%free, "there is room on the drive of {drive} again: batches are taken");
+            self.health.drive_full(None);
+        } else {
+            let why = format!(
+                "batches are refused: the drive of {drive} has {free} free, less than free_bytes_min ({floor}); \
+                 free some, or lower history_max_bytes"
+            );
+            tracing::error!("{why}");
+            self.health.drive_full(Some(why));
+        }
+    }
+
+    /// There while there is room, gone when there is none.
+    fn keep_ballast(&self, free: u64, floor: u64) {
+        let path = self.tree.layout.ballast();
+        let is_there = path.exists();
+        if is_there && free < BALLAST_BYTES {
+            match std::fs::remove_file(&path) {
+                Ok(()) => tracing::warn!(
+                    "the drive is full: {} was given up to make room for renames",
+                    path.display()
+                ),
+                Err(error) => tracing::error!(%error, "{} can't be given up", path.display()),
+            }
+        } else if !is_there
+            && free >= floor.saturating_mul(2).max(4 * BALLAST_BYTES)
+            && let Err(error) = create(&path)
+        {
+            tracing::warn!(%error, "{} can't be made; trying again", path.display());
+        }
+    }
+}
+
+/// Written, not only allocated: filesystems that compress or copy on write would give nothing back.
+fn create(path: &Path) -> io::Result<()> {
+    let temporary = logtank_engine::io::disk::temporary_beside(path);
+    let mut file = File::create(&temporary)?;
+    let mut noise = vec![0; 1 << 20];
+    logtank_os::random::fill(&mut noise);
+    for _ in 0..BALLAST_BYTES >> 20 {
+        file.write_all(&noise)?;
+    }
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)
+}
+
+fn free_bytes(path: &Path) -> io::Result<u64> {
+    let space = statvfs(path)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Floor;
+
+    #[test]
+    fn appends_resume_at_twice_the_floor() {
+        let mut floor = Floor { bytes: 100, allowed: true };
+        let seen: Vec<bool> = [150, 100, 99, 100, 199, 200, 100].map(|free| floor.observe(free)).to_vec();
+        assert_eq!(seen, [true, true, false, false, false, true, true]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The data directory: its folders, its locks, its flags.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use logtank_engine::format::layout::Layout;
+use logtank_engine::io::disk::parent;
+use logtank_engine::recovery_read::token::TokenKey;
+use logtank_engine::roles;
+use logtank_os::disk::{Throttle, UringDisk, block_on};
+use logtank_os::lock::FileLock;
+use logtank_os::startup::{check_folder, check_one_filesystem};
+
+/// A process that was killed holds its locks a moment longer than it lives.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A data directory whose folders are there and usable.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    pub(crate) layout: Layout,
+}
+
+/// Locks are held as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Locks {
+    _writer: Option<FileLock>,
+    _dealer: Option<FileLock>,
+}
+
+impl Tree {
+    /// Creates what is missing, durably, and checks the rest.
+    ///
+    /// # Errors
+    /// What can't be used, and what to do.
+    pub(crate) fn open(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Self> {
+        let absolute = |path: &Path| std::path::absolute(path).with_context(|| path.display().to_string());
+        let data = absolute(data)?;
+        let raw_dir = raw_dir.map(absolute).transpose()?;
+        let layout = Layout::new(&data, raw_dir.as_deref());
+        let folders = [&data, layout.raw(), &layout.raw_live(), &layout.raw_history()];
+        for folder in folders {
+            create_folder(folder)?;
+        }
+        check_folder(&data)?;
+        check_folder(layout.raw())?;
+        check_one_filesystem(&[layout.raw(), &layout.raw_live(), &layout.raw_history()])?;
+        Ok(Self { layout })
+    }
+
+    /// Opens a tree that must be there already.
+    ///
+    /// # Errors
+    /// If it is not, or can't be used.
+    pub(crate) fn existing(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Self> {
+        check_folder(data)?;
+        Self::open(data, raw_dir)
+    }
+
+    /// Locks the tree against other processes: as its writer, as what owns its indexes, or as both.
+    ///
+    /// # Errors
+    /// If another process has one of the locks; the error names it.
+    pub(crate) fn lock(&self, writer: bool, dealer: bool) -> anyhow::Result<Locks> {
+        let acquire = |wanted: bool, path: &Path| -> anyhow::Result<Option<FileLock>> {
+            Ok(if wanted { Some(FileLock::acquire(path, LOCK_PATIENCE)?) } else { None })
+        };
+        Ok(Locks {
+            _writer: acquire(writer, &self.layout.writer_lock())?,
+            _dealer: acquire(dealer, &self.layout.dealer_lock())?,
+        })
+    }
+
+    /// Makes a tree that this host opens for the first time its own, and reads the key that signs page tokens.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn initialize(&self) -> anyhow::Result<TokenKey> {
+        let outcome = block_on(async {
+            let disk = self.disk(Throttle::none())?;
+            roles::initialize(&disk, &self.layout).await
+        })??;
+        tracing::debug!(?outcome, "flags of the data directory");
+        // Last, because it is what tells a tree that was opened before from a new one.
+        Ok(TokenKey::new(logtank_os::token_key::load_or_create(&self.layout.token_key())?))
+    }
+
+    /// A disk for the files of this tree, to be made on the thread that uses it.
+    ///
+    /// # Errors
+    /// If a folder can't be opened.
+    pub(crate) fn disk(&self, throttle: Throttle) -> logtank_engine::io::disk::DiskResult<UringDisk> {
+        UringDisk::new(&[self.layout.data(), self.layout.raw()], throttle)
+    }
+}
+
+/// Creates a folder and its missing parents, each durable in the one above it.
+fn create_folder(path: &Path) -> anyhow::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = parent(path);
+    create_folder(above)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(error).with_context(|| format!("creating the folder {}", path.display()));
+        }
+        _ => {}
+    }
+    File::open(above)
+        .and_then(|folder| folder.sync_all())
+        .with_context(|| format!("making the folder {} durable", path.display()))
+}
