@@ -239,7 +239,9 @@ impl Seal {
             return Err(BlockError::Stale);
         }
         let end = u64_at(block, 24);
-        if !(FRAMES_OFFSET..=header.file_bytes).contains(&end) || !end.is_multiple_of(header.block_bytes.into()) {
+        if !(FRAMES_OFFSET..=header.file_bytes).contains(&end)
+            || !end.is_multiple_of(header.block_bytes.into())
+        {
             return Err(BlockError::Field("end"));
         }
         let epoch_records = u32_at(block, 48);
@@ -399,7 +401,8 @@ mod tests {
     }
 
     fn open(frame: &[u8], header: &Header, least: Position) -> Result<FrameHeader, FrameError> {
-        let decoded = FrameHeader::decode(frame[..FRAME_HEADER_BYTES].try_into().unwrap(), frame.len() as u64)?;
+        let decoded =
+            FrameHeader::decode(frame[..FRAME_HEADER_BYTES].try_into().unwrap(), frame.len() as u64)?;
         decoded.verify(frame, header, least)?;
         Ok(decoded)
     }

@@ -88,8 +88,14 @@ mod tests {
         disk.files().keys().map(|path| inside(path)).collect()
     }
 
-    const ARCHIVED: [&str; 6] =
-        ["history/5.raw", "history/8-0-0.rawlog", "history/8-1-0.rawlog", "history/8.lost", "live/9-0-0.rawlog", "live/ready-4.rawlog"];
+    const ARCHIVED: [&str; 6] = [
+        "history/5.raw",
+        "history/8-0-0.rawlog",
+        "history/8-1-0.rawlog",
+        "history/8.lost",
+        "live/9-0-0.rawlog",
+        "live/ready-4.rawlog",
+    ];
 
     #[test]
     fn dealt_epochs_move_under_the_names_that_their_headers_say() {

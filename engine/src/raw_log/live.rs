@@ -196,13 +196,16 @@ impl LiveView {
     /// missing: what may be dealt, if `from` is the checkpoint.
     pub fn complete_from(&self, from: Epoch) -> impl Iterator<Item = &EpochView> {
         let epochs = self.epochs.range(from..).map(|(_, view)| view);
-        epochs.take_while(move |view| self.is_complete(view.epoch) && self.missing_before(view, from).is_none())
+        epochs
+            .take_while(move |view| self.is_complete(view.epoch) && self.missing_before(view, from).is_none())
     }
 
     /// The epoch, not before `from`, that was closed before `view` and of which there is nothing: a shard took
     /// positions in it and has not come to write them, or it was lost whole.
     pub(super) fn missing_before(&self, view: &EpochView, from: Epoch) -> Option<Epoch> {
-        view.seals().filter_map(|seal| seal.previous).find(|epoch| *epoch >= from && !self.epochs.contains_key(epoch))
+        view.seals()
+            .filter_map(|seal| seal.previous)
+            .find(|epoch| *epoch >= from && !self.epochs.contains_key(epoch))
     }
 
     /// The greatest epoch of which there is anything.

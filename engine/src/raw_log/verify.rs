@@ -233,7 +233,9 @@ mod tests {
         finding("history/5.raw", &LegacyBytes::new().record(b"a", 5).bytes[..30]);
         finding("history/5.raw", b"\x0f\xff\xff\xff\xff\xff");
         finding("history/9-0-0.rawlog", b"short");
-        assert!(finding("history/9-0-0.rawlog", &SegmentBytes::new(9, 0, 0, 8).full(0)).contains("not sealed"));
+        assert!(
+            finding("history/9-0-0.rawlog", &SegmentBytes::new(9, 0, 0, 8).full(0)).contains("not sealed")
+        );
         finding("live/ready-9.rawlog", &[1; 12_288]);
         finding("live/9-2-0.rawlog", &[0; 12_288]);
     }
@@ -241,7 +243,10 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_a_finding_and_the_rest_is_checked() {
         let disk = whole();
-        let calls = { verified(&disk); disk.calls() };
+        let calls = {
+            verified(&disk);
+            disk.calls()
+        };
         let mut found = 0;
         for call in 0..calls {
             let disk = whole();

@@ -7,7 +7,7 @@ use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
-use crate::testing::{ManualClock, MemDisk, StepDisk, Stepped, run};
+use crate::testing::{ManualClock, MemDisk, PowerDisk, StepDisk, Stepped, run};
 use crate::time::{Clock, WallMillis};
 
 const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
@@ -241,6 +241,35 @@ fn a_crash_at_any_call_never_brings_a_deleted_index_back() {
         run(super::empty_trash(&disk, &layout())).unwrap();
         carry_out(&mut Deleted::new(disk.clone(), layout()), &DeletionLog::new(), 400, &clock);
         assert!(disk.files().is_empty(), "after {steps} calls: {:?}", disk.files());
+        if ended {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_never_brings_a_deleted_index_back() {
+    let fresh = MemDisk::new();
+    put(&fresh, "m", 100, "optimized_5");
+    put(&fresh, "m", 400, "unsorted_5");
+    put(&fresh, "gone", 200, "unsorted_5");
+    delete(&fresh, "m", 300);
+    delete(&fresh, "gone", 300);
+    let clock = ManualClock::at(u64::from(u32::MAX));
+    for steps in 0.. {
+        let disk = PowerDisk::of(&fresh);
+        let slow = StepDisk(disk.clone());
+        let log = DeletionLog::new();
+        let mut first = Deleted::new(slow, layout());
+        let ended = Stepped::new(first.carry_out(&log, epoch(400), clock.now())).steps(steps).is_some();
+        disk.cut_power();
+        let after = disk.copy();
+        for (index, old) in [("m", "100.optimized_5"), ("gone", "200.unsorted_5")] {
+            let deleted = run(load_one(&after, &layout(), &code(index))).unwrap().is_some();
+            let back = left(&after, index).iter().any(|name| name == old);
+            assert!(deleted || !back, "{index} after {steps} calls");
+        }
+        assert!(left(&after, "m").contains(&"400.unsorted_5".to_owned()));
         if ended {
             break;
         }

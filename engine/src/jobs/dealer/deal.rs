@@ -68,6 +68,12 @@ impl<D: Disk> Dealer<D> {
     /// # Errors
     /// The disk's; nothing of the epoch counts as dealt then, or everything.
     pub async fn deal_next(&mut self, deletions: &DeletionLog) -> Result<Outcome> {
+        if self.state != State::Clean {
+            // A name that is visible, the checkpoint's above all, may not be durable: whoever made it may have
+            // ended before it was. Moving raw segments to history because of it would lose them.
+            self.disk.sync_filesystem(self.layout.data()).await?;
+            self.disk.sync_filesystem(self.layout.raw()).await?;
+        }
         if self.state == State::Started {
             dealt::repair(&self.disk, &self.layout).await?;
         }

@@ -7,7 +7,8 @@ use crate::testing::{MemDisk, MemFile, run};
 
 const LIVE_ONLY: &[u8] =
     include_bytes!("../../../../tests/golden/tree/01-live-only/raw/live/1795343512642.raw");
-const TORN: &[u8] = include_bytes!("../../../../tests/golden/tree/30-torn-tail-last-raw/raw/live/1795343929823.raw");
+const TORN: &[u8] =
+    include_bytes!("../../../../tests/golden/tree/30-torn-tail-last-raw/raw/live/1795343929823.raw");
 
 fn scan_of(bytes: &[u8]) -> LegacyScan<MemFile> {
     let disk = MemDisk::new();
@@ -34,7 +35,12 @@ fn some() -> LegacyBytes {
 #[test]
 fn reads_what_the_original_wrote() {
     let (records, end) = read(LIVE_ONLY, |record| {
-        (record.view.index_code.unwrap().to_vec(), record.time.0, record.position.ordinal(), record.bytes.len())
+        (
+            record.view.index_code.unwrap().to_vec(),
+            record.time.0,
+            record.position.ordinal(),
+            record.bytes.len(),
+        )
     });
     assert_eq!(end, ScanEnd { offset: LIVE_ONLY.len() as u64, reason: EndReason::Complete });
     let count = |code: &[u8]| records.iter().filter(|(index, ..)| index == code).count();

@@ -42,10 +42,14 @@ fn files_are_told_apart_by_their_headers_and_ordered() {
     let view = look(&disk);
     assert_eq!(view.epochs.keys().map(|epoch| epoch.millis()).collect::<Vec<_>>(), [5, 8]);
     assert_eq!(view.ready, [ReadyFile { number: 2, path: layout().live(RawName::Ready(2)), bytes: 20_000 }]);
-    let unusable: Vec<_> = view.unusable.iter().map(|file| (file.file.number, file.error, file.never_sealed)).collect();
+    let unusable: Vec<_> =
+        view.unusable.iter().map(|file| (file.file.number, file.error, file.never_sealed)).collect();
     assert_eq!(unusable, [(3, BlockError::Magic, false), (4, BlockError::Empty, false)]);
-    let segments: Vec<_> =
-        view.epochs[&epoch(8)].segments.iter().map(|segment| (segment.name.to_string(), &segment.state)).collect();
+    let segments: Vec<_> = view.epochs[&epoch(8)]
+        .segments
+        .iter()
+        .map(|segment| (segment.name.to_string(), &segment.state))
+        .collect();
     assert!(matches!(segments[0], (ref name, SegmentState::Sealed(..)) if name == "8-0-0.rawlog"));
     assert!(matches!(segments[1], (ref name, SegmentState::Open(_)) if name == "8-0-1.rawlog"));
     assert!(matches!(segments[2], (ref name, SegmentState::Open(_)) if name == "8-1-0.rawlog"));
@@ -99,7 +103,7 @@ fn a_segment_of_the_original_is_complete_when_it_wrote_the_next_or_recovery_has_
 fn a_look_during_which_anything_moves_is_taken_again() {
     let first = SegmentBytes::new(8, 0, 0, 8).frame(0, 1).sealed(1);
     let second = SegmentBytes::new(9, 1, 0, 8).frame(0, 1).sealed(1);
-    for step in 0..200 {
+    for (step, name) in (0..200).flat_map(|step| [(step, "ready-1.rawlog"), (step, "ready-3.rawlog")]) {
         let disk = MemDisk::new();
         put(&disk, "ready-1.rawlog", &[0; 20_000]);
         put(&disk, "ready-2.rawlog", &[0; 20_000]);
@@ -109,8 +113,8 @@ fn a_look_during_which_anything_moves_is_taken_again() {
             assert!(step > 5);
             return;
         }
-        // Meanwhile two epochs come and are sealed, the earlier in the file that was read first.
-        put(&disk, "ready-1.rawlog", &first.full(0));
+        // Meanwhile two epochs come and are sealed, the earlier in the file that was read first, or in a new one.
+        put(&disk, name, &first.full(0));
         put(&disk, "ready-2.rawlog", &second.full(0));
         let view = looking.steps(1000).unwrap().unwrap();
         let seen: Vec<_> = view.epochs.keys().map(|epoch| epoch.millis()).collect();

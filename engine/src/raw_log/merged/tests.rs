@@ -109,10 +109,18 @@ fn what_was_written_twice_is_delivered_once() {
 #[test]
 fn what_was_reported_lost_never_comes_back() {
     let disk = disk_of(&two_shards());
-    for gaps in [vec![(0, 1)], vec![(1, 2), (4, 7)], vec![(3, 5)], vec![(12, 20)], vec![(0, 13)], vec![(2, 3), (4, 5)]] {
+    for gaps in [
+        vec![(0, 1)],
+        vec![(1, 2), (4, 7)],
+        vec![(3, 5)],
+        vec![(12, 20)],
+        vec![(0, 13)],
+        vec![(2, 3), (4, 5)],
+    ] {
         let lost = Lost { epoch: epoch(8), gaps: gaps.clone() };
         disk.put(layout().live(RawName::Lost(epoch(8))), lost.encode().as_bytes());
-        let expected: Vec<_> = (0..13).filter(|at| !gaps.iter().any(|gap| (gap.0..gap.1).contains(at))).collect();
+        let expected: Vec<_> =
+            (0..13).filter(|at| !gaps.iter().any(|gap| (gap.0..gap.1).contains(at))).collect();
         assert_eq!(ordinals(&mut open(&disk, whole())), expected, "{gaps:?}");
     }
 }
@@ -150,7 +158,10 @@ fn an_open_epoch_can_be_followed_while_it_grows() {
 #[test]
 fn a_segment_of_the_original_has_its_records_own_times() {
     let disk = MemDisk::new();
-    disk.put(layout().live(RawName::Legacy(epoch(8))), &LegacyBytes::new().record(b"a", 5).record(b"b", 4).bytes);
+    disk.put(
+        layout().live(RawName::Legacy(epoch(8))),
+        &LegacyBytes::new().record(b"a", 5).record(b"b", 4).bytes,
+    );
     let mut scan = open(&disk, position(8, 1)..whole().end);
     let frame = run(scan.next_frame()).unwrap().unwrap();
     let records: Vec<_> = frame.records().map(Result::unwrap).collect();
@@ -166,7 +177,8 @@ fn any_segments_give_what_a_sorted_list_gives() {
     let strategy = (frames, 0..40u32, 0..40u32);
     proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(100))
         .run(&strategy, |(frames, begin, length)| {
-            let mut segments: Vec<_> = (0..6).map(|at| SegmentBytes::new(8, at / 2, u32::from(at % 2), 8)).collect();
+            let mut segments: Vec<_> =
+                (0..6).map(|at| SegmentBytes::new(8, at / 2, u32::from(at % 2), 8)).collect();
             let (mut next, mut expected) = (0, Vec::new());
             for (shard, records, lost, twice) in frames {
                 let parts = match (lost, twice) {

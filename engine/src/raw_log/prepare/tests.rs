@@ -108,7 +108,13 @@ fn a_spare_file_is_never_written_to_while_history_may_still_have_it() {
 }
 
 async fn open_without_recovery(disk: &CrashDisk) -> Preparer<CrashDisk> {
-    Preparer { disk: disk.clone(), layout: layout(), file_bytes: FILE_BYTES, next_number: 0, ready: VecDeque::new() }
+    Preparer {
+        disk: disk.clone(),
+        layout: layout(),
+        file_bytes: FILE_BYTES,
+        next_number: 0,
+        ready: VecDeque::new(),
+    }
 }
 
 #[test]
@@ -187,7 +193,10 @@ fn a_file_in_use_gets_its_name_when_its_header_is_durable() {
             let named = disk.files().contains_key(&layout().live(segment.name()));
             if named {
                 let segments = &view.epochs.values().next().unwrap().segments;
-                assert!(matches!(segments[..], [SegmentView { state: SegmentState::Open(_), .. }]), "call {call}");
+                assert!(
+                    matches!(segments[..], [SegmentView { state: SegmentState::Open(_), .. }]),
+                    "call {call}"
+                );
             }
             if let Ok(done) = done {
                 assert!(done && named);
@@ -224,7 +233,10 @@ fn history_is_retired_to_a_few_spare_files() {
     let legacy = RawName::parse("2.raw").unwrap();
     let retired = |name| run(retire(&disk, &layout(), name, 2)).unwrap();
     assert_eq!(retired(legacy), Retired::Deleted);
-    assert_eq!(segments.map(|segment| retired(segment.name())), [Retired::Spared, Retired::Spared, Retired::Deleted]);
+    assert_eq!(
+        segments.map(|segment| retired(segment.name())),
+        [Retired::Spared, Retired::Spared, Retired::Deleted]
+    );
     assert_eq!(retired(legacy), Retired::Gone);
     disk.restart(Cut::Power);
     let files: Vec<_> = disk.files().into_keys().collect();

@@ -45,7 +45,10 @@ fn delivers_frames_records_times_and_places() {
         let (_, mut scan) = scan_of(&segment.full(0xee));
         assert_eq!(scan.header(), Some(&segment.header));
         let frame = run(scan.next_frame()).unwrap().unwrap();
-        assert_eq!((frame.offset, frame.payload_offset), (FRAMES_OFFSET, FRAMES_OFFSET + FRAME_HEADER_BYTES as u64));
+        assert_eq!(
+            (frame.offset, frame.payload_offset),
+            (FRAMES_OFFSET, FRAMES_OFFSET + FRAME_HEADER_BYTES as u64)
+        );
         let records: Vec<_> = frame.records().map(Result::unwrap).collect();
         assert_eq!(records[1].position, position(7, 1));
         assert_eq!(records[1].view.docid, Some(&b"7/1"[..]));
@@ -60,7 +63,13 @@ fn delivers_frames_records_times_and_places() {
 
 #[test]
 fn frames_longer_than_a_chunk_are_read_whole() {
-    let segment = SegmentBytes::new(7, 0, 0, 4096).file_bytes(8 << 20).frame(0, 1).frame_of(1, 1, 3 << 20).frame(2, 1).frame_of(3, 2, 700_000).frame(5, 1);
+    let segment = SegmentBytes::new(7, 0, 0, 4096)
+        .file_bytes(8 << 20)
+        .frame(0, 1)
+        .frame_of(1, 1, 3 << 20)
+        .frame(2, 1)
+        .frame_of(3, 2, 700_000)
+        .frame(5, 1);
     let (_, mut scan) = scan_of(&segment.sealed(6).full(0));
     assert_eq!(frames(&mut scan), [(0, 1), (1, 1), (2, 1), (3, 2), (5, 1)]);
 }
@@ -69,7 +78,8 @@ fn frames_longer_than_a_chunk_are_read_whole() {
 fn an_open_segment_torn_at_any_byte_ends_after_its_whole_frames() {
     for block_bytes in [8, 4096] {
         let segment = three(block_bytes);
-        let ends: Vec<_> = (1..=3).map(|frame| (segment.offsets[frame - 1] as usize, unpadded(&segment, frame))).collect();
+        let ends: Vec<_> =
+            (1..=3).map(|frame| (segment.offsets[frame - 1] as usize, unpadded(&segment, frame))).collect();
         for len in ends.into_iter().flat_map(|(begin, end)| begin..=end) {
             let whole = segment.offsets.iter().skip(1).filter(|&&end| whole_at(&segment, end) <= len).count();
             for rest in [0, 0xee] {
@@ -78,7 +88,10 @@ fn an_open_segment_torn_at_any_byte_ends_after_its_whole_frames() {
                 let (_, mut scan) = scan_of(&bytes);
                 // What is missing may happen to be what it is filled with.
                 let seen = frames(&mut scan).len();
-                assert!(seen == whole || bytes.starts_with(&segment.bytes[..unpadded(&segment, seen)]), "{len}");
+                assert!(
+                    seen == whole || bytes.starts_with(&segment.bytes[..unpadded(&segment, seen)]),
+                    "{len}"
+                );
                 assert_eq!(scan.end().unwrap().offset, segment.offsets[seen]);
             }
             let (_, mut scan) = scan_of(&segment.bytes[..len]);
@@ -120,7 +133,8 @@ fn a_flipped_bit_in_a_sealed_segment_costs_its_frame_and_names_its_place() {
             assert_eq!(corruption(&mut scan), found, "it stays where it is");
             assert_eq!(run(scan.skip_damage()).unwrap(), index < 2);
             seen.extend(frames(&mut scan));
-            let expected: Vec<_> = all.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, f)| *f).collect();
+            let expected: Vec<_> =
+                all.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, f)| *f).collect();
             assert_eq!(seen, expected, "byte {byte}");
         }
     }
@@ -146,8 +160,9 @@ fn a_sealed_segment_that_is_cut_or_miscounted_is_corrupt() {
     // A seal that vouches for more than is there.
     let more = three(8).frame(20, 1).sealed(21);
     let mut bytes = more.full(0);
-    bytes[SEAL_OFFSET as usize..FRAMES_OFFSET as usize]
-        .copy_from_slice(&three(8).frame(20, 2).sealed(22).bytes[SEAL_OFFSET as usize..FRAMES_OFFSET as usize]);
+    bytes[SEAL_OFFSET as usize..FRAMES_OFFSET as usize].copy_from_slice(
+        &three(8).frame(20, 2).sealed(22).bytes[SEAL_OFFSET as usize..FRAMES_OFFSET as usize],
+    );
     let (_, mut scan) = scan_of(&bytes);
     let found = loop {
         match run(scan.advance()) {
@@ -196,7 +211,8 @@ fn the_end_of_an_open_segment_tells_why() {
 #[test]
 fn a_hole_ends_an_open_segment_and_what_is_behind_it_can_be_found() {
     for block_bytes in [8, 4096] {
-        let segment = SegmentBytes::new(7, 0, 0, block_bytes).frame(0, 1).hole().frame(4, 2).hole().hole().frame(8, 1);
+        let segment =
+            SegmentBytes::new(7, 0, 0, block_bytes).frame(0, 1).hole().frame(4, 2).hole().hole().frame(8, 1);
         let (_, mut scan) = scan_of(&segment.full(0xee));
         assert_eq!(frames(&mut scan), [(0, 1)]);
         let behind = &mut scan;
@@ -205,6 +221,26 @@ fn a_hole_ends_an_open_segment_and_what_is_behind_it_can_be_found() {
         assert!(run(behind.skip_damage()).unwrap());
         assert_eq!(frames(behind), [(8, 1)]);
         assert!(!run(behind.skip_damage()).unwrap());
+    }
+}
+
+#[test]
+fn looking_behind_the_end_of_a_long_prepared_segment_finds_frames_and_is_not_slow() {
+    for block_bytes in [8, 4096] {
+        let mut segment = SegmentBytes::new(7, 0, 0, block_bytes).file_bytes(64 << 20).frame(0, 1);
+        let zeros = (48 << 20) + 8192;
+        segment.bytes.resize(zeros, 0);
+        let segment = segment.junk(&[0x4c; 4096]).frame(5, 1);
+        let (_, mut scan) = scan_of(&segment.full(0));
+        assert_eq!(frames(&mut scan), [(0, 1)]);
+        assert!(run(scan.skip_damage()).unwrap());
+        assert_eq!(frames(&mut scan), [(5, 1)]);
+        assert!(!run(scan.skip_damage()).unwrap());
+        // A sealed file that was cut: what its seal says is there is not asked for.
+        let (_, mut scan) = scan_of(&segment.sealed(6).full(0)[..16 << 20]);
+        assert_eq!(run(scan.next_frame()).unwrap().unwrap().records, 1);
+        run(scan.advance()).unwrap_err();
+        assert!(!run(scan.skip_damage()).unwrap());
     }
 }
 

@@ -111,18 +111,6 @@ impl CrashDisk {
         files.map(|(path, inode)| (path, state.inodes[inode].cache.clone())).collect()
     }
 
-    /// Another disk with the same content, durable.
-    pub(crate) fn copy(&self) -> Self {
-        let copy = Self::default();
-        for (folder, _) in self.0.borrow().names.iter().filter(|(_, inode)| inode.is_none()) {
-            copy.put_folder(folder);
-        }
-        for (path, bytes) in self.files() {
-            copy.put(path, &bytes);
-        }
-        copy
-    }
-
     /// Calls so far.
     pub(crate) fn calls(&self) -> usize {
         self.0.borrow().calls
@@ -280,7 +268,8 @@ impl Disk for CrashDisk {
             return failed("fsync", folder, ErrorKind::NotFound);
         }
         let inside = |path: &Path| path.parent() == Some(folder);
-        let now: Vec<_> = state.names.iter().filter(|(path, _)| inside(path)).map(|(p, i)| (p.clone(), *i)).collect();
+        let now: Vec<_> =
+            state.names.iter().filter(|(path, _)| inside(path)).map(|(p, i)| (p.clone(), *i)).collect();
         state.durable.retain(|path, _| !inside(path));
         state.durable.extend(now);
         Ok(())
@@ -342,7 +331,10 @@ impl DiskFile for CrashFile {
             return (Err(error), buffer);
         }
         if self.transfer == Transfer::Direct {
-            assert!(offset.is_multiple_of(4096) && buffer.len().is_multiple_of(4096), "direct writes are aligned");
+            assert!(
+                offset.is_multiple_of(4096) && buffer.len().is_multiple_of(4096),
+                "direct writes are aligned"
+            );
         }
         let mut state = self.disk.0.borrow_mut();
         let inode = &mut state.inodes[self.inode];

@@ -4,7 +4,8 @@ use logtank_wire::record::RecordWriter;
 
 use crate::format::names::RawName;
 use crate::format::raw::{
-    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Salt, Seal, SealedBy,
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Salt,
+    Seal, SealedBy,
 };
 use crate::ids::{Epoch, Position, ShardId};
 use crate::time::WallMillis;

@@ -50,3 +50,56 @@ fn an_error_at_any_call_leaves_nothing_half_done() {
         }
     }
 }
+
+#[test]
+fn a_power_cut_between_any_two_calls_loses_nothing_that_was_dealt() {
+    for (epochs, indexes, records, memory, stride) in
+        [(2, 2, 8, 1 << 20, 1), (1, 16, 16, 1 << 20, 1), (1, 2, 24, 600, 1)]
+    {
+        let fresh = empty();
+        let expected = log(&fresh, epochs, indexes, records);
+        for steps in (0..).step_by(stride) {
+            let disk = PowerDisk::of(&fresh);
+            let slow = StepDisk(disk.clone());
+            let deletions = DeletionLog::new();
+            let mut first = dealer(&slow, memory);
+            let ended = Stepped::new(async {
+                while first.deal_next(&deletions).await.unwrap() != Outcome::Nothing {}
+            })
+            .steps(steps)
+            .is_some();
+            disk.cut_power();
+            for (index, records) in &contents(&disk.copy()) {
+                assert!(expected[index].starts_with(records), "what counts as dealt is there");
+            }
+            deal_all(&mut dealer(&disk, memory), &DeletionLog::new());
+            disk.cut_power();
+            let after = disk.copy();
+            assert_eq!(contents(&after), expected, "{indexes} indexes, power cut after {steps} calls");
+            assert_eq!((live(&after), temporaries(&after)), (0, 0));
+            if ended {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crash_and_a_power_cut_after_the_next_dealing_lose_nothing() {
+    // What a process created and never synced is visible to the next one, which must not rely on it.
+    let fresh = empty();
+    let expected = log(&fresh, 1, 2, 8);
+    for steps in 0.. {
+        let disk = PowerDisk::of(&fresh);
+        let slow = StepDisk(disk.clone());
+        let deletions = DeletionLog::new();
+        let mut first = dealer(&slow, 1 << 20);
+        let ended = Stepped::new(first.deal_next(&deletions)).steps(steps).is_some();
+        deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
+        disk.cut_power();
+        assert_eq!(contents(&disk.copy()), expected, "crash after {steps} calls");
+        if ended {
+            break;
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::format::names::{SegmentKind, SegmentName, is_temporary, sidecar_of};
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::Limits;
-use crate::testing::{MemDisk, RawEpoch, StepDisk, Stepped, raw_record, run};
+use crate::testing::{MemDisk, PowerDisk, RawEpoch, StepDisk, Stepped, raw_record, run};
 
 /// Docid and text of each record of an index, in order.
 type Contents = BTreeMap<String, Vec<(String, String)>>;

@@ -45,7 +45,10 @@ fn a_damaged_seal_is_written_again_without_cutting_anything() {
     let disk = CrashDisk::new(&layout());
     put(&disk, "11-0-0.rawlog", &bytes);
     let start = recovered(&disk);
-    assert_eq!((start.report().damaged.len(), start.report().records, start.report().lost_records()), (1, 5, 0));
+    assert_eq!(
+        (start.report().damaged.len(), start.report().records, start.report().lost_records()),
+        (1, 5, 0)
+    );
     assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4]);
     assert_eq!(disk.files()[&layout().live(segment.name())][8192..], bytes[8192..]);
 
@@ -54,12 +57,17 @@ fn a_damaged_seal_is_written_again_without_cutting_anything() {
     let disk = CrashDisk::new(&layout());
     put(&disk, "11-0-0.rawlog", &bytes);
     let start = recovered(&disk);
-    assert_eq!((start.report().records, start.report().lost_records(), start.report().dropped_frames), (3, 0, 0));
+    assert_eq!(
+        (start.report().records, start.report().lost_records(), start.report().dropped_frames),
+        (3, 0, 0)
+    );
     let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
     let range = position(11, 0)..position(12, 0);
     let mut scan = run(EpochScan::open(&disk, &view.epochs[&epoch(11)], range, Transfer::Cached)).unwrap();
     assert_eq!(run(scan.next_frame()).unwrap().unwrap().records, 2);
-    assert!(matches!(run(scan.next_frame()), Err(Error::Corrupt(damage)) if damage.offset == segment.offsets[1]));
+    assert!(
+        matches!(run(scan.next_frame()), Err(Error::Corrupt(damage)) if damage.offset == segment.offsets[1])
+    );
 }
 
 #[test]

@@ -33,8 +33,17 @@ fn what_was_left_open_is_sealed_and_what_is_missing_reported() {
     assert_eq!(lost(&disk, 12).as_deref().map(|text| text.starts_with("2 2\nend ")), Some(true));
     assert_eq!(lost(&disk, 10), None);
     let expected = [
-        "10-0-0.rawlog", "10-1-0.rawlog", "11-0-0.rawlog", "11-1-0.rawlog", "11-2-0.rawlog", "11.lost",
-        "12-0-0.rawlog", "12.lost", "5.raw", "ready-5.rawlog", "ready-6.rawlog",
+        "10-0-0.rawlog",
+        "10-1-0.rawlog",
+        "11-0-0.rawlog",
+        "11-1-0.rawlog",
+        "11-2-0.rawlog",
+        "11.lost",
+        "12-0-0.rawlog",
+        "12.lost",
+        "5.raw",
+        "ready-5.rawlog",
+        "ready-6.rawlog",
     ];
     assert_eq!(names(&disk), expected);
 
@@ -76,7 +85,10 @@ fn an_open_segment_cut_at_any_byte_keeps_its_whole_frames() {
             let records = delivered(&disk).remove(&11).unwrap();
             // Padding may be all that is missing of a frame.
             let possible = [vec![], vec![0], vec![0, 1, 2], vec![0, 1, 2, 3]];
-            assert!(records == possible[whole] || records == possible[whole + 1] && len + 8 > segment.offsets[whole + 1] as usize);
+            assert!(
+                records == possible[whole]
+                    || records == possible[whole + 1] && len + 8 > segment.offsets[whole + 1] as usize
+            );
             let files = disk.files();
             assert_eq!(recovered(&disk).report(), &RecoveryReport::default());
             assert_eq!(disk.files(), files);
@@ -112,7 +124,8 @@ fn the_first_epoch_lies_behind_everything_whatever_the_clock_shows() {
     assert_eq!(behind(&|disk| disk.put(layout().checkpoint(), b"2000")), epoch(2001));
     assert_eq!(behind(&|disk| put_segment(disk, &small(999, 0))), epoch(1000), "the clock is ahead");
     let code = crate::ids::IndexCode::new(b"m").unwrap();
-    let deletion = |disk: &CrashDisk| run(crate::deletions::publish(disk, &layout(), &code, position(2000, 7))).unwrap();
+    let deletion =
+        |disk: &CrashDisk| run(crate::deletions::publish(disk, &layout(), &code, position(2000, 7))).unwrap();
     assert_eq!(behind(&deletion), epoch(2001));
 }
 
