@@ -13,6 +13,7 @@ pub mod index_log;
 pub mod io;
 pub mod jobs;
 pub mod limits;
+pub mod manager;
 pub mod metrics;
 pub mod raw_log;
 pub mod recovery_read;

@@ -75,6 +75,15 @@ impl Sequencer {
         self.closed.lock().expect("nobody panics while holding it").get(&epoch).copied()
     }
 
+    /// The epoch that was closed before `epoch`; `None` if there was none, or it was forgotten.
+    ///
+    /// # Panics
+    /// If another thread panicked while holding the table of closed epochs.
+    pub fn before(&self, epoch: Epoch) -> Option<Epoch> {
+        let closed = self.closed.lock().expect("nobody panics while holding it");
+        closed.range(..epoch).next_back().map(|(previous, _)| *previous)
+    }
+
     /// Forgets closed epochs before `epoch`: every shard has sealed them.
     ///
     /// # Panics
@@ -102,6 +111,9 @@ mod tests {
         assert_eq!(sequencer.close(first, WallMillis(900)), second, "only the first request closes");
         assert_eq!(sequencer.records_of(first), Some(4));
         assert_eq!(sequencer.reserve(1), Position::new(second, 0));
+        assert_eq!((sequencer.before(first), sequencer.before(second)), (None, Some(first)));
+        sequencer.forget_before(second);
+        assert_eq!(sequencer.before(second), None);
     }
 
     #[test]

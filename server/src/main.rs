@@ -2,12 +2,13 @@
 #![deny(unsafe_code)]
 
 mod cli;
+mod client;
 mod commands;
 mod config;
-mod client;
 mod logging;
 mod metrics;
 mod record_json;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -19,21 +20,24 @@ fn main() -> ExitCode {
     let matches = cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (_, matches) = matches.subcommand().expect("clap requires a command");
+    let done = |()| ExitCode::SUCCESS;
     let outcome = match &cli.command {
-        Command::CheckConfig(args) => commands::check_config::run(args, matches),
+        Command::Serve(args) => commands::serve::run(args, matches),
+        Command::Demo(args) => commands::demo::run(args),
+        Command::Write(args) => commands::write::run(args).map(done),
+        Command::Read(args) => commands::read::run(args).map(done),
+        Command::Status(args) => commands::status::run(args).map(done),
+        Command::Inspect(args) => commands::inspect::run(args).map(done),
+        Command::Verify(args) => commands::verify::run(args),
+        Command::Drain(args) => commands::drain::run(args).map(done),
+        Command::CheckConfig(args) => commands::check_config::run(args, matches).map(done),
         Command::Completions { shell } => {
             commands::completions::run(*shell);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Write(args) => commands::write::run(args),
-        Command::Read(args) => commands::read::run(args),
-        _ => Err(anyhow::anyhow!("not there yet")),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("logtank: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    outcome.unwrap_or_else(|error| {
+        eprintln!("logtank: {error:#}");
+        ExitCode::FAILURE
+    })
 }

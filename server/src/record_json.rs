@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn mistyped_names_and_numbers_are_refused() {
-        for bad in [r#"{"docid":"a","field":{}}"#, r#"{"fields":{}}"#, r#"{"docid":"a","variables":{"x":1}}"#] {
+        for bad in [r#"{"docid":"a","field":{}}"#, r#"{"fields":{}}"#, r#"{"docid":"a","variables":{"x":1}}"#]
+        {
             assert!(serde_json::from_str::<RecordJson<'_>>(bad).is_err(), "{bad}");
         }
     }

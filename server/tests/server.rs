@@ -1,1 +1,7 @@
 //! The program as a user runs it.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod client;
+mod config;
+mod program;
+mod serve;

@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 use super::cut::cut;
 use super::file::publish;
 use super::set::Deletions;
-use crate::error::Result;
+use crate::error::{DiskError, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
@@ -24,6 +24,8 @@ struct State {
     // `None`: not read yet, or not known any more since a write failed.
     known: Option<Deletions>,
     tails: Tails,
+    // A sync failed: what is visible may not be durable, and syncing again would prove nothing.
+    lost_track: bool,
 }
 
 // Times that the raw log is looked at again because a file moved meanwhile: it does once an epoch.
@@ -61,7 +63,10 @@ impl DeletionLog {
         let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
         let before = cut(end, checkpoint, newest_segment(disk, layout, code).await?);
         let before = known.position(code).map_or(before, |earlier| earlier.max(before));
-        publish(disk, layout, code, before).await?;
+        if let Err(error) = publish(disk, layout, code, before).await {
+            state.lost_track |= error.is_failed_sync();
+            return Err(error.into());
+        }
         known.insert(code.clone(), before);
         state.known = Some(known);
         Ok(before)
@@ -97,6 +102,11 @@ impl State {
     /// What is known, to be put back when what follows has succeeded: if it fails (or the caller is dropped)
     /// half-way, nobody knows what the disk shows, and whoever is next reads it afresh.
     async fn take<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Deletions> {
+        if self.lost_track {
+            let source =
+                std::io::Error::other("a sync failed here before; restart to find out what is durable");
+            return Err(DiskError::new("read", &layout.deletions(), source).into());
+        }
         match self.known.take() {
             Some(known) => Ok(known),
             None => Deletions::load(disk, layout).await,
@@ -131,4 +141,85 @@ async fn newest_segment<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) ->
         }
     }
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::deletions::load_one;
+    use crate::testing::{HookDisk, MemDisk, RawEpoch, raw_record, run};
+
+    fn layout() -> Layout {
+        Layout::new(Path::new("/data"), None)
+    }
+
+    fn code() -> IndexCode {
+        IndexCode::new(b"m").unwrap()
+    }
+
+    fn delete(disk: &MemDisk, log: &DeletionLog) -> (u64, u32) {
+        let before = run(log.delete(disk, &layout(), &code())).unwrap();
+        assert_eq!(run(load_one(disk, &layout(), &code())).unwrap(), Some(before));
+        assert_eq!(run(log.snapshot(disk, &layout())).unwrap().position(&code()), Some(before));
+        (before.epoch().millis(), before.ordinal())
+    }
+
+    #[test]
+    fn each_deletion_covers_what_is_on_disk_and_not_what_comes() {
+        let disk = MemDisk::new();
+        disk.put("/data/raw/live/nothing", b"");
+        let log = DeletionLog::new();
+        assert_eq!(delete(&disk, &log), (0, 0), "nothing was ever received");
+        let mut raw = RawEpoch::new(10, 1);
+        raw.frame(0, &[raw_record("m", "d", None), raw_record("x", "d", None)]);
+        raw.put(&disk, &layout(), false);
+        assert_eq!(delete(&disk, &log), (10, 2));
+        assert_eq!(delete(&disk, &log), (10, 2), "again, with nothing in between");
+        raw.frame(0, &[raw_record("m", "d", None)]);
+        raw.put(&disk, &layout(), false);
+        assert_eq!(delete(&disk, &log), (10, 3));
+        raw.put(&disk, &layout(), true);
+        assert_eq!(delete(&disk, &log), (11, 0));
+        disk.put(layout().checkpoint(), b"15");
+        assert_eq!(delete(&disk, &log), (15, 0));
+    }
+
+    #[test]
+    fn pruning_leaves_a_later_deletion_alone() {
+        let disk = MemDisk::new();
+        disk.put(layout().checkpoint(), b"15");
+        let log = DeletionLog::new();
+        let before = run(log.delete(&disk, &layout(), &code())).unwrap();
+        disk.put(layout().checkpoint(), b"20");
+        let later = run(log.delete(&disk, &layout(), &code())).unwrap();
+        assert!(!run(log.prune(&disk, &layout(), &code(), before)).unwrap());
+        assert!(run(log.prune(&disk, &layout(), &code(), later)).unwrap());
+        assert_eq!(run(load_one(&disk, &layout(), &code())).unwrap(), None);
+        assert_eq!(run(log.snapshot(&disk, &layout())).unwrap().iter().count(), 0);
+    }
+
+    #[test]
+    fn an_error_is_forgotten_when_its_cause_is_gone_but_not_a_failed_sync() {
+        let failing = Rc::new(Cell::new(""));
+        let memory = MemDisk::new();
+        memory.put(layout().checkpoint(), b"15");
+        let disk = HookDisk::new(memory, {
+            let failing = failing.clone();
+            move |call, path| {
+                let fails = call == failing.get() && !path.ends_with("data");
+                if fails { Err(DiskError::new(call, path, std::io::Error::other("!"))) } else { Ok(()) }
+            }
+        });
+        let log = DeletionLog::new();
+        for (call, heals) in [("create", true), ("rename", true), ("fsync", false)] {
+            failing.set(call);
+            assert!(run(log.delete(&disk, &layout(), &code())).is_err(), "{call}");
+            failing.set("");
+            assert_eq!(run(log.snapshot(&disk, &layout())).is_ok(), heals, "{call}");
+        }
+    }
 }

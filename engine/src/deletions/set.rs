@@ -64,6 +64,13 @@ impl Deletions {
         self.0.iter().filter_map(|(code, deletion)| Some((code, *deletion.as_ref().ok()?)))
     }
 
+    /// Whether nobody knows what of this index is gone: it must not be merged, since that might mix what is
+    /// gone with what is not.
+    #[must_use]
+    pub fn is_unreadable(&self, code: &IndexCode) -> bool {
+        self.0.get(code).is_some_and(Result::is_err)
+    }
+
     /// Indexes of which nobody knows what is gone. Dealing keeps their records, so that nothing is lost
     /// before a person decides.
     pub fn unreadable(&self) -> impl Iterator<Item = (&IndexCode, &Corruption)> {

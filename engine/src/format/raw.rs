@@ -21,13 +21,16 @@
 //!         40  8 created, ms                     all shards, or 2^32-1           the timestamp of all its records
 //!         48  8 file length               52  4 1 = writer, 2 = recovery    32    payload: the records, Thrift
 //!         56  4 CRC32C of bytes 0..56     56  8 sealed, ms                        binary, with index_code
-//!         60    zero                      64  4 CRC32C of bytes 0..64
-//!                                         68    zero
+//!         60    zero                      64  8 previous epoch, or 0
+//!                                         72  4 CRC32C of bytes 0..72
+//!                                         76    zero
 //! ```
 //!
 //! The seal's "records of the epoch" is how many ordinals the sequencer handed out in it: since ordinals are
-//! dense, a reader knows that it holds all segments of an epoch when their records add up to it. Recovery,
-//! which can't know it, seals every segment before anything new is written.
+//! dense, a reader knows that it holds all segments of an epoch when their records add up to it. The "previous
+//! epoch" is the one closed before this one: a reader that holds neither it nor proof that it is dealt knows that
+//! it is still on its way to disk. Recovery, which can't know either, seals every segment before anything new is
+//! written.
 
 use crate::ids::{Epoch, Position, ShardId};
 use crate::limits::DIRECT_BLOCK_BYTES;
@@ -50,6 +53,7 @@ const HEADER_MAGIC: &[u8; 8] = b"LTRAWLOG";
 const SEAL_MAGIC: &[u8; 8] = b"LTSEALED";
 const FRAME_MAGIC: &[u8; 4] = b"LTFR";
 const EPOCH_RECORDS_UNKNOWN: u32 = u32::MAX;
+const SEAL_CHECKSUM: usize = 72;
 
 /// Tells frames of a file's present life from those of earlier ones; random for each segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +185,8 @@ pub struct Seal {
     pub records: u64,
     /// Ordinals handed out in the epoch, over all shards; `None` if not known.
     pub epoch_records: Option<u32>,
+    /// The epoch closed before this one, by the same process; `None` if not known, or sealed by every shard.
+    pub previous: Option<Epoch>,
     /// Who sealed it.
     pub sealed_by: SealedBy,
     /// When.
@@ -209,8 +215,9 @@ impl Seal {
         };
         block[52..56].copy_from_slice(&sealed_by.to_le_bytes());
         block[56..64].copy_from_slice(&self.sealed.0.to_le_bytes());
-        let checksum = crc32c::crc32c(&block[..64]);
-        block[64..68].copy_from_slice(&checksum.to_le_bytes());
+        block[64..72].copy_from_slice(&self.previous.map_or(0, Epoch::millis).to_le_bytes());
+        let checksum = crc32c::crc32c(&block[..SEAL_CHECKSUM]);
+        block[SEAL_CHECKSUM..SEAL_CHECKSUM + 4].copy_from_slice(&checksum.to_le_bytes());
         block
     }
 
@@ -225,14 +232,16 @@ impl Seal {
         if &block[0..8] != SEAL_MAGIC {
             return Err(BlockError::Magic);
         }
-        if crc32c::crc32c(&block[..64]) != u32_at(block, 64) {
+        if crc32c::crc32c(&block[..SEAL_CHECKSUM]) != u32_at(block, SEAL_CHECKSUM) {
             return Err(BlockError::Checksum);
         }
         if u64_at(block, 8) != header.salt.0 || u64_at(block, 16) != header.epoch.millis() {
             return Err(BlockError::Stale);
         }
         let end = u64_at(block, 24);
-        if !(FRAMES_OFFSET..=header.file_bytes).contains(&end) || !end.is_multiple_of(header.block_bytes.into()) {
+        if !(FRAMES_OFFSET..=header.file_bytes).contains(&end)
+            || !end.is_multiple_of(header.block_bytes.into())
+        {
             return Err(BlockError::Field("end"));
         }
         let epoch_records = u32_at(block, 48);
@@ -243,6 +252,10 @@ impl Seal {
             frames: u64_at(block, 32),
             records: u64_at(block, 40),
             epoch_records: (epoch_records != EPOCH_RECORDS_UNKNOWN).then_some(epoch_records),
+            previous: match u64_at(block, 64) {
+                0 => None,
+                millis => Some(Epoch::new(millis).ok_or(BlockError::Field("previous epoch"))?),
+            },
             sealed_by: match u32_at(block, 52) {
                 1 => SealedBy::Writer,
                 2 => SealedBy::Recovery,
@@ -388,7 +401,8 @@ mod tests {
     }
 
     fn open(frame: &[u8], header: &Header, least: Position) -> Result<FrameHeader, FrameError> {
-        let decoded = FrameHeader::decode(frame[..FRAME_HEADER_BYTES].try_into().unwrap(), frame.len() as u64)?;
+        let decoded =
+            FrameHeader::decode(frame[..FRAME_HEADER_BYTES].try_into().unwrap(), frame.len() as u64)?;
         decoded.verify(frame, header, least)?;
         Ok(decoded)
     }
@@ -404,6 +418,7 @@ mod tests {
             frames: 2,
             records: 3,
             epoch_records: Some(7),
+            previous: Epoch::new(1_795_343_512_600),
             sealed_by: SealedBy::Writer,
             sealed: WallMillis(1),
         };

@@ -124,8 +124,8 @@ impl<D: Disk> Unsorted<'_, D> {
         };
         let fan_in = kway::fan_in_max(self.limits);
         while runs.files.len() > fan_in {
-            let mut run = self.create_run(runs).await?;
             let streams = self.open_runs(&runs.files[..fan_in]).await?;
+            let mut run = self.create_run(runs).await?;
             let merged =
                 kway::merge_streams(streams, Rule::Sort, &mut run, &mut MergeCounts::default(), &mut report)
                     .await;
@@ -135,8 +135,9 @@ impl<D: Disk> Unsorted<'_, D> {
             }
             // In place of those it came from: they were the oldest.
             let file = run.finish_run().await?;
-            for (path, _) in runs.files.splice(..fan_in, [file]) {
-                self.disk.remove_file(&path).await?;
+            let merged: Vec<_> = runs.files.splice(..fan_in, [file]).collect();
+            for (path, _) in merged {
+                drop(self.disk.remove_file(&path).await);
             }
         }
         let streams = self.open_runs(&runs.files).await?;

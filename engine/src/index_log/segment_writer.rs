@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{DiskError, Error, Result};
+use super::sidecar_file::{self, remove_if_there};
+use crate::error::{Error, Result};
 use crate::format::index::{EpochRange, SidecarBuilder};
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::Epoch;
@@ -149,7 +150,7 @@ impl<D: Disk> SegmentWriter<D> {
             self.disk.remove_file(&self.temporary).await?;
             return Ok(Published { name, bytes, already: true });
         }
-        disk::publish_small(&self.disk, &sidecar_path, &sidecar).await?;
+        sidecar_file::publish_new(&self.disk, &sidecar_path, &sidecar).await?;
         self.disk.rename(&self.temporary, &path).await?;
         if let Err(error) = self.disk.sync_folder(&self.folder).await {
             // A second fsync would prove nothing. If the removal fails too, there is no more to be done here.
@@ -199,13 +200,6 @@ impl<D: Disk> SegmentWriter<D> {
         result?;
         self.written += length;
         Ok(())
-    }
-}
-
-async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> Result<(), DiskError> {
-    match disk.remove_file(path).await {
-        Err(error) if error.is_not_found() => Ok(()),
-        result => result,
     }
 }
 

@@ -107,11 +107,42 @@ async fn publish<D: Disk>(disk: &D, path: &Path, sidecar: &Sidecar) -> Result<()
         Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
         result => result?,
     };
-    file.write_at(AlignedBuf::copy_of(&sidecar.encode()), 0).await.0?;
-    file.sync().await?;
-    disk.rename(&temporary, path).await?;
-    disk.sync_folder(disk::parent(path)).await?;
-    Ok(())
+    Ok(publish_file(disk, file, &temporary, path, &sidecar.encode()).await?)
+}
+
+/// Publishes the sidecar of a segment that is just being published, and is the only one to do so.
+pub(super) async fn publish_new<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = disk::temporary_beside(path);
+    remove_if_there(disk, &temporary).await?;
+    let file = disk.create(&temporary, Transfer::Cached).await?;
+    Ok(publish_file(disk, file, &temporary, path, bytes).await?)
+}
+
+async fn publish_file<D: Disk>(
+    disk: &D,
+    file: D::File,
+    temporary: &Path,
+    path: &Path,
+    bytes: &[u8],
+) -> DiskResult<()> {
+    let written = async {
+        file.write_at(AlignedBuf::copy_of(bytes), 0).await.0?;
+        file.sync().await?;
+        disk.rename(temporary, path).await
+    };
+    if let Err(error) = written.await {
+        // As far as that can be done: the cause is what the caller must hear of.
+        drop(disk.remove_file(temporary).await);
+        return Err(error);
+    }
+    disk.sync_folder(disk::parent(path)).await
+}
+
+pub(super) async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> DiskResult<()> {
+    match disk.remove_file(path).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        result => result,
+    }
 }
 
 // What a segment must hold to be taken as it is.

@@ -27,7 +27,8 @@ pub async fn sweep_index<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -
             result => result?,
         };
         let unfinished = |name: &str| names::is_temporary(name) || name.starts_with(LEGACY_TEMPORARY_PREFIX);
-        let unfinished = entries.iter().filter(|entry| entry.kind == EntryKind::File && unfinished(&entry.name));
+        let unfinished =
+            entries.iter().filter(|entry| entry.kind == EntryKind::File && unfinished(&entry.name));
         removed.extend(unfinished.map(|entry| folder.join(&entry.name)));
         // A segment that was seen to be gone must stay gone, before its sidecar goes.
         disk.sync_folder(&folder).await?;

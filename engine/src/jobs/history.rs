@@ -1,4 +1,22 @@
 //! Keeps raw/history/ within its bounds.
+//!
+//! History is the backup: what it holds is dealt, and nothing here needs it. Its oldest epochs are given up
+//! when they are too old, or when all files together are too long. An epoch's age is that of its name.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::config::JobsConfig;
+use crate::error::Result;
+use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::ids::Epoch;
+use crate::io::disk::{Disk, DiskResult, EntryKind};
+use crate::raw_log::spare::{Retired, retire};
+use crate::time::WallMillis;
+
+/// Files given up in one go, so that pruning a long history holds nobody up.
+const STEP_FILES: usize = 64;
 
 /// What was given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -7,4 +25,155 @@ pub struct Pruned {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Whether there is more to give up.
+    pub more: bool,
+}
+
+/// Prunes raw/history/.
+#[derive(Debug)]
+pub struct History<D> {
+    disk: D,
+    layout: Layout,
+    age_max: Option<Duration>,
+    bytes_max: Option<u64>,
+    spares_max: usize,
+    // Files of history don't change, so each is measured once.
+    lengths: BTreeMap<RawName, u64>,
+}
+
+impl<D: Disk> History<D> {
+    /// Looks at nothing yet.
+    #[must_use]
+    pub fn new(disk: D, layout: Layout, config: &JobsConfig) -> Self {
+        Self {
+            disk,
+            layout,
+            age_max: config.history_age_max,
+            bytes_max: config.history_bytes_max,
+            spares_max: config.spares_max,
+            lengths: BTreeMap::new(),
+        }
+    }
+
+    /// Gives up what exceeds the bounds, oldest epochs first, up to 64 files. Touches nothing that may not be
+    /// dealt, and nothing that has no name of ours.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn prune(&mut self, checkpoint: Epoch, now: WallMillis) -> Result<Pruned> {
+        let mut pruned = Pruned::default();
+        if self.age_max.is_none() && self.bytes_max.is_none() {
+            return Ok(pruned);
+        }
+        let epochs = self.measure(checkpoint).await?;
+        let mut total: u64 = epochs.values().flatten().map(|(_, bytes)| bytes).sum();
+        for (epoch, files) in epochs {
+            if !self.is_too_old(epoch, now) && self.bytes_max.is_none_or(|most| total <= most) {
+                break;
+            }
+            for (name, bytes) in files {
+                if pruned.files >= STEP_FILES as u64 {
+                    pruned.more = true;
+                    return Ok(pruned);
+                }
+                match retire(&self.disk, &self.layout, name, self.spares_max).await? {
+                    Retired::Spared | Retired::Deleted => {
+                        pruned.files += 1;
+                        pruned.bytes += bytes;
+                    }
+                    Retired::Gone => {}
+                }
+                self.lengths.remove(&name);
+                total -= bytes;
+            }
+        }
+        Ok(pruned)
+    }
+
+    fn is_too_old(&self, epoch: Epoch, now: WallMillis) -> bool {
+        let age = Duration::from_millis(now.0.saturating_sub(epoch.millis()));
+        self.age_max.is_some_and(|most| age > most)
+    }
+
+    /// The files of history by epoch, with their lengths.
+    async fn measure(&mut self, checkpoint: Epoch) -> DiskResult<BTreeMap<Epoch, Vec<(RawName, u64)>>> {
+        let entries = match self.disk.list(&self.layout.raw_history()).await {
+            Err(error) if error.is_not_found() => Vec::new(),
+            entries => entries?,
+        };
+        let mut epochs: BTreeMap<Epoch, Vec<(RawName, u64)>> = BTreeMap::new();
+        for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File) {
+            let Some(name) = RawName::parse(&entry.name) else { continue };
+            let Some(epoch) = name.epoch().filter(|epoch| *epoch < checkpoint) else { continue };
+            let bytes = match self.lengths.get(&name) {
+                Some(bytes) => *bytes,
+                None => match self.disk.metadata(&self.layout.history(name)).await? {
+                    Some(metadata) => metadata.len,
+                    None => continue,
+                },
+            };
+            self.lengths.insert(name, bytes);
+            epochs.entry(epoch).or_default().push((name, bytes));
+        }
+        Ok(epochs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::testing::{MemDisk, run};
+
+    fn history(config: &JobsConfig) -> (MemDisk, History<MemDisk>) {
+        let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("/data"), None));
+        for (name, length) in [
+            ("100.raw", 10),
+            ("200-0-0.rawlog", 20),
+            ("200-1-0.rawlog", 20),
+            ("200.lost", 5),
+            ("300.raw", 10),
+            ("x", 9),
+        ] {
+            disk.put(layout.raw_history().join(name), &vec![0; length]);
+        }
+        (disk.clone(), History::new(disk, layout, config))
+    }
+
+    fn left(disk: &MemDisk) -> Vec<String> {
+        let entries = run(disk.list(Path::new("/data/raw/history"))).unwrap();
+        entries.into_iter().map(|entry| entry.name).collect()
+    }
+
+    fn prune(history: &mut History<MemDisk>, checkpoint: u64, now: u64) -> Pruned {
+        run(history.prune(Epoch::new(checkpoint).unwrap(), WallMillis(now))).unwrap()
+    }
+
+    #[test]
+    fn without_bounds_everything_is_kept() {
+        let (disk, mut history) = history(&JobsConfig::default());
+        assert_eq!(prune(&mut history, 1_000, u64::MAX), Pruned::default());
+        assert_eq!(left(&disk).len(), 6);
+    }
+
+    #[test]
+    fn what_is_too_old_goes_but_never_what_may_not_be_dealt() {
+        let config = JobsConfig { history_age_max: Some(Duration::from_millis(50)), ..JobsConfig::default() };
+        let (disk, mut history) = history(&config);
+        assert_eq!(prune(&mut history, 1_000, 20).files, 0, "a clock that stepped back makes nothing old");
+        assert_eq!(prune(&mut history, 1_000, 251), Pruned { files: 4, bytes: 55, more: false });
+        assert_eq!(left(&disk), ["300.raw", "x"]);
+        assert_eq!(prune(&mut history, 300, 9_000).files, 0);
+        assert_eq!(left(&disk), ["300.raw", "x"]);
+        assert!(disk.get("/data/raw/spare/200-0-0.rawlog").is_some(), "kept for recycling");
+    }
+
+    #[test]
+    fn the_oldest_epochs_beyond_the_length_go_whole() {
+        let config = JobsConfig { history_bytes_max: Some(50), spares_max: 0, ..JobsConfig::default() };
+        let (disk, mut history) = history(&config);
+        assert_eq!(prune(&mut history, 1_000, 0), Pruned { files: 4, bytes: 55, more: false });
+        assert_eq!(left(&disk), ["300.raw", "x"]);
+    }
 }

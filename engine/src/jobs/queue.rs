@@ -177,22 +177,6 @@ impl OptimizationQueue {
     }
 }
 
-/// How urgently discovery wants an index optimized, if at all.
-///
-/// `segments` counts what an optimization would merge beside the optimized segment (the sorted ones, and one
-/// for all unsorted ones together); `unoptimized` and `optimized` are record counts.
-#[must_use]
-pub fn discovered(segments: usize, unoptimized: u64, optimized: u64) -> Option<Urgency> {
-    #[expect(clippy::cast_precision_loss, reason = "a score is an estimate")]
-    let ratio = if optimized == 0 { 2.0 } else { unoptimized as f64 / optimized as f64 };
-    if segments <= 4 || ratio <= 0.1 {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a score is an estimate")]
-    let score = ratio.min(2.0) * segments as f64;
-    Some(Urgency { priority: DISCOVERY_PRIORITY, score })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,15 +265,5 @@ mod tests {
         disk.put(layout.segments(&code("real")).join("x"), b"");
         assert_eq!(enqueue("real"), Enqueued::Added);
         assert_eq!(queue.len(), 1);
-    }
-
-    #[test]
-    fn discovery_wants_more_than_four_segments_and_more_than_a_tenth() {
-        assert_eq!(discovered(4, 1_000, 0), None);
-        assert_eq!(discovered(5, 10, 100), None);
-        assert_eq!(discovered(5, 11, 100).unwrap().priority, DISCOVERY_PRIORITY);
-        assert!((discovered(5, 50, 100).unwrap().score - 2.5).abs() < 1e-9);
-        assert!((discovered(6, 5_000, 100).unwrap().score - 12.0).abs() < 1e-9, "flat at twice");
-        assert!((discovered(6, 1, 0).unwrap().score - 12.0).abs() < 1e-9, "never optimized counts as twice");
     }
 }

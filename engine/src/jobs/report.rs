@@ -38,6 +38,13 @@ pub enum Report {
     Cleaned(Cleaned),
     /// Files of raw/history/ were given up.
     Pruned(Pruned),
+    /// Damage that was found in an index and did no harm, since it could be mended or passed over.
+    Damage {
+        /// The index.
+        code: IndexCode,
+        /// What is damaged, and where.
+        corruption: Corruption,
+    },
     /// Work on one index failed; the others go on, and it is tried again later.
     IndexFailed {
         /// What was being done, as in "sort".
@@ -49,6 +56,14 @@ pub enum Report {
     },
     /// A step failed; it is tried again later.
     Failed {
+        /// What was being done, as in "deal".
+        job: &'static str,
+        /// Why.
+        error: Error,
+    },
+    /// A sync failed: nothing is known any more of what was written before it, so all background work stands
+    /// still until the next start. The last thing that is told.
+    Halted {
         /// What was being done, as in "deal".
         job: &'static str,
         /// Why.

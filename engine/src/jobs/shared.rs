@@ -2,9 +2,13 @@
 
 use tokio::sync::Notify;
 
-use super::queue::OptimizationQueue;
+use super::queue::{Enqueued, OptimizationQueue, Urgency};
 use super::stats::JobStats;
 use crate::deletions::DeletionLog;
+use crate::error::Result;
+use crate::format::layout::Layout;
+use crate::ids::{IndexCode, Position};
+use crate::io::disk::Disk;
 
 /// What background work shares with the manager, the shards and the metrics, behind one `Arc`.
 #[derive(Debug, Default)]
@@ -24,6 +28,32 @@ impl Shared {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Enqueues an index for its optimization, if there is one of this name; creates nothing.
+    ///
+    /// # Errors
+    /// If the disk can't say whether the index exists.
+    pub async fn enqueue<D: Disk>(
+        &self,
+        disk: &D,
+        layout: &Layout,
+        code: &IndexCode,
+        urgency: Urgency,
+    ) -> Result<Enqueued> {
+        let enqueued = self.queue.enqueue(disk, layout, code, urgency).await?;
+        self.wake_optimizer();
+        Ok(enqueued)
+    }
+
+    /// Deletes an index: see [`DeletionLog::delete`]. Its files are removed by the background soon after.
+    ///
+    /// # Errors
+    /// The disk's; the deletion may then hold or not, and may be repeated.
+    pub async fn delete<D: Disk>(&self, disk: &D, layout: &Layout, code: &IndexCode) -> Result<Position> {
+        let before = self.deletions.delete(disk, layout, code).await?;
+        self.queue.forget(code);
+        Ok(before)
     }
 
     /// There may be an epoch to deal: don't wait for the next look.

@@ -59,3 +59,81 @@ async fn move_to_history<D: Disk>(disk: &D, layout: &Layout, path: &Path, name: 
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::disk::Transfer;
+    use crate::raw_log::test_support::{CrashDisk, Cut, LegacyBytes, SegmentBytes, epoch, layout};
+    use crate::testing::run;
+
+    fn dealt() -> CrashDisk {
+        let disk = CrashDisk::new(&layout());
+        let live = layout().raw_live();
+        disk.put(live.join("5.raw"), &LegacyBytes::new().record(b"a", 5).bytes);
+        disk.put(live.join("8-0-0.rawlog"), &SegmentBytes::new(8, 0, 0, 8).frame(0, 2).sealed(5).full(0));
+        disk.put(live.join("ready-3.rawlog"), &SegmentBytes::new(8, 1, 0, 8).frame(3, 2).sealed(5).full(0));
+        disk.put(live.join("8.lost"), b"2 1\nend 0\n");
+        disk.put(live.join("9-0-0.rawlog"), &SegmentBytes::new(9, 0, 0, 8).frame(0, 2).sealed(2).full(0));
+        disk.put(live.join("ready-4.rawlog"), &[0; 12_288]);
+        disk
+    }
+
+    fn look(disk: &CrashDisk) -> LiveView {
+        run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap()
+    }
+
+    fn files(disk: &CrashDisk) -> Vec<String> {
+        let inside = |path: &Path| path.strip_prefix("/data/raw").unwrap().display().to_string();
+        disk.files().keys().map(|path| inside(path)).collect()
+    }
+
+    const ARCHIVED: [&str; 6] = [
+        "history/5.raw",
+        "history/8-0-0.rawlog",
+        "history/8-1-0.rawlog",
+        "history/8.lost",
+        "live/9-0-0.rawlog",
+        "live/ready-4.rawlog",
+    ];
+
+    #[test]
+    fn dealt_epochs_move_under_the_names_that_their_headers_say() {
+        let disk = dealt();
+        assert_eq!(run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(), 4);
+        disk.restart(Cut::Power);
+        assert_eq!(files(&disk), ARCHIVED);
+        assert_eq!(run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(), 0, "repeated");
+    }
+
+    #[test]
+    fn dying_at_any_call_loses_no_file_and_the_next_time_finishes() {
+        for cut in Cut::ALL {
+            for call in 0.. {
+                let disk = dealt();
+                let view = look(&disk);
+                disk.die_at(call);
+                let done = run(archive(&disk, &layout(), &view, epoch(9))).is_ok();
+                disk.restart(cut);
+                assert!(files(&disk).len() >= ARCHIVED.len(), "{cut:?} at call {call}");
+                run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap();
+                assert_eq!(files(&disk), ARCHIVED, "{cut:?} at call {call}");
+                if done {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_sealed_stays_and_what_was_renamed_since_the_look_is_found() {
+        let disk = dealt();
+        let live = layout().raw_live();
+        disk.put(live.join("8-2-0.rawlog"), &SegmentBytes::new(8, 2, 0, 8).frame(7, 2).full(0));
+        let view = look(&disk);
+        run(disk.rename(&live.join("ready-3.rawlog"), &live.join("8-1-0.rawlog"))).unwrap();
+        assert_eq!(run(archive(&disk, &layout(), &view, epoch(9))).unwrap(), 4);
+        let left: Vec<_> = files(&disk).into_iter().filter(|path| path.starts_with("live/8")).collect();
+        assert_eq!(left, ["live/8-2-0.rawlog"]);
+    }
+}

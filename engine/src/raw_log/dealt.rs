@@ -5,8 +5,9 @@
 //! an empty checkpoint, or one that names an epoch which is in history already: reading by it would pass over
 //! that epoch's dealt segments and find it nowhere else.
 //!
-//! What is in history is dealt, so the checkpoint lies behind it. What is in `raw/live/` behind that may be dealt
-//! or not: it counts as not dealt, and is dealt again. That is harmless: a segment dealt again has the same name
+//! What is in history is dealt, so the checkpoint lies behind it (or, if history was pruned, behind the segments of
+//! indexes that are older than anything live). What is in `raw/live/` behind that may be dealt or not: it counts as
+//! not dealt, and is dealt again. That is harmless: a segment dealt again has the same name
 //! and records, and if it was merged already, applying a stretch of the log to a state that includes it ends in
 //! the same state.
 
@@ -48,17 +49,21 @@ pub(super) async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Ch
         let behind = legacy.filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, after);
         return Ok(behind.max(*next));
     }
-    let archived = history.iter().filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, after);
-    let live = LiveView::look(disk, layout, Transfer::Cached).await?;
-    let rest = match live.epochs.first_key_value() {
-        Some((first, _)) => *first,
-        // Everything was dealt, and history pruned.
-        None => greatest_segment(disk, layout).await?.map_or(Epoch::ZERO, after),
+    let archived = history.iter().filter_map(|name| name.epoch()).max();
+    let dealt = match archived {
+        Some(archived) => Some(archived),
+        // History is pruned, or nothing was ever dealt. Not simply what is live: an epoch may still be on its way.
+        None => {
+            let live = LiveView::look(disk, layout, Transfer::Cached).await?;
+            let before = live.epochs.first_key_value().map_or(Epoch::MAX, |(first, _)| *first);
+            greatest_segment(disk, layout, before).await?
+        }
     };
-    Ok(archived.max(rest))
+    Ok(dealt.map_or(Epoch::ZERO, after))
 }
 
-async fn greatest_segment<D: Disk>(disk: &D, layout: &Layout) -> Result<Option<Epoch>> {
+/// The greatest time of a segment of any index before `before`.
+async fn greatest_segment<D: Disk>(disk: &D, layout: &Layout, before: Epoch) -> Result<Option<Epoch>> {
     let mut greatest = None;
     for index in
         entries(disk, &layout.indexes()).await?.iter().filter(|entry| entry.kind == EntryKind::Folder)
@@ -67,7 +72,7 @@ async fn greatest_segment<D: Disk>(disk: &D, layout: &Layout) -> Result<Option<E
             let entries = entries(disk, &layout.indexes().join(&index.name).join(folder)).await?;
             let times =
                 entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
-            greatest = greatest.max(times.max());
+            greatest = greatest.max(times.filter(|time| *time < before).max());
         }
     }
     Ok(greatest)
@@ -77,5 +82,82 @@ async fn entries<D: Disk>(disk: &D, folder: &Path) -> Result<Vec<Entry>> {
     match disk.list(folder).await {
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         entries => Ok(entries?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw_log::test_support::{LegacyBytes, SegmentBytes, epoch, layout};
+    use crate::testing::{MemDisk, run};
+
+    /// A disk with this checkpoint, and files named by what they are.
+    fn disk(checkpoint: Option<&[u8]>, files: &[&str]) -> MemDisk {
+        let disk = MemDisk::new();
+        disk.put("/data/safe_to_read", b"");
+        if let Some(bytes) = checkpoint {
+            disk.put(layout().checkpoint(), bytes);
+        }
+        for file in files {
+            let bytes = match RawName::parse(file.rsplit_once('/').unwrap().1) {
+                Some(RawName::Segment { epoch, shard, .. }) => {
+                    SegmentBytes::new(epoch.millis(), shard.0, 0, 8).frame(0, 1).sealed(1).full(0)
+                }
+                _ => LegacyBytes::new().record(b"a", 1).bytes,
+            };
+            disk.put(layout().data().join(file), &bytes);
+        }
+        disk
+    }
+
+    fn repaired(checkpoint: Option<&[u8]>, files: &[&str]) -> u64 {
+        let disk = disk(checkpoint, files);
+        let next = run(repair(&disk, &layout())).unwrap();
+        assert_eq!(run(repair(&disk, &layout())).unwrap(), next, "twice");
+        let stored = run(Checkpoint::read(&disk, &layout())).unwrap();
+        assert_eq!(stored.next().unwrap(), next);
+        next.millis()
+    }
+
+    #[test]
+    fn a_checkpoint_that_tells_is_left_alone() {
+        assert_eq!(repaired(Some(b"7"), &["raw/history/5.raw", "raw/live/7.raw"]), 7);
+        assert_eq!(repaired(Some(b"7"), &["raw/history/5-0-0.rawlog", "indexes/m/segments/x"]), 7);
+        let fresh = disk(None, &[]);
+        assert_eq!(run(repair(&fresh, &layout())).unwrap(), Epoch::ZERO);
+        assert_eq!(fresh.get(layout().checkpoint()), None, "nothing to write down");
+    }
+
+    #[test]
+    fn what_the_original_archived_before_saying_so_is_dealt() {
+        assert_eq!(repaired(Some(b"7"), &["raw/history/7.raw", "raw/live/9.raw"]), 8);
+    }
+
+    #[test]
+    fn an_empty_or_missing_checkpoint_lies_behind_history_and_before_what_is_live() {
+        for lost in [Some(&b""[..]), Some(b"garbage"), None] {
+            assert_eq!(repaired(lost, &["raw/history/5.raw", "raw/live/7.raw", "raw/live/9.raw"]), 6);
+            assert_eq!(
+                repaired(lost, &["raw/history/5-0-0.rawlog", "raw/live/5-1-0.rawlog"]),
+                6,
+                "half archived"
+            );
+            assert_eq!(
+                repaired(lost, &["raw/live/7.raw", "indexes/m/segments/1970.01.01-00.00.00.006.sorted_1"]),
+                7
+            );
+            let drained = [
+                "indexes/m/segments/1970.01.01-00.00.00.006.sorted_1",
+                "indexes/k/optimized/1970.01.01-00.00.00.008.optimized_1",
+            ];
+            assert_eq!(repaired(lost, &drained), 9);
+        }
+        assert_eq!(epoch(repaired(Some(b""), &[])), Epoch::ZERO);
+        let never_dealt = disk(None, &["raw/live/7-0-0.rawlog"]);
+        assert_eq!(
+            run(repair(&never_dealt, &layout())).unwrap(),
+            Epoch::ZERO,
+            "an earlier one may be on its way"
+        );
     }
 }

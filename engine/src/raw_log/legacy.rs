@@ -188,3 +188,6 @@ fn ends_in_lost_page(record: &[u8], offset: u64) -> bool {
     let first_page = (end - zeros).next_multiple_of(PAGE_BYTES);
     first_page > offset && first_page < end && end - first_page > TRAILING_ZEROS_MAX
 }
+
+#[cfg(test)]
+mod tests;

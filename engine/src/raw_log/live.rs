@@ -192,9 +192,20 @@ impl LiveView {
         self.epochs.get(&epoch).is_some_and(|view| view.is_complete(followed))
     }
 
-    /// The complete epochs from `from` on, in order, up to the first that is not complete: what may be dealt.
+    /// The complete epochs from `from` on, in order, up to the first that is not complete, or before which one is
+    /// missing: what may be dealt, if `from` is the checkpoint.
     pub fn complete_from(&self, from: Epoch) -> impl Iterator<Item = &EpochView> {
-        self.epochs.range(from..).map(|(_, view)| view).take_while(|view| self.is_complete(view.epoch))
+        let epochs = self.epochs.range(from..).map(|(_, view)| view);
+        epochs
+            .take_while(move |view| self.is_complete(view.epoch) && self.missing_before(view, from).is_none())
+    }
+
+    /// The epoch, not before `from`, that was closed before `view` and of which there is nothing: a shard took
+    /// positions in it and has not come to write them, or it was lost whole.
+    pub(super) fn missing_before(&self, view: &EpochView, from: Epoch) -> Option<Epoch> {
+        view.seals()
+            .filter_map(|seal| seal.previous)
+            .find(|epoch| *epoch >= from && !self.epochs.contains_key(epoch))
     }
 
     /// The greatest epoch of which there is anything.
@@ -293,3 +304,6 @@ pub(super) async fn read_blocks<D: Disk>(
     result?;
     Ok((Blocks::decode(&buffer), file.len().await?))
 }
+
+#[cfg(test)]
+mod tests;

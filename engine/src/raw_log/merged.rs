@@ -184,3 +184,6 @@ impl<F: DiskFile> Source<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

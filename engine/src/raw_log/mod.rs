@@ -22,6 +22,8 @@ pub mod scan;
 pub mod segment;
 pub mod spare;
 pub mod tails;
+#[cfg(test)]
+mod test_support;
 pub mod verify;
 mod window;
 mod group_sync;

@@ -149,3 +149,6 @@ async fn write_zeros<F: DiskFile>(file: &F, begin: u64, end: u64) -> DiskResult<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

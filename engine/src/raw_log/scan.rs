@@ -177,3 +177,6 @@ impl<F: DiskFile> SegmentScan<F> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

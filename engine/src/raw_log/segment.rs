@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use crate::format::raw::{FRAMES_OFFSET, Header, Salt, Seal, SealedBy};
-use crate::ids::Position;
+use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::op::FileSlot;
 use crate::time::{MonoNanos, WallMillis};
@@ -244,7 +244,7 @@ impl Segment {
     }
 
     /// The seal over what is durable.
-    pub(super) const fn seal(&self, epoch_records: Option<u32>, sealed: WallMillis) -> Seal {
+    pub(super) const fn seal(&self, epoch_records: Option<u32>, previous: Option<Epoch>, sealed: WallMillis) -> Seal {
         Seal {
             salt: self.header.salt,
             epoch: self.header.epoch,
@@ -252,6 +252,7 @@ impl Segment {
             frames: self.synced_frames,
             records: self.synced_records,
             epoch_records,
+            previous,
             sealed_by: SealedBy::Writer,
             sealed,
         }

@@ -70,11 +70,79 @@ impl Tails {
     }
 }
 
-/// The first position behind all of `epoch`.
-///
-/// # Panics
-/// If epochs are exhausted (the year 2109).
+/// The first position behind all of `epoch`; of the last epoch there is (in the year 2109), its last position.
 #[must_use]
 pub fn beginning_after(epoch: Epoch) -> Position {
-    Position::new(Epoch::new(epoch.millis() + 1).expect("epochs are exhausted"), 0)
+    Epoch::new(epoch.millis() + 1).map_or(Position::from_packed(u64::MAX), |next| Position::new(next, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::raw::SealedBy;
+    use crate::raw_log::test_support::{LegacyBytes, SegmentBytes, layout, position};
+    use crate::testing::{MemDisk, run};
+
+    fn put(disk: &MemDisk, segment: &SegmentBytes) {
+        disk.put(layout().live(segment.name()), &segment.full(0));
+    }
+
+    fn next(disk: &MemDisk, tails: &mut Tails) -> Option<Position> {
+        let view = run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap();
+        run(tails.next_position(disk, &view)).unwrap()
+    }
+
+    #[test]
+    fn follows_an_open_epoch_and_then_the_next() {
+        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        assert_eq!(next(&disk, &mut tails), None);
+        put(&disk, &SegmentBytes::new(8, 0, 0, 8));
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 0)));
+        put(&disk, &SegmentBytes::new(8, 0, 0, 8).frame(0, 2));
+        put(&disk, &SegmentBytes::new(8, 1, 0, 8).frame(2, 3));
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 5)));
+        let grown = SegmentBytes::new(8, 0, 0, 8).frame(0, 2).frame(5, 2);
+        put(&disk, &grown);
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 7)));
+        assert_eq!(next(&disk, &mut Tails::new()), Some(position(8, 7)), "remembering changes nothing");
+        put(&disk, &grown.sealed(7));
+        assert_eq!(next(&disk, &mut tails), Some(position(9, 0)), "nothing is handed out in it any more");
+        put(&disk, &SegmentBytes::new(12, 0, 0, 8));
+        assert_eq!(next(&disk, &mut tails), Some(position(12, 0)));
+    }
+
+    #[test]
+    fn what_is_remembered_of_one_life_of_a_segment_says_nothing_of_another() {
+        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        put(&disk, &SegmentBytes::new(8, 0, 0, 8).frame(0, 9).frame(9, 9));
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 18)));
+        let mut other = SegmentBytes::new(8, 0, 0, 8);
+        other.header.salt = Salt(1);
+        other.bytes[..4096].copy_from_slice(&other.header.encode());
+        put(&disk, &other.frame(0, 1));
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 1)));
+    }
+
+    #[test]
+    fn a_seal_that_tells_nothing_of_the_epoch_does_not_close_it_and_damage_does_not_hide_its_end() {
+        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        let part = SegmentBytes::new(8, 0, 0, 8).frame(0, 2).frame(2, 2).frame(4, 1);
+        let mut bytes = part.clone().sealed_by(SealedBy::Writer, None).full(0);
+        bytes[part.offsets[1] as usize + 20] ^= 1;
+        disk.put(layout().live(part.name()), &bytes);
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 5)));
+    }
+
+    #[test]
+    fn counts_the_records_of_the_originals_last_segment() {
+        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        let path = layout().raw_live().join("8.raw");
+        disk.put(&path, &LegacyBytes::new().record(b"a", 5).bytes);
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 1)));
+        disk.put(&path, &LegacyBytes::new().record(b"a", 5).record(b"b", 5).bytes);
+        assert_eq!(next(&disk, &mut tails), Some(position(8, 2)));
+        disk.put(layout().raw_live().join("4398046511103.raw"), b"");
+        disk.put(layout().raw_live().join("4398046511103.lost"), b"end 0\n");
+        assert_eq!(next(&disk, &mut tails), Some(Position::from_packed(u64::MAX)));
+    }
 }

@@ -165,3 +165,97 @@ impl VerifyReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raw_log::test_support::{CrashDisk, LegacyBytes, SegmentBytes, layout};
+    use crate::testing::run;
+
+    fn verified(disk: &CrashDisk) -> VerifyReport {
+        run(verify(disk, &layout())).unwrap()
+    }
+
+    fn whole() -> CrashDisk {
+        let disk = CrashDisk::new(&layout());
+        let (live, history) = (layout().raw_live(), layout().raw_history());
+        disk.put(history.join("5.raw"), &LegacyBytes::new().record(b"a", 5).bytes);
+        disk.put(history.join("8-0-0.rawlog"), &sealed().full(0xee));
+        disk.put(history.join("8.lost"), lost().as_bytes());
+        disk.put(live.join("ready-3.rawlog"), &SegmentBytes::new(9, 1, 0, 8).frame(3, 2).full(0xee));
+        disk.put(live.join("ready-4.rawlog"), &[0; 12_288]);
+        disk
+    }
+
+    fn sealed() -> SegmentBytes {
+        SegmentBytes::new(8, 0, 0, 512).file_bytes(12_288).frame(0, 2).frame(3, 2).sealed(5)
+    }
+
+    fn lost() -> String {
+        Lost { epoch: crate::raw_log::test_support::epoch(8), gaps: vec![(2, 3)] }.encode()
+    }
+
+    #[test]
+    fn what_is_whole_has_no_findings_though_a_writer_is_at_work() {
+        let report = verified(&whole());
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        assert_eq!((report.files, report.records), (4, 7));
+        assert!(report.bytes > 100);
+        assert_eq!(run(verify(&CrashDisk::default(), &layout())).unwrap().files, 0, "a fresh host");
+    }
+
+    #[test]
+    fn every_byte_of_a_sealed_segment_counts() {
+        let bytes = sealed().full(0xee);
+        let path = layout().raw_history().join("8-0-0.rawlog");
+        for at in (0..80).chain(4000..4200).chain(8000..sealed().bytes.len()) {
+            let disk = whole();
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x10;
+            disk.put(&path, &damaged);
+            let findings = verified(&disk).findings;
+            let place = |finding: &Error| matches!(finding, Error::Corrupt(found) if found.path == path && found.offset <= at as u64);
+            assert!(!findings.is_empty() && findings.iter().all(place), "byte {at}: {findings:?}");
+        }
+    }
+
+    #[test]
+    fn each_file_is_told_by_name() {
+        let finding = |path: &str, bytes: &[u8]| {
+            let disk = whole();
+            disk.put(layout().raw().join(path), bytes);
+            let findings = verified(&disk).findings;
+            assert_eq!(findings.len(), 1, "{path}: {findings:?}");
+            assert!(findings[0].to_string().contains(path), "{path}: {findings:?}");
+            findings[0].to_string()
+        };
+        finding("history/8.lost", b"2 1\n");
+        finding("history/5.raw", &LegacyBytes::new().record(b"a", 5).bytes[..30]);
+        finding("history/5.raw", b"\x0f\xff\xff\xff\xff\xff");
+        finding("history/9-0-0.rawlog", b"short");
+        assert!(
+            finding("history/9-0-0.rawlog", &SegmentBytes::new(9, 0, 0, 8).full(0)).contains("not sealed")
+        );
+        finding("live/ready-9.rawlog", &[1; 12_288]);
+        finding("live/9-2-0.rawlog", &[0; 12_288]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_finding_and_the_rest_is_checked() {
+        let disk = whole();
+        let calls = {
+            verified(&disk);
+            disk.calls()
+        };
+        let mut found = 0;
+        for call in 0..calls {
+            let disk = whole();
+            disk.fail_at(call, std::io::ErrorKind::Other);
+            if let Ok(report) = run(verify(&disk, &layout())) {
+                assert_eq!((report.findings.len(), report.files), (1, 4), "call {call}");
+                found += 1;
+            }
+        }
+        assert!(found > 10, "{found}");
+    }
+}

@@ -2,6 +2,7 @@ use logtank_wire::record::write_normalized;
 
 use super::page::Chunk;
 use super::token::{Place, Progress};
+use crate::error::Corruption;
 use crate::ids::{IndexCode, Position};
 use crate::index_log::segment_reader::RawRecords;
 use crate::raw_log::frame::Frame;
@@ -62,8 +63,11 @@ impl Draft {
     }
 
     /// Moves on: everything before `from` is in this page or an earlier one.
-    pub(super) fn advance(&mut self, from: Position, place: Place) {
+    pub(super) fn advance(&mut self, from: Position, mut place: Place) {
         self.progress.from = self.progress.from.max(from);
+        if let Place::Live(hints) = &mut place {
+            hints.retain(|hint| hint.name.epoch() == Some(self.progress.from.epoch()));
+        }
         self.progress.place = place;
     }
 
@@ -78,8 +82,18 @@ impl Draft {
     /// Adds the records of a frame that concern the index, as far as they fit; at least one if the page is empty.
     ///
     /// # Errors
-    /// If the frame does not hold what its header says.
-    pub(super) fn take(&mut self, frame: &Frame<'_>) -> Result<Taken, crate::error::Corruption> {
+    /// If the frame does not hold what its header says; nothing of it is added then.
+    pub(super) fn take(&mut self, frame: &Frame<'_>) -> Result<Taken, Corruption> {
+        let (length, bytes, records) = (self.live.len(), self.bytes, self.records);
+        let taken = self.take_records(frame);
+        if taken.is_err() {
+            self.live.truncate(length);
+            (self.bytes, self.records) = (bytes, records);
+        }
+        taken
+    }
+
+    fn take_records(&mut self, frame: &Frame<'_>) -> Result<Taken, Corruption> {
         for record in frame.records() {
             let record = record?;
             let ours = record.view.index_code == Some(self.code.as_str().as_bytes());

@@ -17,13 +17,13 @@ pub enum ReadError {
     StartOver(#[from] StartOver),
     /// The filesystem failed.
     #[error("{0}; try again, and if it stays so look at this host's drives")]
-    Disk(#[from] DiskError),
+    Disk(DiskError),
     /// The bytes that the page should hold are damaged. Only this page can't be had.
     #[error("{0}; the file needs repair before this recovery can go on")]
     Corrupt(#[from] Corruption),
-    /// Files kept vanishing while they were being opened.
-    #[error("the files of this index changed {0} times while one page was read; try the same token again")]
-    Unsettled(u32),
+    /// Files kept changing while they were being looked at.
+    #[error("the files of this host changed too often while one page was read; try the same token again")]
+    Unsettled,
 }
 
 /// Why a recovery must begin anew.
@@ -45,10 +45,20 @@ pub enum StartOver {
     Superseded,
 }
 
+impl From<DiskError> for ReadError {
+    fn from(error: DiskError) -> Self {
+        match error.source.kind() {
+            // How a look at the raw log says so.
+            std::io::ErrorKind::ResourceBusy => Self::Unsettled,
+            _ => Self::Disk(error),
+        }
+    }
+}
+
 impl From<Error> for ReadError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Disk(error) => Self::Disk(error),
+            Error::Disk(error) => error.into(),
             Error::Corrupt(error) => Self::Corrupt(error),
         }
     }

@@ -76,18 +76,31 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         let complete = look.live.is_complete(epoch.epoch);
         loop {
             let expected = scan.position();
-            let Some(frame) = scan.next_frame().await? else { break };
-            let name = epoch.segments.iter().find(|segment| segment.path == frame.path).map(|found| found.name);
+            let frame = match scan.next_frame().await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => {
+                    // What was taken is not to be taken again.
+                    draft.advance(expected, Place::Live(hints(&scan, None)));
+                    return Err(error.into());
+                }
+            };
+            let name =
+                epoch.segments.iter().find(|segment| segment.path == frame.path).map(|found| found.name);
             let returned = Returned { name, point: ScanPoint { offset: frame.offset, least: frame.first } };
             if frame.from > expected && !complete && !draft.gaps_accepted {
                 draft.advance(expected, Place::Live(hints(&scan, Some(returned))));
                 return Ok(LiveEnd::Gap);
             }
-            match draft.take(&frame)? {
-                Taken::All => {}
-                Taken::Before(position) => {
+            match draft.take(&frame) {
+                Ok(Taken::All) => {}
+                Ok(Taken::Before(position)) => {
                     draft.advance(position, Place::Live(hints(&scan, Some(returned))));
                     return Ok(LiveEnd::Full);
+                }
+                Err(corruption) => {
+                    draft.advance(expected, Place::Live(hints(&scan, Some(returned))));
+                    return Err(corruption.into());
                 }
             }
             if self.clock.now().mono.since(started) >= self.options.page_time_max {

@@ -14,4 +14,6 @@ pub mod page;
 pub mod reader;
 pub mod route;
 mod segment_page;
+#[cfg(test)]
+mod tests;
 pub mod token;

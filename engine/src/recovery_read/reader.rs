@@ -15,7 +15,6 @@ use super::route::{self, Next};
 use super::segment_page::SegmentEnd;
 use super::token::{Place, Progress, TokenKey};
 use crate::deletions;
-use crate::error::Corruption;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentKind;
 use crate::ids::{Epoch, IndexCode, Position};
@@ -25,6 +24,8 @@ use crate::time::{Clock, MonoNanos, Now};
 
 /// How often files may vanish while one page is read.
 const VANISHED_MAX: u32 = 10;
+/// How often the cleaner may overtake a recovery in its first page.
+const BEGINNINGS_MAX: u32 = 3;
 /// How long to leave a hole in the raw log alone before looking again.
 const GAP_PAUSE: Duration = Duration::from_millis(2);
 
@@ -70,23 +71,27 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         }
         let progress = self.key.open(&code, token, now.wall, self.options.token_age_max)?;
         self.mark_read(&code).await;
-        let first = progress.is_none();
-        let mut look = None;
-        let progress = match progress {
-            Some(progress) => Progress { issued: now.wall, ..progress },
-            None => {
-                let found = Look::take(&self.disk, &self.layout, &code, Epoch::MAX).await?;
-                let progress = begin(&found, now);
-                look = Some(found);
-                progress
+        match progress {
+            Some(progress) => {
+                let draft =
+                    Draft::new(code, Progress { issued: now.wall, ..progress }, self.options.page_bytes_max);
+                self.fill(draft, None, now.mono).await
             }
-        };
-        let mut draft = Draft::new(code, progress, self.options.page_bytes_max);
-        let more = self.fill(&mut draft, look, first, now.mono).await?;
-        let code = draft.code.clone();
-        let (chunks, records, progress) = draft.finish();
-        let next = more.then(|| self.key.issue(&code, &progress));
-        Ok(Page { chunks, records, next })
+            None => self.first_page(code, now).await,
+        }
+    }
+
+    async fn first_page(&self, code: IndexCode, now: Now) -> Result<Page, ReadError> {
+        for _ in 0..BEGINNINGS_MAX {
+            let look = Look::take(&self.disk, &self.layout, &code, Epoch::MAX).await?;
+            let draft = Draft::new(code.clone(), begin(&look, now), self.options.page_bytes_max);
+            match self.fill(draft, Some(look), now.mono).await {
+                // The cleaner overtook it. Beginning anew is what the client would be told to do.
+                Err(ReadError::StartOver(StartOver::Superseded)) => {}
+                result => return result,
+            }
+        }
+        Err(ReadError::Unsettled)
     }
 
     /// Closes segments that no recovery has read for a minute. Each page does so, too; to be called now and then
@@ -103,40 +108,40 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         }
     }
 
-    /// Fills the page; returns whether another one follows.
+    /// Fills a page.
     async fn fill(
         &self,
-        draft: &mut Draft,
+        mut draft: Draft,
         mut look: Option<Look>,
-        first: bool,
         started: MonoNanos,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<Page, ReadError> {
         let mut vanished = 0;
         loop {
-            match self.step(draft, &mut look, started).await {
+            match self.step(&mut draft, &mut look, started).await {
                 Ok(Step::More) => {}
-                Ok(Step::Full) => return Ok(true),
-                Ok(Step::End) => return Ok(false),
+                Ok(Step::Full) => return Ok(self.page(draft, true)),
+                Ok(Step::End) => return Ok(self.page(draft, false)),
                 Err(error) if error.is_not_found() && vanished < VANISHED_MAX => {
                     // Dealt, sorted or removed since the look.
                     vanished += 1;
                     look = None;
                 }
                 // What is in the page is whole; the next one meets the error again.
-                Err(ReadError::Disk(_) | ReadError::Corrupt(_) | ReadError::Unsettled(_)) if !draft.is_empty() => {
-                    return Ok(true);
+                Err(ReadError::Disk(_) | ReadError::Corrupt(_) | ReadError::Unsettled)
+                    if !draft.is_empty() =>
+                {
+                    return Ok(self.page(draft, true));
                 }
-                Err(error) if error.is_not_found() => return Err(ReadError::Unsettled(VANISHED_MAX)),
-                Err(ReadError::StartOver(StartOver::Superseded)) if first => return Err(self.incomplete(draft)),
+                Err(error) if error.is_not_found() => return Err(ReadError::Unsettled),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// A recovery that has just begun, from everything that is there, can't have been overtaken by the cleaner.
-    fn incomplete(&self, draft: &Draft) -> ReadError {
-        let what = "segments were removed that only a later optimized segment holds, and there is none";
-        Corruption { path: self.layout.cleaned(&draft.code), offset: 0, what: what.to_owned() }.into()
+    fn page(&self, draft: Draft, more: bool) -> Page {
+        let code = draft.code.clone();
+        let (chunks, records, progress) = draft.finish();
+        Page { chunks, records, next: more.then(|| self.key.issue(&code, &progress)) }
     }
 
     async fn step(

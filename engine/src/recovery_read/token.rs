@@ -107,7 +107,7 @@ impl TokenKey {
     /// The token that stands for `progress` in a recovery of `code`.
     ///
     /// # Panics
-    /// If there are more than [`HINTS_MAX`] hints.
+    /// If there are more than [`HINTS_MAX`] hints, or they are not of `from`'s epoch.
     #[must_use]
     pub fn issue(&self, code: &IndexCode, progress: &Progress) -> LogPageToken {
         let mut bytes = encode(progress);
@@ -219,6 +219,8 @@ fn encode(progress: &Progress) -> Vec<u8> {
         Place::After(name) => put_name(&mut out, *name),
         Place::Live(hints) => {
             assert!(hints.len() <= HINTS_MAX, "too many hints for a token");
+            let epoch = progress.from.epoch();
+            assert!(hints.iter().all(|hint| hint.name.epoch() == Some(epoch)), "hints are of one epoch");
             out.push(u8::try_from(hints.len()).expect("just compared"));
             for hint in hints {
                 put_hint(&mut out, hint);
@@ -349,9 +351,14 @@ mod tests {
     }
 
     fn live() -> Progress {
-        let hint =
-            |shard| LiveHint { shard: ShardId(shard), part: 1, salt: Salt(u64::MAX - 3), offset: 8192 };
-        Progress { place: Place::Live((0..HINTS_MAX as u16).map(hint).collect()), ..inside() }
+        let epoch = inside().from.epoch();
+        let point = ScanPoint { offset: 8192, least: Position::new(epoch, 3) };
+        let name = |shard| match shard {
+            0 => RawName::Legacy(epoch),
+            _ => RawName::Segment { epoch, shard: ShardId(shard), part: 1 },
+        };
+        let hints = (0..HINTS_MAX as u16).map(|shard| LiveHint { name: name(shard), point });
+        Progress { place: Place::Live(hints.collect()), ..inside() }
     }
 
     #[test]

@@ -126,6 +126,7 @@ impl RawEpoch {
             frames: segment.frames,
             records: segment.records,
             epoch_records: Some(self.next.ordinal()),
+            previous: None,
             sealed_by: SealedBy::Writer,
             sealed: WallMillis(self.epoch.millis() + 1),
         }

@@ -28,7 +28,7 @@ pub enum BatchError {
 }
 
 /// A `LogBatch`, borrowed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BatchView<'a> {
     records: Records<'a>,
 }
@@ -73,8 +73,8 @@ impl<'a> BatchView<'a> {
 
     /// The records in order. See [`Records`].
     #[must_use]
-    pub const fn records(&self) -> Records<'a> {
-        self.records
+    pub fn records(&self) -> Records<'a> {
+        self.records.clone()
     }
 }
 
@@ -83,7 +83,7 @@ impl<'a> BatchView<'a> {
 /// After an error it ends. What lies behind the list of a [`BatchView`] is looked at only when the last record was
 /// taken, and an error may follow then (a batch that is given twice), so nothing may be stored before the iteration
 /// has ended without one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Records<'a> {
     /// From the next record on, to beyond the list.
     bytes: &'a [u8],

@@ -9,8 +9,9 @@ const SKIP_DEPTH_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    /// How long `rest` was in the beginning.
+    length: usize,
 }
 
 /// Types and count in front of a container's values. Types are codes, because an empty container may have any.
@@ -22,33 +23,34 @@ pub(crate) struct Container<const TYPES: usize> {
 
 impl<'a> Cursor<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { rest: bytes, length: bytes.len() }
     }
 
+    /// How much was read.
     #[inline]
     pub(crate) const fn at(&self) -> usize {
-        self.at
-    }
-
-    /// What was read since `from`.
-    #[inline]
-    pub(crate) fn since(&self, from: usize) -> &'a [u8] {
-        &self.bytes[from..self.at]
+        self.length - self.rest.len()
     }
 
     #[inline]
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// What was read since `earlier`, a copy made of this cursor.
+    #[inline]
+    pub(crate) fn since(&self, earlier: &Self) -> &'a [u8] {
+        &earlier.rest[..earlier.rest.len() - self.rest.len()]
     }
 
     pub(crate) const fn malformed(&self, what: &'static str) -> DecodeError {
-        DecodeError::Malformed { offset: self.at, what }
+        DecodeError::Malformed { offset: self.at(), what }
     }
 
     #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let array = self.rest().first_chunk().ok_or(DecodeError::Incomplete)?;
-        self.at += N;
+        let (array, rest) = self.rest.split_first_chunk().ok_or(DecodeError::Incomplete)?;
+        self.rest = rest;
         Ok(*array)
     }
 
@@ -77,14 +79,14 @@ impl<'a> Cursor<'a> {
     fn length(&mut self) -> Result<u32, DecodeError> {
         let word = self.i32()?;
         u32::try_from(word)
-            .map_err(|_| DecodeError::Malformed { offset: self.at - 4, what: "a length is negative" })
+            .map_err(|_| DecodeError::Malformed { offset: self.at() - 4, what: "a length is negative" })
     }
 
     #[inline]
     pub(crate) fn string(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = self.length()? as usize;
-        let string = self.rest().get(..length).ok_or(DecodeError::Incomplete)?;
-        self.at += length;
+        let (string, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::Incomplete)?;
+        self.rest = rest;
         Ok(string)
     }
 
@@ -96,7 +98,7 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         let Some(kind) = Kind::from_code(code) else {
-            return Err(DecodeError::Malformed { offset: self.at - 1, what: "no such Thrift type" });
+            return Err(DecodeError::Malformed { offset: self.at() - 1, what: "no such Thrift type" });
         };
         Ok(Some((kind, i16::from_be_bytes(self.array()?))))
     }
@@ -109,13 +111,13 @@ impl<'a> Cursor<'a> {
 
     /// Passes over a value.
     pub(crate) fn skip(&mut self, kind: Kind) -> Result<(), DecodeError> {
-        match scan::value_end(self.bytes, self.at, kind, SKIP_DEPTH_MAX) {
+        match scan::value_end(self.rest, kind, SKIP_DEPTH_MAX) {
             Ok(Some(end)) => {
-                self.at = end;
+                self.rest = &self.rest[end..];
                 Ok(())
             }
             Ok(None) => Err(DecodeError::Incomplete),
-            Err(Fault { at, what, .. }) => Err(DecodeError::Malformed { offset: at, what }),
+            Err(Fault { at, what, .. }) => Err(DecodeError::Malformed { offset: self.at() + at, what }),
         }
     }
 }

@@ -256,8 +256,8 @@ mod tests {
         let mut found = 0;
         while inbound.next(&mut input).unwrap().is_some() {
             found += 1;
+            assert!(inbound.pending.capacity() <= 2 * FIRST_PORTION_BYTES);
         }
         assert_eq!(found, 10_000);
-        assert!(inbound.pending.capacity() <= 2 * FIRST_PORTION_BYTES);
     }
 }

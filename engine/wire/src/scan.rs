@@ -34,14 +34,14 @@ enum Level {
     },
 }
 
-/// What is behind a token.
+/// What a value says about its own length.
 enum Token {
-    /// The next one, here. May lie beyond the bytes present.
+    /// It ends here, which may be beyond the bytes present.
     Next(usize),
-    /// The inside of this level, from here.
+    /// It is this level, whose first value is here.
     Open(usize, Level),
-    /// More bytes are needed to tell.
-    Cut,
+    /// Bytes are needed up to here to tell.
+    Cut(usize),
 }
 
 /// How far a value may reach.
@@ -79,67 +79,113 @@ impl Scanner {
     /// Goes on in `bytes`, which begin like those of the run before. Returns the end of the value if it is there.
     pub(crate) fn run(&mut self, bytes: &[u8], bounds: Bounds) -> Result<Option<usize>, Fault> {
         let bytes = &bytes[..bytes.len().min(bounds.end_max)];
-        while let Some(level) = self.levels.last_mut() {
-            let token = match level {
-                Level::Struct => {
-                    let Some(&code) = bytes.get(self.at) else { return cut(self.at + 1, bounds) };
-                    if code == STOP {
-                        self.at += 1;
-                        self.levels.pop();
-                        continue;
-                    }
-                    value(bytes, self.at + 3, kind_at(bytes, self.at)?, bounds)?
+        while let Some(mut level) = self.levels.pop() {
+            let next = match &mut level {
+                Level::Struct => pass_fields(bytes, &mut self.at),
+                Level::Values { even, odd, left } => pass_values(bytes, &mut self.at, *even, *odd, left),
+            };
+            // What stopped it is the level's end, or a value that is a level itself, or cut, or wrong.
+            let token = match next {
+                Next::End => continue,
+                Next::Cut(needed) => return self.stay(level, needed, bounds),
+                Next::Field => token(bytes, self.at + 3, kind_at(bytes, self.at)?, bounds)?,
+                Next::Value(kind) => token(bytes, self.at, kind, bounds)?,
+            };
+            let inner = match token {
+                Token::Cut(needed) => return self.stay(level, needed, bounds),
+                Token::Next(at) => {
+                    self.at = at;
+                    None
                 }
-                Level::Values { left: 0, .. } => {
-                    self.levels.pop();
-                    continue;
-                }
-                Level::Values { even, odd, left } => {
-                    let kind = if *left % 2 == 0 { *even } else { *odd };
-                    let token = value(bytes, self.at, kind, bounds)?;
-                    if !matches!(token, Token::Cut) {
-                        *left -= 1;
-                    }
-                    token
+                Token::Open(at, inner) => {
+                    self.at = at;
+                    Some(inner)
                 }
             };
-            match token {
-                Token::Next(at) => self.at = at,
-                Token::Open(at, level) => {
-                    if self.levels.len() >= bounds.depth_max {
-                        return Err(Fault {
-                            at: self.at,
-                            what: "values are nested too deep",
-                            hint: HINT_DEPTH,
-                        });
-                    }
-                    self.levels.push(level);
-                    self.at = at;
+            if let Level::Values { left, .. } = &mut level {
+                *left -= 1;
+            }
+            self.levels.push(level);
+            if let Some(inner) = inner {
+                if self.levels.len() >= bounds.depth_max {
+                    return Err(Fault { at: self.at, what: "values are nested too deep", hint: HINT_DEPTH });
                 }
-                Token::Cut => return Ok(None),
+                self.levels.push(inner);
             }
         }
         Ok((self.at <= bytes.len()).then_some(self.at))
     }
-}
 
-/// The end of the value of type `kind` at `at`, or `None` if the bytes end before it does.
-pub(crate) fn value_end(
-    bytes: &[u8],
-    at: usize,
-    kind: Kind,
-    depth_max: usize,
-) -> Result<Option<usize>, Fault> {
-    let bounds = Bounds { end_max: usize::MAX, depth_max };
-    match value(bytes, at, kind, bounds)? {
-        Token::Next(end) => Ok((end <= bytes.len()).then_some(end)),
-        Token::Open(at, level) => Scanner { levels: vec![level], at }.run(bytes, bounds),
-        Token::Cut => Ok(None),
+    /// Waits in this level for bytes up to `needed`.
+    fn stay(&mut self, level: Level, needed: usize, bounds: Bounds) -> Result<Option<usize>, Fault> {
+        self.levels.push(level);
+        within(needed, bounds).map(|_| None)
     }
 }
 
-fn cut<T>(needed: usize, bounds: Bounds) -> Result<Option<T>, Fault> {
-    within(needed, bounds).map(|_| None)
+/// Why the fast way through a level ended.
+enum Next {
+    /// The level has ended.
+    End,
+    /// The field here has a value that [`leaf_end`] does not find the end of.
+    Field,
+    /// Neither has the value of this type here.
+    Value(Kind),
+    /// Bytes are needed up to here.
+    Cut(usize),
+}
+
+/// Passes over fields at `at` until one needs a closer look.
+#[inline]
+fn pass_fields(bytes: &[u8], at: &mut usize) -> Next {
+    loop {
+        let Some(&code) = bytes.get(*at) else { return Next::Cut(*at + 1) };
+        if code == STOP {
+            *at += 1;
+            return Next::End;
+        }
+        match Kind::from_code(code).and_then(|kind| leaf_end(bytes, *at + 3, kind)) {
+            Some(end) => *at = end,
+            None => return Next::Field,
+        }
+    }
+}
+
+/// Passes over values of a container at `at` until one needs a closer look.
+#[inline]
+fn pass_values(bytes: &[u8], at: &mut usize, even: Kind, odd: Kind, left: &mut u32) -> Next {
+    while *left > 0 {
+        let kind = if left.is_multiple_of(2) { even } else { odd };
+        match leaf_end(bytes, *at, kind) {
+            Some(end) => *at = end,
+            None => return Next::Value(kind),
+        }
+        *left -= 1;
+    }
+    Next::End
+}
+
+/// The end of a value that has no values inside, if it is all there.
+#[inline]
+fn leaf_end(bytes: &[u8], at: usize, kind: Kind) -> Option<usize> {
+    let end = match kind {
+        Kind::Bool | Kind::Byte | Kind::I16 | Kind::I32 | Kind::I64 | Kind::Double => at + kind.least_bytes(),
+        Kind::String => {
+            at + 4 + usize::try_from(i32::from_be_bytes(*bytes.get(at..)?.first_chunk()?)).ok()?
+        }
+        Kind::Struct | Kind::Map | Kind::Set | Kind::List => return None,
+    };
+    (end <= bytes.len()).then_some(end)
+}
+
+/// The end of the value of type `kind` at the beginning of `bytes`, or `None` if they end before it does.
+pub(crate) fn value_end(bytes: &[u8], kind: Kind, depth_max: usize) -> Result<Option<usize>, Fault> {
+    let bounds = Bounds { end_max: usize::MAX, depth_max };
+    match token(bytes, 0, kind, bounds)? {
+        Token::Next(end) => Ok((end <= bytes.len()).then_some(end)),
+        Token::Open(at, level) => Scanner { levels: vec![level], at }.run(bytes, bounds),
+        Token::Cut(_) => Ok(None),
+    }
 }
 
 #[inline]
@@ -169,51 +215,34 @@ fn length_at(bytes: &[u8], at: usize) -> Result<Option<usize>, Fault> {
 }
 
 #[inline]
-fn value(bytes: &[u8], at: usize, kind: Kind, bounds: Bounds) -> Result<Token, Fault> {
-    let cut = |needed| within(needed, bounds).map(|_| Token::Cut);
-    match kind {
-        Kind::Bool | Kind::Byte => within(at + 1, bounds).map(Token::Next),
-        Kind::I16 => within(at + 2, bounds).map(Token::Next),
-        Kind::I32 => within(at + 4, bounds).map(Token::Next),
-        Kind::I64 | Kind::Double => within(at + 8, bounds).map(Token::Next),
+fn token(bytes: &[u8], at: usize, kind: Kind, bounds: Bounds) -> Result<Token, Fault> {
+    let end = match kind {
+        Kind::Bool | Kind::Byte | Kind::I16 | Kind::I32 | Kind::I64 | Kind::Double => at + kind.least_bytes(),
         Kind::String => match length_at(bytes, at)? {
-            Some(length) => within(at + 4 + length, bounds).map(Token::Next),
-            None => cut(at + 4),
+            Some(length) => at + 4 + length,
+            None => return Ok(Token::Cut(at + 4)),
         },
-        Kind::Struct => Ok(Token::Open(at, Level::Struct)),
-        Kind::Set | Kind::List => match length_at(bytes, at + 1)? {
-            Some(0) => Ok(Token::Next(at + 5)),
-            Some(count) => {
-                let kind = kind_at(bytes, at)?;
-                values(at + 5, kind, kind, count, kind.least_bytes(), count, bounds)
-            }
-            None => cut(at + 5),
-        },
-        Kind::Map => match length_at(bytes, at + 2)? {
-            Some(0) => Ok(Token::Next(at + 6)),
-            Some(count) => {
-                let (key, value) = (kind_at(bytes, at)?, kind_at(bytes, at + 1)?);
-                values(at + 6, key, value, count, key.least_bytes() + value.least_bytes(), 2 * count, bounds)
-            }
-            None => cut(at + 6),
-        },
-    }
+        Kind::Struct => return Ok(Token::Open(at, Level::Struct)),
+        Kind::Map | Kind::Set | Kind::List => return container(bytes, at, kind, bounds),
+    };
+    within(end, bounds).map(Token::Next)
 }
 
-/// A container of `count` entries of at least `entry_bytes` each, which are `left` values together.
-fn values(
-    at: usize,
-    even: Kind,
-    odd: Kind,
-    count: usize,
-    entry_bytes: usize,
-    left: usize,
-    bounds: Bounds,
-) -> Result<Token, Fault> {
-    let end = within(at + count * entry_bytes, bounds)?;
+fn container(bytes: &[u8], at: usize, kind: Kind, bounds: Bounds) -> Result<Token, Fault> {
+    let types = if kind == Kind::Map { 2 } else { 1 };
+    let first_at = at + types + 4;
+    let count = match length_at(bytes, at + types)? {
+        None => return Ok(Token::Cut(first_at)),
+        Some(0) => return Ok(Token::Next(first_at)),
+        Some(count) => count,
+    };
+    let (even, odd) = (kind_at(bytes, at)?, kind_at(bytes, at + types - 1)?);
+    let entry_bytes =
+        if kind == Kind::Map { even.least_bytes() + odd.least_bytes() } else { even.least_bytes() };
+    let end = within(first_at + count * entry_bytes, bounds)?;
     if even.is_fixed() && odd.is_fixed() {
         return Ok(Token::Next(end));
     }
-    let left = u32::try_from(left).expect("twice an i32 count is less than 2^32");
-    Ok(Token::Open(at, Level::Values { even, odd, left }))
+    let left = u32::try_from(count * types).expect("twice an i32 count is less than 2^32");
+    Ok(Token::Open(first_at, Level::Values { even, odd, left }))
 }

@@ -20,9 +20,16 @@ use crate::record_json::RecordJson;
 pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<()> {
     IndexCode::new(args.index.as_bytes()).with_context(|| args.index.clone())?;
     let progress = ProgressBar::new_spinner();
-    progress.set_style(ProgressStyle::with_template("{spinner} {msg} in {elapsed}").expect("the template is valid"));
-    let mut recovery =
-        Recovery { args, connection: None, out: io::BufWriter::new(io::stdout().lock()), records: 0, bytes: 0 };
+    progress.set_style(
+        ProgressStyle::with_template("{spinner} {msg} in {elapsed}").expect("the template is valid"),
+    );
+    let mut recovery = Recovery {
+        args,
+        connection: None,
+        out: io::BufWriter::new(io::stdout().lock()),
+        records: 0,
+        bytes: 0,
+    };
     let mut token = LogPageToken::default();
     let outcome = loop {
         match recovery.page_with_retries(&token, &progress) {
@@ -36,7 +43,11 @@ pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<()> {
     progress.finish_and_clear();
     match outcome {
         // Whoever reads the output has enough of it (`| head`).
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => Ok(()),
+        Err(error)
+            if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(())
+        }
         outcome => outcome,
     }
 }
@@ -97,7 +108,8 @@ impl Recovery<'_> {
                 let page = response::page(message)?;
                 for record in page.records {
                     let (view, _) = record?;
-                    serde_json::to_writer(&mut lines, &RecordJson::from_view(&view)).expect("a record is JSON");
+                    serde_json::to_writer(&mut lines, &RecordJson::from_view(&view))
+                        .expect("a record is JSON");
                     lines.push(b'\n');
                     records += 1;
                 }

@@ -69,10 +69,14 @@ impl Sender<'_> {
                 Ok(record) => self.add(&record),
                 Err(error) => {
                     self.send(number - 1)?;
-                    bail!("line {number} is no record: {error}; the lines before it were written, nothing after");
+                    bail!(
+                        "line {number} is no record: {error}; the lines before it were written, nothing after"
+                    );
                 }
             }
-            if self.batch.ends.len() >= self.args.batch_records as usize || self.batch.bytes.len() >= BATCH_BYTES {
+            if self.batch.ends.len() >= self.args.batch_records as usize
+                || self.batch.bytes.len() >= BATCH_BYTES
+            {
                 self.send(number)?;
             }
         }

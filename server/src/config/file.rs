@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_with_its_line_and_the_nearest_name() {
-        let problems = parsed("shard = 1\nsync-interval = \"1s\"\nshards = [1]\nzzz = 1").unwrap_err().to_string();
+        let problems =
+            parsed("shard = 1\nsync-interval = \"1s\"\nshards = [1]\nzzz = 1").unwrap_err().to_string();
         let mut lines: Vec<_> = problems.lines().collect();
         lines.sort_unstable();
         assert_eq!(

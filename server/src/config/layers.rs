@@ -64,7 +64,9 @@ impl Layers {
         if let Some(path) = config {
             match std::fs::read_to_string(path) {
                 Ok(source) => from_file = file::parse(path, &source, &names, &mut problems),
-                Err(error) => problems.add(path.display(), format_args!("can't read the configuration: {error}")),
+                Err(error) => {
+                    problems.add(path.display(), format_args!("can't read the configuration: {error}"))
+                }
             }
         }
         let layered = names.iter().map(|&name| {
@@ -100,11 +102,16 @@ impl Layers {
     }
 
     /// Complaints about variables that look like settings and are none.
-    pub(crate) fn unknown_variables(&self, environment: impl Iterator<Item = (OsString, OsString)>) -> Vec<String> {
+    pub(crate) fn unknown_variables(
+        &self,
+        environment: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Vec<String> {
         let known: Vec<String> = self.0.iter().map(|layered| variable(&layered.name)).collect();
         environment
             .filter_map(|(name, _)| name.into_string().ok())
-            .filter(|name| name.starts_with(VARIABLE_PREFIX) && !known.contains(name) && name != "LOGTANK_CONFIG")
+            .filter(|name| {
+                name.starts_with(VARIABLE_PREFIX) && !known.contains(name) && name != "LOGTANK_CONFIG"
+            })
             .map(|name| {
                 let hint = suggestion(&name, known.iter().map(String::as_str));
                 format!("variable {name} is no setting and has no effect{hint}")

@@ -10,5 +10,4 @@ mod units;
 
 pub(crate) use layers::Layers;
 pub(crate) use print::to_toml;
-pub(crate) use problems::{Problem, Problems};
-pub(crate) use settings::{Append, LogFormat, Role, Settings, Sync};
+pub(crate) use settings::{Append, LogFormat, Settings, Sync};

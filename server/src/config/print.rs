@@ -15,7 +15,8 @@ pub(crate) fn to_toml(layers: &Layers) -> String {
 }
 
 fn value(text: &str) -> String {
-    let bare = text.parse::<bool>().is_ok() || text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
+    let bare =
+        text.parse::<bool>().is_ok() || text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
     if bare { text.to_owned() } else { toml::Value::String(text.to_owned()).to_string() }
 }
 

@@ -200,12 +200,20 @@ impl Settings {
             reader_addr: check.address("reader_addr"),
             manager_addr: check.address("manager_addr"),
             metrics_addr: check.get("metrics_addr", None, |text| units::or_word(text, "off", units::address)),
-            message_timeout: check.between("message_timeout", Duration::from_millis(100), Duration::from_secs(3600)),
+            message_timeout: check.between(
+                "message_timeout",
+                Duration::from_millis(100),
+                Duration::from_secs(3600),
+            ),
             idle_timeout: check
                 .get("idle_timeout", None, |text| units::or_word(text, "unlimited", units::duration)),
             sync: check.get("sync", Sync::Always, |text| units::word(text, &sync)),
             append: check.get("append", Append::Auto, |text| units::word(text, &append)),
-            epoch_max_age: check.between("epoch_max_age", Duration::from_secs(1), Duration::from_secs(86_400)),
+            epoch_max_age: check.between(
+                "epoch_max_age",
+                Duration::from_millis(10),
+                Duration::from_secs(86_400),
+            ),
             role: check.get("role", Role::All, |text| units::word(text, &role)),
             shards: check.get("shards", None, |text| units::or_word(text, "auto", shards)),
             busy_poll: check.between("busy_poll", Duration::ZERO, Duration::from_millis(10)),
@@ -238,8 +246,11 @@ impl Settings {
         let listeners = self.listeners();
         for (number, (name, address)) in listeners.iter().enumerate() {
             let origin = &check.layers.get(name).origin;
-            if let Some((other, _)) = listeners[..number].iter().find(|(_, a)| a == address && a.port() != 0) {
-                check.problems.add(origin, format_args!("{name}: {address} is also {other}; give it another port"));
+            if let Some((other, _)) = listeners[..number].iter().find(|(_, a)| a == address && a.port() != 0)
+            {
+                check
+                    .problems
+                    .add(origin, format_args!("{name}: {address} is also {other}; give it another port"));
             }
             if address.ip().is_loopback() {
                 continue;

@@ -28,7 +28,8 @@ pub(super) fn flag(text: &str) -> Result<bool, String> {
 
 /// `127.0.0.1:15000`, `[::1]:15000`.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("`{text}` is not IP:PORT; write it as in 127.0.0.1:15000 or [::1]:15000"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is not IP:PORT; write it as in 127.0.0.1:15000 or [::1]:15000"))
 }
 
 /// One of a few words.

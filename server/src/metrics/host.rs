@@ -12,31 +12,6 @@ use prometheus_client::registry::Registry;
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// A background job, as a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Job {
-    Deal,
-    Sort,
-    Optimize,
-    Clean,
-    Prepare,
-}
-
-impl Job {
-    const ALL: [Self; 5] = [Self::Deal, Self::Sort, Self::Optimize, Self::Clean, Self::Prepare];
-
-    /// Its name.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Deal => "deal",
-            Self::Sort => "sort",
-            Self::Optimize => "optimize",
-            Self::Clean => "clean",
-            Self::Prepare => "prepare",
-        }
-    }
-}
-
 /// Methods of the reader and the manager, as labels; `other` is none of them.
 pub(crate) const METHODS: [&str; 8] = [
     "read_page",
@@ -49,8 +24,8 @@ pub(crate) const METHODS: [&str; 8] = [
     "other",
 ];
 
-/// What was done to a segment, as a label.
-pub(crate) const SEGMENT_KINDS: [&str; 6] = ["ready", "live", "history", "unsorted", "sorted", "optimized"];
+/// What a file of the raw log is, as a label.
+pub(crate) const RAW_KINDS: [&str; 3] = ["ready", "live", "history"];
 
 /// A duration's histogram with a bucket for each doubling from 1 µs to 67 s.
 fn durations() -> Histogram {
@@ -66,16 +41,9 @@ pub(crate) struct HostMetrics {
     pub(crate) recovery_damaged: Gauge,
     pub(crate) free_bytes: Family<Labels<1>, Gauge>,
     pub(crate) appends_allowed: Gauge,
-    pub(crate) undealt_bytes: Gauge,
-    pub(crate) undealt_age_seconds: Seconds,
-    pub(crate) segments: Family<Labels<1>, Gauge>,
-    pub(crate) indexes: Gauge,
-    pub(crate) queue_length: Gauge,
-    pub(crate) dealt_epochs: Counter,
-    pub(crate) dealt_records: Counter,
-    pub(crate) dealt_bytes: Counter,
-    jobs: Family<Labels<2>, Counter>,
-    job_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    pub(crate) raw_files: Family<Labels<1>, Gauge>,
+    pub(crate) prepared: Family<Labels<1>, Counter>,
+    pub(crate) prepare_seconds: Histogram,
     pub(crate) index_connections: Family<Labels<1>, Gauge>,
     pub(crate) index_connections_refused: Family<Labels<1>, Counter>,
     calls: Family<Labels<2>, Counter>,
@@ -93,16 +61,9 @@ impl Default for HostMetrics {
             recovery_damaged: Gauge::default(),
             free_bytes: Family::default(),
             appends_allowed: Gauge::default(),
-            undealt_bytes: Gauge::default(),
-            undealt_age_seconds: Seconds::default(),
-            segments: Family::default(),
-            indexes: Gauge::default(),
-            queue_length: Gauge::default(),
-            dealt_epochs: Counter::default(),
-            dealt_records: Counter::default(),
-            dealt_bytes: Counter::default(),
-            jobs: Family::default(),
-            job_seconds: Family::new_with_constructor(durations),
+            raw_files: Family::default(),
+            prepared: Family::default(),
+            prepare_seconds: durations(),
             index_connections: Family::default(),
             index_connections_refused: Family::default(),
             calls: Family::default(),
@@ -116,12 +77,6 @@ impl Default for HostMetrics {
 impl HostMetrics {
     /// Makes each series begin with zero rather than with its first event, so that rates are right from the start.
     fn create_labels(&self) {
-        for job in Job::ALL {
-            let _ = self.job_seconds.get_or_create(&[("job", job.name())]);
-            for outcome in ["done", "failed"] {
-                let _ = self.jobs.get_or_create(&[("job", job.name()), ("outcome", outcome)]);
-            }
-        }
         for method in METHODS {
             let _ = self.call_seconds.get_or_create(&[("method", method)]);
             for outcome in ["answered", "refused"] {
@@ -135,16 +90,18 @@ impl HostMetrics {
         for filesystem in ["raw", "indexes"] {
             let _ = self.free_bytes.get_or_create(&[("filesystem", filesystem)]);
         }
-        for kind in SEGMENT_KINDS {
-            let _ = self.segments.get_or_create(&[("kind", kind)]);
+        for kind in RAW_KINDS {
+            let _ = self.raw_files.get_or_create(&[("kind", kind)]);
+        }
+        for outcome in ["done", "failed"] {
+            let _ = self.prepared.get_or_create(&[("outcome", outcome)]);
         }
     }
 
-    /// A background job ended, after this long.
-    pub(crate) fn job(&self, job: Job, done: bool, took: std::time::Duration) {
-        let outcome = if done { "done" } else { "failed" };
-        self.jobs.get_or_create(&[("job", job.name()), ("outcome", outcome)]).inc();
-        self.job_seconds.get_or_create(&[("job", job.name())]).observe(took.as_secs_f64());
+    /// A raw segment was made ready, or could not be, after this long.
+    pub(crate) fn prepared(&self, done: bool, took: std::time::Duration) {
+        self.prepared.get_or_create(&[("outcome", if done { "done" } else { "failed" })]).inc();
+        self.prepare_seconds.observe(took.as_secs_f64());
     }
 
     /// A call of the reader or the manager was answered, after this long.
@@ -172,16 +129,9 @@ impl HostMetrics {
             recovery_damaged "logtank_recovery_damaged": "Places in sealed raw segments that the start found damaged",
             free_bytes "logtank_free_bytes": "Free bytes of the filesystem that holds the raw log, and of the one that holds the indexes",
             appends_allowed "logtank_appends_allowed": "1 while batches are taken, 0 while they are refused because the drive is nearly full",
-            undealt_bytes "logtank_undealt_bytes": "Length of the raw segments that are not dealt yet",
-            undealt_age_seconds "logtank_undealt_age_seconds": "Age of the oldest epoch that is not dealt yet, 0 if there is none",
-            segments "logtank_segments": "Segments, by what was done to them",
-            indexes "logtank_indexes": "Indexes that have a folder",
-            queue_length "logtank_optimization_queue_length": "Indexes that wait to be optimized or are being optimized",
-            dealt_epochs "logtank_dealt_epochs": "Epochs dealt",
-            dealt_records "logtank_dealt_records": "Records dealt",
-            dealt_bytes "logtank_dealt_bytes": "Bytes of records dealt",
-            jobs "logtank_jobs": "Background jobs that ended, by what came of them",
-            job_seconds "logtank_job_seconds": "How long background jobs took",
+            raw_files "logtank_raw_files": "Files of the raw log: made ready, not dealt yet (with those in use), dealt",
+            prepared "logtank_prepared_segments": "Raw segments made ready, by what came of it",
+            prepare_seconds "logtank_prepare_seconds": "How long it took to make a raw segment ready",
             index_connections "logtank_index_connections": "Open connections of the reader and the manager",
             index_connections_refused "logtank_index_connections_refused": "Connections of the reader and the manager that were closed because there were too many",
             calls "logtank_calls": "Calls of the reader and the manager, by what came of them",

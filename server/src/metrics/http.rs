@@ -19,11 +19,16 @@ struct Shared {
     health: Health,
 }
 
-/// Answers on `listener` from a thread of its own, until the process ends.
+/// Answers on `listener` from a thread of its own, until the process ends. `prepare_thread` is called there first.
 ///
 /// # Errors
 /// If the thread or its runtime can't be made.
-pub(crate) fn serve(listener: TcpListener, registry: Registry, health: Health) -> io::Result<()> {
+pub(crate) fn serve(
+    listener: TcpListener,
+    registry: Registry,
+    health: Health,
+    prepare_thread: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
@@ -33,6 +38,7 @@ pub(crate) fn serve(listener: TcpListener, registry: Registry, health: Health) -
         .route("/readyz", get(ready))
         .with_state(Shared { registry: Arc::new(registry), health });
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
+        prepare_thread();
         if let Err(error) = runtime.block_on(axum::serve(listener, router).into_future()) {
             tracing::error!(%error, "the metrics port is closed; restart the host to open it again");
         }
@@ -42,7 +48,8 @@ pub(crate) fn serve(listener: TcpListener, registry: Registry, health: Health) -
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &shared.registry).expect("a String takes everything");
+    prometheus_client::encoding::text::encode(&mut text, &shared.registry)
+        .expect("a String takes everything");
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 

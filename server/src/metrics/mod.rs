@@ -3,21 +3,26 @@
 mod health;
 mod host;
 mod http;
+mod jobs;
 mod process;
 mod shards;
 
 pub(crate) use health::Health;
-pub(crate) use host::{HostMetrics, Job};
+pub(crate) use host::{HostMetrics, METHODS};
 pub(crate) use http::serve;
 pub(crate) use shards::ShardsCollector;
 
+use std::sync::Arc;
+
+use logtank_engine::jobs::shared::Shared;
 use prometheus_client::registry::Registry;
 
 /// Everything that a host exports.
-pub(crate) fn registry(host: &HostMetrics, shards: ShardsCollector) -> Registry {
+pub(crate) fn registry(host: &HostMetrics, background: Arc<Shared>, shards: ShardsCollector) -> Registry {
     let mut registry = Registry::default();
     host.register(&mut registry);
     registry.register_collector(Box::new(shards));
+    registry.register_collector(Box::new(jobs::JobsCollector(background)));
     registry.register_collector(Box::new(process::ProcessCollector));
     registry
 }
@@ -25,7 +30,6 @@ pub(crate) fn registry(host: &HostMetrics, shards: ShardsCollector) -> Registry 
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
-    use std::sync::Arc;
 
     use logtank_engine::metrics::ShardMetrics;
 
@@ -36,7 +40,8 @@ mod tests {
     fn the_documentation_lists_what_is_exported() {
         let shards = ShardsCollector::new(vec![Arc::new(ShardMetrics::default())]);
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry(&HostMetrics::default(), shards)).unwrap();
+        let registry = registry(&HostMetrics::default(), Arc::new(Shared::new()), shards);
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         let mut rows: Vec<String> = Vec::new();
         for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
             let (name, help) = line.split_once(' ').unwrap();

@@ -47,7 +47,10 @@ impl Collector for ShardsCollector {
             };
             // The encoder adds a counter's suffix itself.
             let (name, help) = if *name == MOMENT {
-                ("logtank_unsynced_age_seconds", "Age of the oldest frame that is written but not synced, 0 if there is none.")
+                (
+                    "logtank_unsynced_age_seconds",
+                    "Age of the oldest frame that is written but not synced, 0 if there is none.",
+                )
             } else {
                 (name.trim_end_matches("_total"), *help)
             };

@@ -2,11 +2,15 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use logtank_engine::ids::Epoch;
+
 /// Something that the main thread must act on.
 #[derive(Debug)]
 pub(super) enum HostEvent {
     /// Asked to end, by this signal.
     Signal(i32),
+    /// The raw log is in order; appending begins with this epoch.
+    Recovered(Epoch),
     /// The log can't be written any more.
     Fatal(String),
     /// A thread has ended; with an error, the host can't go on.

@@ -27,5 +27,6 @@ mod space;
 mod tree;
 
 pub(crate) use machine::check_machine;
+pub(crate) use raw_log::put_in_order;
 pub(crate) use run::run;
 pub(crate) use tree::Tree;

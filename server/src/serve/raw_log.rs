@@ -4,33 +4,38 @@
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use logtank_engine::format::names::RawName;
-use logtank_engine::ids::{Epoch, ShardId};
+use logtank_engine::ids::ShardId;
 use logtank_engine::io::disk::Disk;
 use logtank_engine::io::op::ShardEvent;
+use logtank_engine::jobs::governor::Policy;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::raw_log::live::ReadyFile;
 use logtank_engine::raw_log::prepare::Preparer;
 use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, RecoveryReport, recover};
+use logtank_os::append_signal::AppendSignal;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::mailbox::Mail;
 use rustix::fs::OFlags;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Tree;
+use super::events::{Events, HostEvent};
 use super::shards::{FromShard, Shard};
-use crate::metrics::{HostMetrics, Job};
+use crate::metrics::HostMetrics;
 
 /// Between two log lines about a recovery that takes long.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// However slow appends are, segments are made ready this fast: without them there would be no appends at all.
+const PREPARE_BYTES_PER_SECOND_MIN: u64 = 256 << 20;
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -40,26 +45,25 @@ pub(super) struct RawLog {
     pub(super) append: AppendMode,
     pub(super) shards: Vec<Shard>,
     pub(super) from_shards: UnboundedReceiver<FromShard>,
-    pub(super) recovered: SyncSender<Epoch>,
+    pub(super) events: Events,
     pub(super) metrics: HostMetrics,
     pub(super) background: Arc<Shared>,
+    pub(super) signal: Arc<AppendSignal>,
 }
 
 impl RawLog {
-    /// Runs until every shard is done.
+    /// Runs until every shard is done, or gone.
     ///
     /// # Errors
     /// If the raw log can't be put in order, or a segment in use can't be named.
     pub(super) fn run(self) -> anyhow::Result<()> {
         block_on(async move {
-            let disk = self.tree.disk(Throttle::none())?;
+            let policy = Policy { rate_bytes_min: PREPARE_BYTES_PER_SECOND_MIN, ..Policy::default() };
+            let disk = self.tree.disk(Throttle::new(policy, self.signal.clone()))?;
             let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
-            let preparer = Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
-            let first_epoch = recovered.first_epoch();
-            if self.recovered.send(first_epoch).is_err() {
-                // The host was asked to end meanwhile.
-                return Ok(());
-            }
+            let preparer =
+                Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
+            self.events.send(HostEvent::Recovered(recovered.first_epoch()));
             self.keep_ready(disk, preparer).await
         })?
     }
@@ -72,12 +76,16 @@ impl RawLog {
             // Names first: whoever looks at the folder then sees at once what a file is.
             let event = if let Ok(event) = self.from_shards.try_recv() {
                 Some(event)
-            } else if let Some(shard) = next_wanting(&wanted).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at)) {
+            } else if let Some(shard) =
+                next_wanting(&wanted).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
+            {
                 retry_at = None;
                 match self.hand_over(&mut preparer, &self.shards[shard]).await {
                     Ok(()) => wanted[shard] -= 1,
                     Err(error) => {
-                        tracing::error!("no raw segment could be made ready, trying again in a second: {error:#}");
+                        tracing::error!(
+                            "no raw segment could be made ready, trying again in a second: {error:#}"
+                        );
                         retry_at = Some(Instant::now() + RETRY_AFTER);
                     }
                 }
@@ -86,8 +94,10 @@ impl RawLog {
                 let left = at.saturating_duration_since(Instant::now());
                 tokio::time::timeout(left, self.from_shards.recv()).await.ok().flatten()
             } else {
-                // The sender lives as long as the shards do.
-                self.from_shards.recv().await
+                match self.from_shards.recv().await {
+                    None => break,
+                    event => event,
+                }
             };
             if let Some((shard, event)) = event {
                 match event {
@@ -105,7 +115,7 @@ impl RawLog {
         if preparer.ready() == 0 {
             let began = Instant::now();
             let outcome = preparer.prepare_one().await;
-            self.metrics.job(Job::Prepare, outcome.is_ok(), began.elapsed());
+            self.metrics.prepared(outcome.is_ok(), began.elapsed());
             outcome?;
         }
         let ready = preparer.take().expect("one is ready");
@@ -148,7 +158,10 @@ impl RawLog {
         match event {
             ShardEvent::Claimed { ready, epoch, part } => {
                 let name = RawName::Segment { epoch, shard, part };
-                preparer.claimed(ready, name).await.with_context(|| format!("naming the raw segment {name}"))?;
+                preparer
+                    .claimed(ready, name)
+                    .await
+                    .with_context(|| format!("naming the raw segment {name}"))?;
             }
             ShardEvent::Sealed { epoch, part, .. } => {
                 tracing::debug!(%shard, %epoch, part, "raw segment sealed");
@@ -159,7 +172,9 @@ impl RawLog {
                 for name in names {
                     match disk.remove_file(&self.tree.layout.live(name)).await {
                         Err(error) if !error.is_not_found() => {
-                            tracing::error!("a raw segment that failed can't be removed; the next start will see to it: {error}");
+                            tracing::error!(
+                                "a raw segment that failed can't be removed; the next start will see to it: {error}"
+                            );
                         }
                         _ => {}
                     }
@@ -186,13 +201,22 @@ fn next_wanting(wanted: &[usize]) -> Option<usize> {
 ///
 /// # Errors
 /// If the raw log can't be put in order; nothing may be appended then.
-pub(super) async fn put_in_order(disk: &UringDisk, tree: &Tree, metrics: &HostMetrics) -> anyhow::Result<Recovered> {
+pub(crate) async fn put_in_order(
+    disk: &UringDisk,
+    tree: &Tree,
+    metrics: &HostMetrics,
+) -> anyhow::Result<Recovered> {
     let began = Instant::now();
     let mut told = began;
     let mut progress = |at: RecoveryProgress| {
         if told.elapsed() >= PROGRESS_EVERY {
             told = Instant::now();
-            tracing::info!(segments = at.segments, of = at.segments_total, bytes = at.bytes, "putting the raw log in order");
+            tracing::info!(
+                segments = at.segments,
+                of = at.segments_total,
+                bytes = at.bytes,
+                "putting the raw log in order"
+            );
         }
     };
     let recovered = recover(disk, &tree.layout, logtank_os::clock::wall(), &mut progress)
@@ -204,7 +228,7 @@ pub(super) async fn put_in_order(disk: &UringDisk, tree: &Tree, metrics: &HostMe
 }
 
 fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
-    let lost: u64 = report.lost.iter().map(logtank_engine::raw_log::lost::Lost::records).sum();
+    let lost = report.lost_records();
     let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     metrics.recovery_lost_positions.set(gauge(lost));
     metrics.recovery_dropped_records.set(gauge(report.dropped_records));
@@ -233,6 +257,8 @@ fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
         );
     }
     for damage in &report.damaged {
-        tracing::error!("{damage}; restore the file from a replica or a backup, or `logtank verify` shows what it costs");
+        tracing::error!(
+            "{damage}; restore the file from a replica or a backup, or `logtank verify` shows what it costs"
+        );
     }
 }

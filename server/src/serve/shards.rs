@@ -9,8 +9,9 @@ use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::config::SyncMode;
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::ShardConfig;
+use logtank_os::append_signal::AppendSignal;
 use logtank_os::mailbox::Mailbox;
-use logtank_os::ring::{RingConfig, ShardExit, run_shard};
+use logtank_os::ring::{RingConfig, RingReport, ShardExit, ShardLinks, run_shard};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::events::{Events, HostEvent};
@@ -41,7 +42,12 @@ pub(super) fn create(placement: &Placement) -> anyhow::Result<Vec<Shard>> {
     (0..placement.shards()).map(one).collect()
 }
 
-fn config(settings: &Settings, shard: ShardId, shards: usize, append: AppendPath) -> (ShardConfig, RingConfig) {
+fn config(
+    settings: &Settings,
+    shard: ShardId,
+    shards: usize,
+    append: AppendPath,
+) -> (ShardConfig, RingConfig) {
     // The acceptor keeps the bound over all shards and spreads evenly; a few more may come while others go.
     let mut limits = settings.limits.clone();
     limits.connections_max = settings.limits.connections_max.div_ceil(shards) + 64;
@@ -54,12 +60,8 @@ fn config(settings: &Settings, shard: ShardId, shards: usize, append: AppendPath
     config.writer.epoch_max_age = settings.epoch_max_age;
     config.message_timeout = settings.message_timeout;
     config.idle_timeout = settings.idle_timeout;
-    let ring = RingConfig {
-        write_path: append.write,
-        busy_poll: settings.busy_poll,
-        connections_max: config.limits.connections_max,
-        ..RingConfig::default()
-    };
+    let ring =
+        RingConfig { write_path: append.write, busy_poll: settings.busy_poll, ..RingConfig::default() };
     (config, ring)
 }
 
@@ -73,25 +75,32 @@ pub(super) fn start(
     placement: &Placement,
     append: AppendPath,
     sequencer: &Arc<Sequencer>,
+    signal: &Arc<AppendSignal>,
     to_raw_log: &UnboundedSender<FromShard>,
     events: &Events,
 ) -> anyhow::Result<()> {
     for shard in shards {
         let (config, ring) = config(settings, shard.id, shards.len(), append);
         let others = shards.iter().filter(|other| other.id != shard.id);
-        let peers: Vec<Mailbox> = others.map(|other| other.mailbox.clone()).collect();
-        let (shard, placement, sequencer) = (shard.clone(), placement.clone(), sequencer.clone());
+        let links = ShardLinks {
+            sequencer: sequencer.clone(),
+            metrics: shard.metrics.clone(),
+            mailbox: shard.mailbox.clone(),
+            peers: others.map(|other| other.mailbox.clone()).collect(),
+            signal: Some(signal.shard(usize::from(shard.id.0))),
+        };
+        let (id, placement) = (shard.id, placement.clone());
         let (to_raw_log, to_host) = (to_raw_log.clone(), events.clone());
         events.spawn("shard", format!("shard-{}", shard.id), move || {
-            placement.pin_shard(usize::from(shard.id.0));
+            placement.pin_shard(usize::from(id.0));
             let mut say = |event: ShardEvent| {
                 if let ShardEvent::Fatal { what } = &event {
                     to_host.send(HostEvent::Fatal(what.clone()));
                 }
                 // The raw log's thread outlives the shards; if it failed, the host is about to stop.
-                let _ = to_raw_log.send((shard.id, event));
+                let _ = to_raw_log.send((id, event));
             };
-            let exit = run_shard(config, &ring, sequencer, shard.metrics, &shard.mailbox, &peers, &mut say);
+            let exit = run_shard(config, &ring, links, &mut |report| tell(id, report), &mut say);
             match exit.context("the shard's ring can't be set up")? {
                 ShardExit::Done => Ok(()),
                 ShardExit::Fatal(what) => {
@@ -102,4 +111,8 @@ pub(super) fn start(
         })?;
     }
     Ok(())
+}
+
+fn tell(shard: ShardId, report: RingReport) {
+    tracing::debug!(%shard, ?report, "the shard's ring is set up");
 }

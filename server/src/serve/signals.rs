@@ -17,7 +17,9 @@ pub(super) fn watch(events: Events) -> std::io::Result<()> {
         let mut asked = false;
         for signal in signals.forever() {
             if asked {
-                tracing::warn!("second signal: ending at once; what was acknowledged is put in order at the next start");
+                tracing::warn!(
+                    "second signal: ending at once; what was acknowledged is put in order at the next start"
+                );
                 std::process::exit(SIGNALLED + signal);
             }
             asked = true;

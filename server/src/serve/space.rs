@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use logtank_engine::format::names::RawName;
 use logtank_os::mailbox::{Mail, Mailbox};
 use rustix::fs::statvfs;
 
@@ -15,6 +16,8 @@ use crate::metrics::{Health, HostMetrics};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The raw log's files are counted each so many looks.
+const COUNT_EVERY: u64 = 10;
 /// Length of `raw/ballast`: given up when the drive is full to the last block, so that renames and small files of
 /// dealing and cleaning still find room.
 const BALLAST_BYTES: u64 = 16 << 20;
@@ -50,7 +53,10 @@ impl SpaceWatch {
         let mut floor = Floor { bytes: self.free_bytes_min, allowed: true };
         let mut failing = false;
         self.metrics.appends_allowed.set(1);
-        loop {
+        for number in 0u64.. {
+            if number.is_multiple_of(COUNT_EVERY) {
+                self.count_files();
+            }
             match free_bytes(self.tree.layout.raw()) {
                 Ok(free) => {
                     failing = false;
@@ -69,6 +75,25 @@ impl SpaceWatch {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// How many files of each kind the raw log has. A folder that can't be read just now counts as it did.
+    fn count_files(&self) {
+        let names = |folder: &Path| -> io::Result<Vec<RawName>> {
+            let names = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.file_name());
+            Ok(names.filter_map(|name| RawName::parse(name.to_str()?)).collect())
+        };
+        let set = |kind, count: usize| {
+            self.metrics.raw_files.get_or_create(&[("kind", kind)]).set(gauge(count as u64));
+        };
+        if let Ok(live) = names(&self.tree.layout.raw_live()) {
+            let ready = live.iter().filter(|name| matches!(name, RawName::Ready(_))).count();
+            set("ready", ready);
+            set("live", live.len() - ready);
+        }
+        if let Ok(history) = names(&self.tree.layout.raw_history()) {
+            set("history", history.len());
         }
     }
 
@@ -106,10 +131,16 @@ impl SpaceWatch {
         let is_there = path.exists();
         if is_there && free < BALLAST_BYTES {
             match std::fs::remove_file(&path) {
-                Ok(()) => tracing::warn!("the drive is full: {} was given up to make room for renames", path.display()),
+                Ok(()) => tracing::warn!(
+                    "the drive is full: {} was given up to make room for renames",
+                    path.display()
+                ),
                 Err(error) => tracing::error!(%error, "{} can't be given up", path.display()),
             }
-        } else if !is_there && free >= floor.saturating_mul(2).max(4 * BALLAST_BYTES) && let Err(error) = create(&path) {
+        } else if !is_there
+            && free >= floor.saturating_mul(2).max(4 * BALLAST_BYTES)
+            && let Err(error) = create(&path)
+        {
             tracing::warn!(%error, "{} can't be made; trying again", path.display());
         }
     }

@@ -36,7 +36,7 @@ enum Change {
     Rename(PathBuf, PathBuf, Rc<Inode>),
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     folders: RefCell<BTreeSet<PathBuf>>,
     files: RefCell<BTreeMap<PathBuf, Rc<Inode>>>,
@@ -45,14 +45,16 @@ struct State {
     pending: RefCell<Vec<Change>>,
     calls: Cell<u64>,
     fault: Cell<Option<(u64, Fault)>>,
+    interruption: RefCell<Option<(u64, Interruption)>>,
 }
 
+type Interruption = Box<dyn FnOnce()>;
+
 /// A filesystem in memory with faults; begins as a copy of a [`MemDisk`], all of it durable.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct FaultDisk(Rc<State>);
 
 /// A file of it.
-#[derive(Debug)]
 pub(super) struct FaultFile {
     path: PathBuf,
     inode: Rc<Inode>,
@@ -96,6 +98,10 @@ impl State {
     async fn call(&self, operation: &'static str, path: &Path) -> DiskResult<()> {
         let number = self.calls.get();
         self.calls.set(number + 1);
+        let due = self.interruption.borrow_mut().take_if(|(at, _)| *at == number);
+        if let Some((_, interruption)) = due {
+            interruption();
+        }
         match self.fault.get() {
             Some((at, Fault::Stop)) if at == number => std::future::pending().await,
             Some((at, Fault::Error(kind))) if at == number => failed(operation, path, kind),
@@ -127,11 +133,24 @@ impl FaultDisk {
             state.files.borrow_mut().insert(path.clone(), inode.clone());
             state.durable.borrow_mut().insert(path, inode);
         }
-        for folder in [super::tree::layout().segments(&super::tree::code()), super::tree::layout().optimized(&super::tree::code())] {
+        for folder in [
+            super::tree::layout().segments(&super::tree::code()),
+            super::tree::layout().optimized(&super::tree::code()),
+        ] {
             state.folders.borrow_mut().extend(folder.ancestors().map(Path::to_owned));
         }
         state.fault.set(fault);
         Self(Rc::new(state))
+    }
+
+    /// Does `interruption` just before call number `call`.
+    pub(super) fn interrupt(&self, call: u64, interruption: impl FnOnce() + 'static) {
+        self.0.interruption.replace(Some((call, Box::new(interruption))));
+    }
+
+    /// Goes on without faults. What was not durable is not durable yet.
+    pub(super) fn heal(&self) {
+        self.0.fault.set(None);
     }
 
     /// Calls so far.
@@ -178,7 +197,9 @@ impl FaultDisk {
 
     fn find(&self, operation: &'static str, path: &Path) -> DiskResult<FaultFile> {
         match self.0.files.borrow().get(path) {
-            Some(inode) => Ok(FaultFile { path: path.to_owned(), inode: inode.clone(), state: self.0.clone() }),
+            Some(inode) => {
+                Ok(FaultFile { path: path.to_owned(), inode: inode.clone(), state: self.0.clone() })
+            }
             None => failed(operation, path, ErrorKind::NotFound),
         }
     }

@@ -46,14 +46,20 @@ fn tree(name: &str) -> (MemDisk, Epoch) {
 
 fn strings(value: &Value) -> Option<std::collections::BTreeMap<Vec<u8>, Vec<u8>>> {
     let object = value.as_object()?;
-    Some(object.iter().map(|(key, value)| (key.clone().into_bytes(), value.as_str().unwrap().into())).collect())
+    Some(
+        object
+            .iter()
+            .map(|(key, value)| (key.clone().into_bytes(), value.as_str().unwrap().into()))
+            .collect(),
+    )
 }
 
 // What the original sent.
 fn recovered_by_the_original(name: &str, index: &str) -> Vec<Record> {
     let path = golden().join("recovery").join(format!("{name}-{index}.json"));
     let recovery: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let records = recovery["pages"].as_array().unwrap().iter().flat_map(|page| page["records"].as_array().unwrap());
+    let records =
+        recovery["pages"].as_array().unwrap().iter().flat_map(|page| page["records"].as_array().unwrap());
     records
         .map(|record| Record {
             timestamp_ms: record["timestamp_ms"].as_i64(),
@@ -105,9 +111,17 @@ fn a_recovery_comes_to_what_the_originals_recovery_came_to() {
             assert_eq!(disk.files(), files, "reading creates nothing");
             let limits = limits(16 * MIB as usize);
             run(sort_index(&disk, &layout(), &code, checkpoint, None, &limits, &mut |_| {})).unwrap();
-            assert_eq!(State::after(&recovered(&disk, checkpoint, &code)), expected, "{tree_name} {index}, sorted");
+            assert_eq!(
+                State::after(&recovered(&disk, checkpoint, &code)),
+                expected,
+                "{tree_name} {index}, sorted"
+            );
             run(optimize_index(&disk, &layout(), &code, checkpoint, None, &limits, &mut |_| {})).unwrap();
-            assert_eq!(State::after(&recovered(&disk, checkpoint, &code)), expected, "{tree_name} {index}, optimized");
+            assert_eq!(
+                State::after(&recovered(&disk, checkpoint, &code)),
+                expected,
+                "{tree_name} {index}, optimized"
+            );
             assert_eq!(run(verify_index(&disk, &layout(), &code, &limits)).unwrap().findings, []);
         }
     }

@@ -5,7 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::model::State;
-use super::tree::{clean, deal, deal_legacy, empty_index, epoch, limits, look, optimize, recover, sort, state};
+use super::tree::{
+    clean, deal, deal_legacy, empty_index, epoch, limits, look, optimize, recover, sort, state,
+};
 use crate::index_log::chain::Chain;
 use crate::index_log::docid;
 use crate::index_log::record::Record;
@@ -24,7 +26,8 @@ fn strings() -> impl Strategy<Value = std::collections::BTreeMap<Vec<u8>, Vec<u8
 pub(super) fn record() -> impl Strategy<Value = Record> {
     // NaN with a payload, both zeros: bits must survive.
     let double = prop_oneof![Just(0x7FF8_0000_0000_0001u64), Just(0), Just(1 << 63), any::<u64>()];
-    let content = (option::of(strings()), option::of(btree_map(0..3i32, double, 0..3)), option::of(strings()));
+    let content =
+        (option::of(strings()), option::of(btree_map(0..3i32, double, 0..3)), option::of(strings()));
     (proptest::sample::select(&DOCIDS[..]), prop::bool::weighted(0.3), 0..1_000i64, content).prop_map(
         |(docid, deleted, timestamp_ms, (fields, variables, categories))| Record {
             timestamp_ms: Some(timestamp_ms),

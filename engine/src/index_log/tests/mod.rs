@@ -1,8 +1,11 @@
 //! Tests of sorting, optimizing and reading an index as a whole, against a naive model.
 
+mod chains;
 mod crash;
+mod damage;
 mod fault_disk;
 mod golden;
 mod history;
 mod model;
+mod race;
 mod tree;

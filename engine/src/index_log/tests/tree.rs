@@ -9,10 +9,10 @@ use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode};
 use crate::index_log::chain::Chain;
-use crate::index_log::record::{Record, view};
+use crate::index_log::record::Record;
 use crate::index_log::segment_reader::OpenSegment;
 use crate::index_log::segment_writer::SegmentWriter;
-use crate::io::disk::{Disk, DiskFile};
+use crate::io::disk::Disk;
 use crate::jobs::optimizer::{Optimized, optimize_index};
 use crate::jobs::sorter::{Sorted, sort_index};
 use crate::limits::Limits;
@@ -106,7 +106,11 @@ pub(super) async fn clean<D: Disk>(disk: &D) -> Result<()> {
 }
 
 /// The records of a segment, read page by page.
-pub(super) async fn read_segment<D: Disk>(disk: &D, name: SegmentName, page_bytes: u64) -> Result<Vec<Record>> {
+pub(super) async fn read_segment<D: Disk>(
+    disk: &D,
+    name: SegmentName,
+    page_bytes: u64,
+) -> Result<Vec<Record>> {
     let segment = OpenSegment::open(disk, &layout(), &code(), name).await?;
     let mut records = Vec::new();
     let mut at = 0;
@@ -138,19 +142,9 @@ pub(super) async fn state<D: Disk>(disk: &D) -> Result<State> {
     Ok(State::after(&recover(disk).await?))
 }
 
-/// The record that `bytes` begin with, and its index code.
-pub(super) fn index_code_of(bytes: &[u8]) -> Option<&[u8]> {
-    view(bytes).index_code
-}
-
 /// A file of the disk, changed in place.
 pub(super) fn change(disk: &MemDisk, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = disk.get(path).unwrap();
     change(&mut bytes);
     disk.put(path, &bytes);
-}
-
-/// Whether a file of the disk is there and not empty.
-pub(super) fn file_bytes<D: Disk>(disk: &D, path: &Path) -> u64 {
-    run(async { disk.open(path, crate::io::disk::Transfer::Cached).await?.len().await }).unwrap()
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::leftovers;
 use super::outcome::{Dealt, Lag, Outcome};
 use super::pass::Pass;
@@ -7,7 +9,7 @@ use crate::error::{Corruption, Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::raw::{FRAMES_OFFSET, SEAL_OFFSET};
-use crate::ids::Epoch;
+use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::Limits;
 use crate::raw_log::archive::archive;
@@ -24,6 +26,7 @@ pub struct Dealer<D> {
     bytes_max: usize,
     state: State,
     lag: Lag,
+    unsorted: BTreeMap<IndexCode, usize>,
 }
 
 /// What may be lying around.
@@ -42,7 +45,14 @@ impl<D: Disk> Dealer<D> {
     #[must_use]
     pub fn new(disk: D, layout: Layout, limits: &Limits, transfer: Transfer) -> Self {
         let bytes_max = limits.job_bytes_max;
-        Self { disk, layout, transfer, bytes_max, state: State::Started, lag: Lag::default() }
+        let (lag, unsorted) = (Lag::default(), BTreeMap::new());
+        Self { disk, layout, transfer, bytes_max, state: State::Started, lag, unsorted }
+    }
+
+    /// How many unsorted segments indexes had when the first epoch was dealt, before it: the dealer has looked
+    /// into all their folders then. Empty before that, and the second time.
+    pub fn take_unsorted(&mut self) -> BTreeMap<IndexCode, usize> {
+        std::mem::take(&mut self.unsorted)
     }
 
     /// What waited to be dealt when [`Self::deal_next`] last looked (what it then dealt included).
@@ -58,6 +68,12 @@ impl<D: Disk> Dealer<D> {
     /// # Errors
     /// The disk's; nothing of the epoch counts as dealt then, or everything.
     pub async fn deal_next(&mut self, deletions: &DeletionLog) -> Result<Outcome> {
+        if self.state != State::Clean {
+            // A name that is visible, the checkpoint's above all, may not be durable: whoever made it may have
+            // ended before it was. Moving raw segments to history because of it would lose them.
+            self.disk.sync_filesystem(self.layout.data()).await?;
+            self.disk.sync_filesystem(self.layout.raw()).await?;
+        }
         if self.state == State::Started {
             dealt::repair(&self.disk, &self.layout).await?;
         }
@@ -71,7 +87,10 @@ impl<D: Disk> Dealer<D> {
             return Ok(damaged_seal(&view, checkpoint).unwrap_or(Outcome::Nothing));
         };
         if self.state != State::Clean {
-            leftovers::remove(&self.disk, &self.layout, &view, checkpoint).await?;
+            let unsorted = leftovers::remove(&self.disk, &self.layout, &view, checkpoint).await?;
+            if self.state == State::Started {
+                self.unsorted = unsorted;
+            }
         }
         // An error (or being dropped) from here on leaves something to remove before the next attempt.
         self.state = State::Failed;

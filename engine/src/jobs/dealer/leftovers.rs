@@ -1,40 +1,55 @@
 //! What a dealing that did not end left behind: removed before it is done again, since the second time an
 //! index may get fewer records, or none, if it was deleted meanwhile.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::Result;
 use crate::format::layout::Layout;
 use crate::format::names::{SIDECAR_SUFFIX, SegmentKind, SegmentName, TEMPORARY_PREFIX};
-use crate::ids::Epoch;
+use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Entry, EntryKind};
 use crate::raw_log::live::LiveView;
 
 /// Removes unsorted segments (their sidecars, their temporary files) of epochs that are still to be dealt and
 /// whose raw segments are there, durably. Also makes durable whatever else is visible and may not be: folders
-/// that the process before created.
+/// that the process before created. Returns how many unsorted segments are left of each index.
 pub(super) async fn remove<D: Disk>(
     disk: &D,
     layout: &Layout,
     view: &LiveView,
     checkpoint: Epoch,
-) -> Result<()> {
+) -> Result<BTreeMap<IndexCode, usize>> {
+    let mut left = BTreeMap::new();
     let undealt = |epoch: Epoch| epoch >= checkpoint && view.epochs.contains_key(&epoch);
     let indexes = list(disk, &layout.indexes()).await?;
     for index in indexes.iter().filter(|entry| entry.kind == EntryKind::Folder) {
-        remove_from(disk, &layout.indexes().join(&index.name).join("segments"), undealt).await?;
-    }
-    remove_from(disk, &layout.rejected(), undealt).await?;
-    Ok(disk.sync_filesystem(layout.data()).await?)
-}
-
-async fn remove_from<D: Disk>(disk: &D, folder: &Path, undealt: impl Fn(Epoch) -> bool) -> Result<()> {
-    for entry in list(disk, folder).await? {
-        if entry.kind == EntryKind::File && dealt_as(&entry.name).is_some_and(&undealt) {
-            disk.remove_file(&folder.join(&entry.name)).await?;
+        let unsorted =
+            remove_from(disk, &layout.indexes().join(&index.name).join("segments"), undealt).await?;
+        if let Ok(code) = IndexCode::new(index.name.as_bytes())
+            && unsorted > 0
+        {
+            left.insert(code, unsorted);
         }
     }
-    Ok(())
+    remove_from(disk, &layout.rejected(), undealt).await?;
+    disk.sync_filesystem(layout.data()).await?;
+    Ok(left)
+}
+
+/// Returns how many unsorted segments it left.
+async fn remove_from<D: Disk>(disk: &D, folder: &Path, undealt: impl Fn(Epoch) -> bool) -> Result<usize> {
+    let mut left = 0;
+    for entry in list(disk, folder).await? {
+        match dealt_as(&entry.name) {
+            Some(epoch) if entry.kind == EntryKind::File && undealt(epoch) => {
+                disk.remove_file(&folder.join(&entry.name)).await?;
+            }
+            Some(_) if SegmentName::parse(&entry.name).is_some() => left += 1,
+            Some(_) | None => {}
+        }
+    }
+    Ok(left)
 }
 
 /// The epoch that a file of this name was dealt from, if it is an unsorted segment, its sidecar, or either on

@@ -6,6 +6,8 @@ mod outcome;
 mod pass;
 mod publish;
 mod split;
+#[cfg(test)]
+mod tests;
 
 pub use deal::Dealer;
 pub use outcome::{Dealt, DealtIndex, Lag, Outcome};

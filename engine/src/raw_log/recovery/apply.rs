@@ -56,6 +56,7 @@ async fn write_seal<F: DiskFile>(file: &F, seal: &Seal, now: WallMillis) -> Disk
         frames: seal.frames,
         records: seal.records,
         epoch_records: None,
+        previous: None,
         sealed_by: SealedBy::Recovery,
         sealed: now,
     };

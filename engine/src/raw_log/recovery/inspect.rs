@@ -52,6 +52,13 @@ impl<D: Disk> Inspector<'_, D> {
         for epoch in epochs {
             self.epoch(epoch, epoch.epoch >= dealt_before).await?;
         }
+        for epoch in view.epochs.values() {
+            if let Some(missing) = view.missing_before(epoch, dealt_before) {
+                // With the file it counts as complete, and what follows it can be dealt.
+                self.plan.lost.push(Lost { epoch: missing, gaps: Vec::new() });
+                self.report.missing_epochs.push(missing);
+            }
+        }
         // Whole epochs are not read again, but what can't be read of them at all is told now.
         for segment in view.epochs.values().flat_map(|epoch| &epoch.segments) {
             if let SegmentState::HeaderDamaged(error) = segment.state {

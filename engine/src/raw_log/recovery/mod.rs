@@ -22,3 +22,6 @@ mod start;
 
 pub use report::{Recovered, RecoveryProgress, RecoveryReport};
 pub use start::recover;
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,9 @@ pub struct RecoveryReport {
     /// Positions that are missing, by epoch, as written to .lost files. What was lost at the very end of an
     /// epoch leaves no trace and is not in here.
     pub lost: Vec<Lost>,
+    /// Epochs of which there is nothing, though positions of them were handed out; nobody knows how many. An epoch
+    /// that had a .lost file saying so before is not in here.
+    pub missing_epochs: Vec<Epoch>,
     /// Damage in sealed segments and to files that can't be read otherwise; they are left as they are.
     pub damaged: Vec<Corruption>,
     /// Ready files in use that were renamed to the names that their headers say.

@@ -115,7 +115,7 @@ async fn first_epoch<D: Disk>(
     dealt_before: Epoch,
     now: WallMillis,
 ) -> Result<Epoch> {
-    let mut greatest = (dealt_before, layout.checkpoint());
+    let mut greatest = (Epoch::ZERO, layout.checkpoint());
     let mut consider = |epoch: Epoch, path: PathBuf| {
         if epoch > greatest.0 {
             greatest = (epoch, path);
@@ -134,6 +134,7 @@ async fn first_epoch<D: Disk>(
     for (code, position) in Deletions::load(disk, layout).await?.iter() {
         consider(position.epoch(), layout.deletion(code));
     }
+    consider(dealt_before, layout.checkpoint());
     let (epoch, path) = greatest;
     // The last two stay free: what follows an epoch must have a name too.
     if epoch.millis() + 2 > Epoch::MAX.millis() {

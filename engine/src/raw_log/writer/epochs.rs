@@ -96,7 +96,8 @@ impl Writer {
         segment.phase = Phase::SealWriting;
         segment.under_way += 1;
         let (id, file) = (segment.id, segment.file);
-        let seal = segment.seal(self.sequencer.records_of(segment.header.epoch), now.wall);
+        let epoch = segment.header.epoch;
+        let seal = segment.seal(self.sequencer.records_of(epoch), self.sequencer.before(epoch), now.wall);
         let mut buffer = self.pool.take(SEAL_BYTES);
         buffer.extend(&seal.encode());
         self.begin_write(id, What::Seal, file, SEAL_OFFSET, buffer, 0, now, outbox);

@@ -8,7 +8,7 @@ use crate::message::Message;
 use crate::page::LogPageToken;
 
 /// A call of `LogWriter`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum WriterCall<'a> {
     /// `void send_batch(1: LogBatch batch)`
     SendBatch(BatchView<'a>),

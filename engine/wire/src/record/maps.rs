@@ -29,13 +29,13 @@ impl<'a> StringMap<'a> {
         if types != [Kind::String.code(); 2] {
             return cursor.skip(Kind::Map).map(|()| None);
         }
-        let begin = inside.at();
+        let begin = inside;
         for _ in 0..entries {
             inside.string()?;
             inside.string()?;
         }
         *cursor = inside;
-        Ok(Some(Self { entries, body: inside.since(begin) }))
+        Ok(Some(Self { entries, body: inside.since(&begin) }))
     }
 
     /// Entries as received, repeated keys counted each time.
@@ -68,13 +68,12 @@ impl<'a> VariableMap<'a> {
     pub(super) fn parse(cursor: &mut Cursor<'a>) -> Result<Option<Self>, DecodeError> {
         let mut inside = *cursor;
         let Container { types, count: entries } = inside.container()?;
-        let begin = inside.at();
         // Entries are all of one length, so skipping the map is checking it.
         cursor.skip(Kind::Map)?;
         if types != [Kind::I32.code(), Kind::Double.code()] {
             return Ok(None);
         }
-        Ok(Some(Self { entries, body: cursor.since(begin) }))
+        Ok(Some(Self { entries, body: cursor.since(&inside) }))
     }
 
     /// Entries as received, repeated keys counted each time.

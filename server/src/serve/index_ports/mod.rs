@@ -5,4 +5,5 @@ mod connection;
 mod port;
 mod thread;
 
+pub(super) use connection::Bounds;
 pub(super) use thread::IndexThread;

@@ -4,19 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logtank_engine::jobs::governor::Policy;
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::recovery_read::options::ReadOptions;
+use logtank_engine::recovery_read::reader::Reader;
+use logtank_engine::recovery_read::token::TokenKey;
 use logtank_os::append_signal::AppendSignal;
+use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
-use logtank_wire::call::Service;
 use tokio::sync::watch;
 
-use super::calls::Answerer;
+use super::calls::{Answerer, Service};
 use super::connection::Bounds;
-use super::port::Port;
+use super::port::{Open, Port};
 use crate::metrics::HostMetrics;
-use crate::serve::Tree;
+use crate::serve::{Tree, listeners};
 
 /// A page that is being sent when the host stops may be finished, for so long.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks for segments that are held open and read no more.
+const RELEASE_EVERY: Duration = Duration::from_secs(30);
 
 /// What the thread needs.
 pub(in crate::serve) struct IndexThread {
@@ -24,7 +30,75 @@ pub(in crate::serve) struct IndexThread {
     pub(in crate::serve) reader: TcpListener,
     pub(in crate::serve) manager: TcpListener,
     pub(in crate::serve) bounds: Bounds,
+    /// Memory for pages that are being filled or sent.
+    pub(in crate::serve) page_bytes_max: usize,
+    pub(in crate::serve) key: TokenKey,
+    pub(in crate::serve) shared: Arc<Shared>,
     pub(in crate::serve) signal: Arc<AppendSignal>,
     pub(in crate::serve) metrics: HostMetrics,
     pub(in crate::serve) stop: watch::Receiver<bool>,
+}
+
+impl IndexThread {
+    /// Serves both ports until the host stops.
+    ///
+    /// # Errors
+    /// If there is no ring, the folders can't be opened, or a port fails for good.
+    pub(in crate::serve) fn run(self) -> anyhow::Result<()> {
+        block_on(async {
+            let disk = self.tree.disk(Throttle::new(Policy::default(), self.signal.clone()))?;
+            let layout = self.tree.layout.clone();
+            let reader = Rc::new(Reader::new(
+                disk.clone(),
+                SystemClock,
+                layout.clone(),
+                self.key,
+                ReadOptions::default(),
+            ));
+            let pages = Answerer::pages_at_once(self.page_bytes_max);
+            let open = Rc::new(Open::default());
+            let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
+            let port = |listener, service: Service| {
+                let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
+                let answerer = Answerer::new(
+                    service,
+                    disk.clone(),
+                    layout.clone(),
+                    reader,
+                    shared,
+                    pages.clone(),
+                    metrics,
+                );
+                Port {
+                    name: service.name(),
+                    listener,
+                    answerer: Rc::new(answerer),
+                    bounds: self.bounds,
+                    metrics: self.metrics.clone(),
+                    open: open.clone(),
+                }
+            };
+            let reader_port = port(self.reader, Service::Reader).accept(self.stop.clone());
+            let manager_port = port(self.manager, Service::Manager).accept(self.stop.clone());
+            let mut stop = self.stop.clone();
+            let watch = async {
+                let releasing = async {
+                    loop {
+                        tokio::time::sleep(RELEASE_EVERY).await;
+                        reader.release_idle();
+                    }
+                };
+                tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => {}
+                    () = releasing => {}
+                }
+                closers.iter().for_each(listeners::close);
+                Ok(())
+            };
+            tokio::try_join!(reader_port, manager_port, watch)?;
+            // Whoever is still being served then is slower than a recovery has to be; it goes on after the restart.
+            let _ = tokio::time::timeout(STOP_PATIENCE, open.none()).await;
+            Ok(())
+        })?
+    }
 }

@@ -1,22 +1,29 @@
-//! What background work does when.
-
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::JobsConfig;
-use super::report::Report;
-use super::shared::Shared;
+use tokio::sync::Mutex;
+
+use super::backlog::Backlog;
+use super::dealing::Dealing;
+use super::local::Local;
+use super::pause::both;
+use super::tending::Tending;
 use crate::error::Result;
 use crate::format::layout::Layout;
 use crate::ids::Epoch;
 use crate::io::disk::Disk;
+use crate::jobs::config::JobsConfig;
+use crate::jobs::report::Report;
+use crate::jobs::shared::Shared;
 use crate::limits::Limits;
 use crate::time::Clock;
 
 /// What is to be done after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub(super) enum Turn {
     /// Something was done: there may be more.
     Again,
     /// There was nothing to do: look again after this time, or when woken.
@@ -36,16 +43,11 @@ pub struct Drained {
     pub last: Option<Epoch>,
 }
 
-/// All background work on one data directory, for one thread. Create it under dealer.lock.
+/// All background work on one data directory, for one thread. To be created under dealer.lock.
 #[derive(Debug)]
 pub struct Background<D, C> {
-    disk: D,
-    clock: C,
-    layout: Layout,
-    limits: Limits,
-    config: JobsConfig,
-    shared: Arc<Shared>,
-    busy: Rc<()>,
+    dealing: Dealing<D, C>,
+    tending: Tending<D, C>,
 }
 
 impl<D: Disk, C: Clock> Background<D, C> {
@@ -59,17 +61,27 @@ impl<D: Disk, C: Clock> Background<D, C> {
         config: JobsConfig,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { disk, clock, layout, limits, config, shared, busy: Rc::new(()) }
+        let local = Rc::new(Local {
+            disk,
+            clock,
+            layout,
+            limits,
+            shared,
+            sorting: Mutex::new(()),
+            backlog: RefCell::new(Backlog::default()),
+            empty: RefCell::new(BTreeSet::new()),
+            halted: Cell::new(false),
+        });
+        Self { dealing: Dealing::new(local.clone(), &config), tending: Tending::new(local, &config) }
     }
 
     /// Deals, sorts, optimizes and cleans until `stop` says so, which is asked between two steps
-    /// ([`Shared::wake`] makes it ask soon). May also be dropped at any await: a crash is no different.
+    /// ([`Shared::wake`] makes it ask soon), or until a sync fails ([`Report::Halted`]): then nothing can be
+    /// trusted before the next start. May also be dropped at any await: a crash is no different.
     ///
     /// Does nothing while this host is not the master.
     pub async fn run(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
-        let _ = (stop, report);
-        let _ = (&self.disk, &self.clock, &self.layout, &self.limits, &self.config, &self.shared, &self.busy);
-        unimplemented!("contract only")
+        both(self.dealing.run(stop, report), self.tending.run(stop, report)).await;
     }
 
     /// Deals everything that is complete, and nothing else; `progress` is told after each epoch. Run recovery
@@ -78,7 +90,14 @@ impl<D: Disk, C: Clock> Background<D, C> {
     /// # Errors
     /// The first that dealing meets, also damage that blocks it.
     pub async fn drain(&mut self, progress: &dyn Fn(Drained)) -> Result<Drained> {
-        let _ = progress;
-        unimplemented!("contract only")
+        let mut drained = Drained::default();
+        while let Some(dealt) = self.dealing.drain_one().await? {
+            drained.epochs += 1;
+            drained.records += dealt.records();
+            drained.bytes += dealt.bytes();
+            drained.last = Some(dealt.epoch);
+            progress(drained);
+        }
+        Ok(drained)
     }
 }

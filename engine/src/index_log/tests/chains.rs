@@ -1,0 +1,190 @@
+//! What counts and what doesn't, and when there is something to do.
+
+use super::model::State;
+use super::tree::{
+    code, deal, deal_legacy, empty_index, encode, epoch, layout, limits, look, optimize, sort, state,
+};
+use crate::error::Error;
+use crate::format::names::{self, SegmentKind, SegmentName};
+use crate::ids::{Epoch, IndexCode, Position};
+use crate::index_log::chain::{Chain, ChainSegment};
+use crate::index_log::record::Record;
+use crate::index_log::sweep::sweep_index;
+use crate::io::disk::Disk;
+use crate::jobs::optimizer::{is_worth, optimize_index};
+use crate::jobs::sorter::{needs_sort, sort_index};
+use crate::limits::MIB;
+use crate::testing::{MemDisk, run};
+
+fn set(docid: &str, value: u64) -> Record {
+    Record {
+        timestamp_ms: Some(1),
+        docid: docid.into(),
+        variables: Some([(0, value)].into()),
+        ..Record::default()
+    }
+}
+
+fn all() -> crate::limits::Limits {
+    limits(16 * MIB as usize)
+}
+
+#[test]
+fn an_index_that_is_not_there_is_empty_and_stays_not_there() {
+    let disk = MemDisk::new();
+    let unknown = IndexCode::new(b"unknown").unwrap();
+    let chain = run(Chain::look(&disk, &layout(), &unknown, Epoch::MAX, None)).unwrap();
+    assert_eq!(chain, Chain::default());
+    assert_eq!(
+        run(sort_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap().published,
+        []
+    );
+    let optimized =
+        run(optimize_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap();
+    assert_eq!(optimized.published, None);
+    assert!(disk.files().is_empty());
+    assert!(run(disk.metadata(&layout().index(&unknown))).unwrap().is_none());
+}
+
+#[test]
+fn only_what_is_before_the_checkpoint_and_not_deleted_is_merged() {
+    let disk = empty_index();
+    for time in 1..=6 {
+        run(deal(&disk, epoch(time), &[set("a", time)])).unwrap();
+    }
+    let deletion = Some(Position::new(epoch(3), 77));
+    let chain = run(Chain::look(&disk, &layout(), &code(), epoch(5), deletion)).unwrap();
+    let times = |names: &[SegmentName]| names.iter().map(|name| name.time.millis()).collect::<Vec<_>>();
+    assert_eq!((times(&chain.deleted), times(&chain.undealt)), (vec![1, 2], vec![5, 6]));
+    let sorted = run(sort_index(&disk, &layout(), &code(), epoch(5), deletion, &all(), &mut |_| {})).unwrap();
+    assert_eq!(times(&sorted.removed), [3, 4]);
+    let names: Vec<String> =
+        disk.files().iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
+    let segments: Vec<&str> =
+        names.iter().filter(|name| !name.ends_with(".sum")).map(|name| &name[20..]).collect();
+    assert_eq!(
+        segments,
+        ["001.unsorted_1", "002.unsorted_1", "003.sorted_1", "005.unsorted_1", "006.unsorted_1"]
+    );
+}
+
+#[test]
+fn unsorted_segments_between_sorted_ones_keep_their_place() {
+    // As after a repair by hand: the sort of epochs 1 and 3 was made without epoch 2.
+    let disk = empty_index();
+    for time in [1, 3] {
+        run(deal(&disk, epoch(time), &[set("a", time), set(&time.to_string(), time)])).unwrap();
+        run(sort(&disk, &all())).unwrap();
+    }
+    deal_legacy(&disk, epoch(2), &[set("a", 2), set("3", 2)]);
+    deal_legacy(&disk, epoch(4), &[set("4", 4)]);
+    let expected =
+        State::after(&[set("a", 1), set("1", 1), set("3", 2), set("a", 3), set("3", 3), set("4", 4)]);
+    assert_eq!(run(state(&disk)).unwrap(), expected);
+    let optimized = run(optimize(&disk, &all())).unwrap();
+    assert_eq!(optimized.segments, 1, "not beyond what is unsorted");
+    assert_eq!(run(state(&disk)).unwrap(), expected);
+    assert_eq!(run(sort(&disk, &all())).unwrap().published.len(), 2);
+    assert_eq!(run(state(&disk)).unwrap(), expected);
+    assert_eq!(run(optimize(&disk, &all())).unwrap().segments, 4);
+    assert_eq!(run(state(&disk)).unwrap(), expected);
+}
+
+#[test]
+fn two_sorted_segments_of_one_time_are_both_applied_the_longer_one_last() {
+    // A crash of the original after a sort, before its first input was removed: the next sort took the same
+    // inputs and one more, and named its result by the same time.
+    let disk = empty_index();
+    for records in [vec![set("a", 1)], vec![set("a", 2), set("b", 2)]] {
+        let name = SegmentName { time: epoch(1), kind: SegmentKind::Sorted, records: records.len() as u64 };
+        disk.put(layout().segment(&code(), name), &encode(&records));
+    }
+    deal_legacy(&disk, epoch(1), &[set("a", 1)]);
+    let expected = State::after(&[set("a", 2), set("b", 2)]);
+    assert_eq!(run(state(&disk)).unwrap(), expected);
+    let chain = run(look(&disk)).unwrap();
+    assert_eq!((chain.sorted.len(), chain.unsorted.len(), chain.superseded.len()), (2, 0, 1));
+    assert_eq!(chain.leftovers, [], "a name alone is not enough to remove anything");
+    assert_eq!(run(optimize(&disk, &all())).unwrap().segments, 2);
+    assert_eq!(run(state(&disk)).unwrap(), expected);
+}
+
+#[test]
+fn a_name_that_is_taken_by_something_else_is_not_replaced() {
+    let disk = empty_index();
+    run(deal(&disk, epoch(1), &[set("a", 1)])).unwrap();
+    let again = run(deal(&disk, epoch(1), &[set("a", 1)])).unwrap();
+    assert_eq!(again.records, 1, "the same segment may be published again");
+    let files = disk.files();
+    let before: Vec<_> = files.iter().map(|path| disk.get(path)).collect();
+    assert!(matches!(run(deal(&disk, epoch(1), &[set("b", 1)])), Err(Error::Corrupt(_))));
+    assert_eq!(disk.files(), files);
+    assert_eq!(files.iter().map(|path| disk.get(path)).collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn a_sweep_removes_what_was_never_completed_and_nothing_else() {
+    let disk = empty_index();
+    run(deal(&disk, epoch(1), &[set("a", 1)])).unwrap();
+    let files = disk.files();
+    let folder = layout().segments(&code());
+    let orphan = SegmentName { time: epoch(9), kind: SegmentKind::Sorted, records: 3 };
+    let left = [
+        folder.join(".tmp-run-1-2"),
+        folder.join("temp___2026.11.22-10.33.41.999.sorted_0"),
+        names::sidecar_of(&layout().segment(&code(), orphan)),
+    ];
+    for path in &left {
+        disk.put(path, b"x");
+    }
+    disk.put(folder.join("notes.txt"), b"someone else's");
+    assert_eq!(run(look(&disk)).unwrap().orphans, left[2..]);
+    let mut removed = run(sweep_index(&disk, &layout(), &code())).unwrap();
+    removed.sort();
+    let mut expected = left.to_vec();
+    expected.sort();
+    assert_eq!(removed, expected);
+    assert_eq!(disk.files().len(), files.len() + 1);
+}
+
+fn segments(kind: SegmentKind, records: &[u64], bytes: u64) -> Vec<ChainSegment> {
+    let segment = |(time, &records)| {
+        let name = SegmentName { time: epoch(time), kind, records };
+        let epochs = crate::format::index::EpochRange::only(name.time);
+        ChainSegment { name, bytes, epochs, inferred: false }
+    };
+    (1..).zip(records).map(segment).collect()
+}
+
+#[test]
+fn more_than_30_unsorted_segments_or_30_mib_of_them_need_a_sort() {
+    let chain = |count, bytes| Chain {
+        unsorted: segments(SegmentKind::Unsorted, &vec![1; count], bytes),
+        ..Chain::default()
+    };
+    assert!(!needs_sort(&chain(30, MIB)));
+    assert!(needs_sort(&chain(31, 1)));
+    assert!(needs_sort(&chain(30, MIB + 1)));
+}
+
+#[test]
+fn optimizing_is_worth_it_by_the_share_of_unoptimized_records() {
+    let chain = |optimized: Option<u64>, sorted: &[u64], unsorted: &[u64]| Chain {
+        optimized: optimized.map(|records| segments(SegmentKind::Optimized, &[records], 1)[0]),
+        sorted: segments(SegmentKind::Sorted, sorted, 1),
+        unsorted: segments(SegmentKind::Unsorted, unsorted, 1),
+        ..Chain::default()
+    };
+    assert_eq!(is_worth(&chain(Some(100), &[10, 10, 10, 10], &[])), None, "four segments");
+    assert_eq!(
+        is_worth(&chain(Some(100), &[5, 5, 5, 5], &[5, 5])),
+        Some(0.3 * 5.0),
+        "unsorted ones count as one"
+    );
+    assert_eq!(is_worth(&chain(Some(100), &[2, 2, 2, 2, 2], &[])), None, "exactly 10 %");
+    assert_eq!(is_worth(&chain(Some(100), &[2, 2, 2, 2, 3], &[])), Some(0.11 * 5.0));
+    assert_eq!(is_worth(&chain(Some(1), &[100; 6], &[])), Some(12.0), "the ratio counts at most as 2");
+    assert_eq!(is_worth(&chain(None, &[1; 5], &[])), Some(10.0), "never optimized");
+    assert_eq!(is_worth(&chain(Some(0), &[1; 5], &[])), Some(10.0), "optimized to nothing");
+    assert_eq!(is_worth(&chain(None, &[0; 5], &[])), None, "no records");
+}

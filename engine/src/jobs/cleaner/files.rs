@@ -1,0 +1,94 @@
+//! What is in an index's folders, by name.
+
+use std::path::{Path, PathBuf};
+
+use crate::format::layout::Layout;
+use crate::format::names::{SIDECAR_SUFFIX, SegmentName, is_temporary, sidecar_of};
+use crate::ids::IndexCode;
+use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
+
+/// What is in an index's folders, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    /// Of both folders.
+    pub(super) segments: Vec<SegmentName>,
+    /// Temporary files, and sidecars without a segment.
+    pub(super) strays: Vec<PathBuf>,
+    /// How many other things there are, not ours to remove.
+    pub(super) others: usize,
+}
+
+impl Files {
+    /// Folders that are not there are empty.
+    pub(super) async fn list<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResult<Self> {
+        let mut files = Self::default();
+        for folder in [layout.optimized(code), layout.segments(code)] {
+            files.add(&folder, &entries(disk, &folder).await?);
+        }
+        Ok(files)
+    }
+
+    fn add(&mut self, folder: &Path, entries: &[Entry]) {
+        for entry in entries {
+            let of_segment =
+                entry.name.strip_suffix(SIDECAR_SUFFIX).filter(|stem| SegmentName::parse(stem).is_some());
+            if entry.kind != EntryKind::File {
+                self.others += 1;
+            } else if is_temporary(&entry.name) {
+                self.strays.push(folder.join(&entry.name));
+            } else if let Some(name) = SegmentName::parse(&entry.name) {
+                self.segments.push(name);
+            } else if let Some(segment) = of_segment {
+                // Sorted by name.
+                if entries.binary_search_by(|entry| entry.name.as_str().cmp(segment)).is_err() {
+                    self.strays.push(folder.join(&entry.name));
+                }
+            } else {
+                self.others += 1;
+            }
+        }
+    }
+}
+
+/// Entries of a folder; none if it is not there.
+pub(super) async fn entries<D: Disk>(disk: &D, folder: &Path) -> DiskResult<Vec<Entry>> {
+    match disk.list(folder).await {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        entries => entries,
+    }
+}
+
+/// Removes a file; whether it was there.
+pub(super) async fn remove<D: Disk>(disk: &D, path: &Path) -> DiskResult<bool> {
+    match disk.remove_file(path).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a segment and its sidecar; its length, if it was there.
+pub(super) async fn remove_segment<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    name: SegmentName,
+) -> DiskResult<Option<u64>> {
+    let path = layout.segment(code, name);
+    let metadata = disk.metadata(&path).await?;
+    let there = remove(disk, &path).await?;
+    // Behind its segment: a sidecar alone is recognized as a stray.
+    remove(disk, &sidecar_of(&path)).await?;
+    Ok(metadata.filter(|_| there).map(|metadata| metadata.len))
+}
+
+/// Makes durable what was removed from an index's folders.
+pub(super) async fn sync_folders<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResult<()> {
+    for folder in [layout.optimized(code), layout.segments(code), layout.index(code), layout.indexes()] {
+        match disk.sync_folder(&folder).await {
+            Err(error) if error.is_not_found() => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}

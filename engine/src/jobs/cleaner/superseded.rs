@@ -1,0 +1,151 @@
+//! Removes segments that others cover, once nobody has read the index for a while: a recovery under way may
+//! still be in the middle of one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Cleaned;
+use super::files::{Files, remove, remove_segment, sync_folders};
+use super::idle::Idle;
+use crate::error::Result;
+use crate::format::layout::Layout;
+use crate::format::names::{SegmentKind, SegmentName};
+use crate::ids::{Epoch, IndexCode, Position};
+use crate::index_log::chain::Chain;
+use crate::io::disk::{Disk, DiskResult};
+use crate::jobs::optimizer::is_worth;
+use crate::time::{MonoNanos, WallMillis};
+
+/// Temporary files and sidecars without a segment belong to a job that runs, unless they are there so long.
+const STRAY: Duration = Duration::from_secs(60 * 60);
+
+/// What a visit to an index found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Visit {
+    /// What was removed.
+    pub cleaned: Cleaned,
+    /// How much optimizing the index is worth, if it is.
+    pub worth: Option<f64>,
+    /// A sort that a crash ended left something that the sorter removes.
+    pub wants_sort: bool,
+    /// There is nothing in its folders, and nobody has read it for a while.
+    pub empty: bool,
+}
+
+/// Visits indexes one by one.
+#[derive(Debug)]
+pub struct Superseded<D> {
+    disk: D,
+    layout: Layout,
+    unread: Duration,
+    last_reads: Idle<IndexCode, Option<WallMillis>>,
+    strays: Idle<PathBuf, ()>,
+}
+
+impl<D: Disk> Superseded<D> {
+    /// Removes what is superseded when an index was `unread` for that long.
+    #[must_use]
+    pub fn new(disk: D, layout: Layout, unread: Duration) -> Self {
+        Self { disk, layout, unread, last_reads: Idle::new(), strays: Idle::new() }
+    }
+
+    /// Looks at one index, removes what may go, and tells what else there is to do. The first visit after a
+    /// start should be `thorough`: then it does not rely on names where a crash may have been.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn visit(
+        &mut self,
+        code: &IndexCode,
+        checkpoint: Epoch,
+        deletion: Option<Position>,
+        thorough: bool,
+        now: MonoNanos,
+    ) -> Result<Visit> {
+        let files = Files::list(&self.disk, &self.layout, code).await?;
+        let mut visit = Visit::default();
+        self.remove_strays(&files, code, now, &mut visit.cleaned).await?;
+        if files == Files::default() {
+            visit.empty = self.is_unread(code, now).await?;
+            return Ok(visit);
+        }
+        // The names alone say for nearly all indexes that there is nothing to do.
+        if !(thorough || may_be_superseded(&files.segments) || may_be_worth(&files.segments)) {
+            self.last_reads.forget(code);
+            return Ok(visit);
+        }
+        let chain = Chain::look(&self.disk, &self.layout, code, checkpoint, deletion).await?;
+        visit.worth = is_worth(&chain);
+        visit.wants_sort = !chain.leftovers.is_empty();
+        if chain.superseded.is_empty() {
+            self.last_reads.forget(code);
+        } else if self.is_unread(code, now).await? {
+            // The last segment that the newest optimized one covers goes first, and durably: as long as it is
+            // there, a recovery under way knows that the others are, too.
+            let (first, rest): (Vec<SegmentName>, Vec<SegmentName>) =
+                chain.superseded.iter().partition(|name| chain.is_witness(**name));
+            for names in [first, rest] {
+                // The segments that cover them may be visible and not durable yet.
+                sync_folders(&self.disk, &self.layout, code).await?;
+                for name in names {
+                    if let Some(bytes) = remove_segment(&self.disk, &self.layout, code, name).await? {
+                        visit.cleaned.superseded += 1;
+                        visit.cleaned.bytes += bytes;
+                    }
+                }
+            }
+        }
+        Ok(visit)
+    }
+
+    /// Forgets what it has seen of indexes that are not there any more, for which `there` is false.
+    pub fn retain(&mut self, there: impl Fn(&IndexCode) -> bool) {
+        self.last_reads.retain(&there);
+        let indexes = self.layout.indexes();
+        let code = |path: &PathBuf| {
+            let name = path.strip_prefix(&indexes).ok()?.iter().next()?;
+            IndexCode::new(name.as_encoded_bytes()).ok()
+        };
+        self.strays.retain(|path| code(path).is_some_and(|code| there(&code)));
+    }
+
+    async fn is_unread(&mut self, code: &IndexCode, now: MonoNanos) -> DiskResult<bool> {
+        let metadata = self.disk.metadata(&self.layout.last_read(code)).await?;
+        let last_read = metadata.map(|metadata| metadata.modified);
+        Ok(self.last_reads.observe(code.clone(), last_read, now) >= self.unread)
+    }
+
+    async fn remove_strays(
+        &mut self,
+        files: &Files,
+        code: &IndexCode,
+        now: MonoNanos,
+        cleaned: &mut Cleaned,
+    ) -> DiskResult<()> {
+        let folder = self.layout.index(code);
+        self.strays.retain(|path| !path.starts_with(&folder) || files.strays.contains(path));
+        for path in &files.strays {
+            if self.strays.observe(path.clone(), (), now) >= STRAY {
+                cleaned.leftovers += u64::from(remove(&self.disk, path).await?);
+                self.strays.forget(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the names hint at it. (They don't tell what a sort that a crash ended left behind: a thorough visit
+/// finds that.)
+fn may_be_superseded(segments: &[SegmentName]) -> bool {
+    let of = |kind| segments.iter().filter(move |name| name.kind == kind);
+    let optimized = of(SegmentKind::Optimized).max();
+    let by_optimized = optimized
+        .is_some_and(|newest| segments.iter().any(|name| name != newest && name.time <= newest.time));
+    let mut sorted = of(SegmentKind::Sorted);
+    by_optimized || sorted.any(|sorted| of(SegmentKind::Unsorted).any(|name| name.time == sorted.time))
+}
+
+/// Five segments are worth optimizing, of which all unsorted ones count as one.
+fn may_be_worth(segments: &[SegmentName]) -> bool {
+    segments.iter().filter(|name| name.kind == SegmentKind::Sorted).count() >= 4
+}

@@ -1,0 +1,115 @@
+//! trash/: folders on their way out. A rename takes an index away in one step; its files follow one by one, and
+//! what a crash leaves is removed at the next start.
+
+use std::path::{Path, PathBuf};
+
+use super::files::{entries, remove};
+use crate::format::layout::Layout;
+use crate::io::disk::{Disk, DiskResult, EntryKind, parent};
+
+/// Takes a folder away, durably, and removes it. `false` if it was not there.
+pub(super) async fn throw_away<D: Disk>(disk: &D, layout: &Layout, folder: &Path) -> DiskResult<bool> {
+    let trash = layout.trash();
+    if disk.metadata(&trash).await?.is_none() {
+        disk.create_folder(&trash).await?;
+        disk.sync_folder(layout.data()).await?;
+    }
+    // Left over by an error; a name that is taken would make the rename fail.
+    let target = trash.join(folder.file_name().unwrap_or_default());
+    remove_tree(disk, &target).await?;
+    match disk.rename(folder, &target).await {
+        Err(error) if error.is_not_found() => return Ok(false),
+        result => result?,
+    }
+    // The old name first: after a power cut the folder may be found nowhere, and that is where it is going.
+    disk.sync_folder(parent(folder)).await?;
+    disk.sync_folder(&trash).await?;
+    remove_tree(disk, &target).await?;
+    Ok(true)
+}
+
+/// Removes whatever is in trash/: to be called once at start.
+///
+/// # Errors
+/// The disk's.
+pub async fn empty_trash<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<()> {
+    let trash = layout.trash();
+    for entry in entries(disk, &trash).await? {
+        remove_any(disk, &trash.join(&entry.name), entry.kind).await?;
+    }
+    Ok(())
+}
+
+async fn remove_any<D: Disk>(disk: &D, path: &Path, kind: EntryKind) -> DiskResult<()> {
+    match kind {
+        EntryKind::Folder => remove_tree(disk, path).await,
+        // Never followed: of a link, the link is removed.
+        EntryKind::File | EntryKind::Other => remove(disk, path).await.map(drop),
+    }
+}
+
+/// Removes a folder and all that is in it; fine if it is not there.
+async fn remove_tree<D: Disk>(disk: &D, root: &Path) -> DiskResult<()> {
+    let mut open: Vec<PathBuf> = vec![root.to_owned()];
+    while let Some(folder) = open.last().cloned() {
+        let mut folders = Vec::new();
+        for entry in entries(disk, &folder).await? {
+            let path = folder.join(&entry.name);
+            match entry.kind {
+                EntryKind::Folder => folders.push(path),
+                EntryKind::File | EntryKind::Other => {
+                    remove(disk, &path).await?;
+                }
+            }
+        }
+        if folders.is_empty() {
+            match disk.remove_folder(&folder).await {
+                Err(error) if error.is_not_found() => {}
+                result => result?,
+            }
+            open.pop();
+        } else {
+            // Then looked at once more, when it is empty.
+            open.extend(folders);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{MemDisk, StepDisk, Stepped, run};
+
+    fn layout() -> Layout {
+        Layout::new(Path::new("/data"), None)
+    }
+
+    fn tree() -> MemDisk {
+        let disk = MemDisk::new();
+        for file in ["indexes/a/x", "indexes/a/b/y", "indexes/a/b/c/z", "indexes/other/x", "trash/a/old/w"] {
+            disk.put(layout().data().join(file), b"");
+        }
+        disk
+    }
+
+    #[test]
+    fn a_folder_goes_whole_at_any_crash_and_start_finishes_it() {
+        for steps in 0.. {
+            let disk = tree();
+            let (slow, folder, place) = (StepDisk(disk.clone()), layout().indexes().join("a"), layout());
+            let ended = Stepped::new(throw_away(&slow, &place, &folder)).steps(steps);
+            let there = disk.files().iter().filter(|path| path.starts_with(&folder)).count();
+            assert!(there == 3 || there == 0, "{there} after {steps} calls");
+            run(empty_trash(&disk, &layout())).unwrap();
+            assert!(run(disk.list(&layout().trash())).unwrap().is_empty());
+            run(throw_away(&disk, &layout(), &folder)).unwrap();
+            assert_eq!(disk.files(), [layout().indexes().join("other/x")]);
+            if let Some(result) = ended {
+                assert!(result.unwrap());
+                assert!(!run(throw_away(&disk, &layout(), &folder)).unwrap());
+                break;
+            }
+        }
+    }
+}

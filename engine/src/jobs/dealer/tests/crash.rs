@@ -1,0 +1,105 @@
+use super::*;
+
+#[test]
+fn a_crash_between_any_two_calls_is_repaired_by_running_again() {
+    // Few indexes are synced one by one, many together; little memory makes several passes, and pieces.
+    let shapes = [(2, 2, 8, 1 << 20, 1), (1, 16, 16, 1 << 20, 1), (1, 2, 24, 600, 1), (1, 34, 34, 8_000, 5)];
+    for (epochs, indexes, records, memory, stride) in shapes {
+        let expected = log(&empty(), epochs, indexes, records);
+        for steps in (0..).step_by(stride) {
+            let disk = empty();
+            log(&disk, epochs, indexes, records);
+            let slow = StepDisk(disk.clone());
+            let deletions = DeletionLog::new();
+            let mut first = dealer(&slow, memory);
+            let ended = Stepped::new(async {
+                while first.deal_next(&deletions).await.unwrap() != Outcome::Nothing {}
+            })
+            .steps(steps)
+            .is_some();
+            let half = contents(&disk);
+            for (index, records) in &half {
+                assert!(expected[index].starts_with(records), "what counts as dealt is a beginning");
+            }
+            deal_all(&mut dealer(&disk, memory), &DeletionLog::new());
+            assert_eq!(contents(&disk), expected, "{indexes} indexes, crash after {steps} calls");
+            assert_eq!((live(&disk), temporaries(&disk)), (0, 0));
+            if ended {
+                assert!(steps > 30, "it was interrupted in many places");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_at_any_call_leaves_nothing_half_done() {
+    // Being dropped at an await is what an error looks like to those who own the dealer: the same one goes on.
+    let expected = log(&empty(), 1, 20, 20);
+    for steps in (0..).step_by(3) {
+        let disk = empty();
+        log(&disk, 1, 20, 20);
+        let deletions = DeletionLog::new();
+        let mut dealer = dealer(&StepDisk(disk.clone()), 5_000);
+        let ended = Stepped::new(dealer.deal_next(&deletions)).steps(steps).is_some();
+        deal_all(&mut dealer, &deletions);
+        assert_eq!(contents(&disk), expected, "after {steps} calls");
+        assert_eq!((live(&disk), temporaries(&disk)), (0, 0));
+        if ended {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_between_any_two_calls_loses_nothing_that_was_dealt() {
+    for (epochs, indexes, records, memory, stride) in
+        [(2, 2, 8, 1 << 20, 1), (1, 16, 16, 1 << 20, 1), (1, 2, 24, 600, 1)]
+    {
+        let fresh = empty();
+        let expected = log(&fresh, epochs, indexes, records);
+        for steps in (0..).step_by(stride) {
+            let disk = PowerDisk::of(&fresh);
+            let slow = StepDisk(disk.clone());
+            let deletions = DeletionLog::new();
+            let mut first = dealer(&slow, memory);
+            let ended = Stepped::new(async {
+                while first.deal_next(&deletions).await.unwrap() != Outcome::Nothing {}
+            })
+            .steps(steps)
+            .is_some();
+            disk.cut_power();
+            for (index, records) in &contents(&disk.copy()) {
+                assert!(expected[index].starts_with(records), "what counts as dealt is there");
+            }
+            deal_all(&mut dealer(&disk, memory), &DeletionLog::new());
+            disk.cut_power();
+            let after = disk.copy();
+            assert_eq!(contents(&after), expected, "{indexes} indexes, power cut after {steps} calls");
+            assert_eq!((live(&after), temporaries(&after)), (0, 0));
+            if ended {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crash_and_a_power_cut_after_the_next_dealing_lose_nothing() {
+    // What a process created and never synced is visible to the next one, which must not rely on it.
+    let fresh = empty();
+    let expected = log(&fresh, 1, 2, 8);
+    for steps in 0.. {
+        let disk = PowerDisk::of(&fresh);
+        let slow = StepDisk(disk.clone());
+        let deletions = DeletionLog::new();
+        let mut first = dealer(&slow, 1 << 20);
+        let ended = Stepped::new(first.deal_next(&deletions)).steps(steps).is_some();
+        deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
+        disk.cut_power();
+        assert_eq!(contents(&disk.copy()), expected, "crash after {steps} calls");
+        if ended {
+            break;
+        }
+    }
+}

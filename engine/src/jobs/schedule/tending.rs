@@ -1,0 +1,196 @@
+//! The loop that optimizes, and walks over all indexes to clean them and to find what is worth optimizing.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::background::Turn;
+use super::local::{Bounds, Local};
+use super::pause::{either, give_way};
+use crate::error::Result;
+use crate::ids::IndexCode;
+use crate::io::disk::{Disk, EntryKind};
+use crate::jobs::cleaner::{Cleaned, Superseded};
+use crate::jobs::config::JobsConfig;
+use crate::jobs::optimizer::optimize_index;
+use crate::jobs::queue::{DISCOVERY_PRIORITY, Urgency};
+use crate::jobs::report::Report;
+use crate::roles::is_master;
+use crate::time::{Clock, MonoNanos};
+
+/// Between the beginnings of two walks over all indexes.
+const WALK_EVERY: Duration = Duration::from_secs(25);
+/// Indexes visited in one go; then what waits for its optimization has its turn.
+const STRIDE: usize = 1_000;
+/// Between two strides of a long walk.
+const STRIDE_PAUSE: Duration = Duration::from_secs(1);
+/// Optimizations of one index in a row: each takes in 39 sorted segments.
+const ROUNDS_MAX: usize = 100;
+
+/// The loop that optimizes and cleans.
+#[derive(Debug)]
+pub(super) struct Tending<D, C> {
+    local: Rc<Local<D, C>>,
+    superseded: Superseded<D>,
+    walk_from: MonoNanos,
+    next_walk: MonoNanos,
+    // What is left of the present walk.
+    walk: Option<std::vec::IntoIter<IndexCode>>,
+    // The first walk of a process looks behind names.
+    thorough: bool,
+}
+
+impl<D: Disk, C: Clock> Tending<D, C> {
+    pub(super) fn new(local: Rc<Local<D, C>>, config: &JobsConfig) -> Self {
+        let superseded =
+            Superseded::new(local.disk.clone(), local.layout.clone(), config.unread_before_clean);
+        Self {
+            local,
+            superseded,
+            walk_from: MonoNanos(0),
+            next_walk: MonoNanos(0),
+            walk: None,
+            thorough: true,
+        }
+    }
+
+    pub(super) async fn run(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
+        while !stop() && !self.local.halted.get() {
+            match self.turn(report).await {
+                Turn::Again => give_way().await,
+                Turn::Rest(pause) => {
+                    let local = self.local.clone();
+                    either(local.clock.sleep(pause), local.shared.optimizer_woken()).await;
+                }
+            }
+        }
+    }
+
+    /// Does what is most urgent.
+    pub(super) async fn turn(&mut self, report: &dyn Fn(Report)) -> Turn {
+        let local = self.local.clone();
+        match is_master(&local.disk, &local.layout).await {
+            Ok(true) => {}
+            Ok(false) => return Turn::Rest(STRIDE_PAUSE),
+            Err(error) => {
+                local.failed("look for the master flag", error.into(), report);
+                return Turn::Rest(WALK_EVERY);
+            }
+        }
+        if let Some(code) = local.shared.queue.take() {
+            self.optimize(&code, report).await;
+            local.shared.queue.finished(&code);
+            local.shared.stats.queue_length.set(local.shared.queue.len() as u64);
+            return Turn::Again;
+        }
+        let now = local.clock.now().mono;
+        if now < self.walk_from {
+            return Turn::Rest(self.walk_from.since(now));
+        }
+        if let Err(error) = self.stride(report).await {
+            local.failed("clean", error, report);
+            self.walk = None;
+        }
+        local.shared.stats.queue_length.set(local.shared.queue.len() as u64);
+        self.walk_from = if self.walk.is_some() { now + STRIDE_PAUSE } else { self.next_walk };
+        if local.shared.queue.is_empty() { Turn::Rest(STRIDE_PAUSE) } else { Turn::Again }
+    }
+
+    async fn optimize(&self, code: &IndexCode, report: &dyn Fn(Report)) {
+        let local = &self.local;
+        {
+            let _guard = local.sorting.lock().await;
+            local.sort(code, report).await;
+        }
+        match self.try_optimize(code, report).await {
+            Ok(()) => {}
+            // Deleted meanwhile.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => local.index_failed("optimize", code, error, report),
+        }
+    }
+
+    async fn try_optimize(&self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<()> {
+        let local = &self.local;
+        for _ in 0..ROUNDS_MAX {
+            if local.halted.get() {
+                return Ok(());
+            }
+            let Some(Bounds { checkpoint, deletion }) = local.bounds(code).await? else { return Ok(()) };
+            let (disk, layout, limits) = (&local.disk, &local.layout, &local.limits);
+            let optimized =
+                optimize_index(disk, layout, code, checkpoint, deletion, limits, &mut |_| {}).await?;
+            for corruption in optimized.findings {
+                report(Report::Damage { code: code.clone(), corruption });
+            }
+            let Some(published) = optimized.published else { return Ok(()) };
+            local.shared.stats.optimizations.add(1);
+            report(Report::Optimized { code: code.clone(), records: published.name.records });
+        }
+        Ok(())
+    }
+
+    /// Goes on with the walk, or begins one.
+    async fn stride(&mut self, report: &dyn Fn(Report)) -> Result<()> {
+        let local = self.local.clone();
+        let mut walk = match self.walk.take() {
+            Some(walk) => walk,
+            None => {
+                self.next_walk = local.clock.now().mono + WALK_EVERY;
+                self.indexes().await?.into_iter()
+            }
+        };
+        let checkpoint = local.checkpoint().await?;
+        let deletions = local.shared.deletions.snapshot(&local.disk, &local.layout).await?;
+        let mut cleaned = Cleaned::default();
+        for code in walk.by_ref().take(STRIDE) {
+            if deletions.is_unreadable(&code) {
+                continue;
+            }
+            let (deletion, now) = (deletions.position(&code), local.clock.now().mono);
+            match self.superseded.visit(&code, checkpoint, deletion, self.thorough, now).await {
+                Ok(visit) => {
+                    cleaned.add(visit.cleaned);
+                    if let Some(score) = visit.worth {
+                        let urgency = Urgency { priority: DISCOVERY_PRIORITY, score };
+                        local.shared.queue.enqueue_known(&code, urgency);
+                    }
+                    if visit.wants_sort {
+                        local.backlog.borrow_mut().want(&code);
+                    }
+                    if visit.empty {
+                        local.empty.borrow_mut().insert(code);
+                    }
+                }
+                Err(error) if error.is_not_found() => {}
+                Err(error) => local.index_failed("clean", &code, error, report),
+            }
+            if local.halted.get() {
+                return Ok(());
+            }
+        }
+        let stats = &local.shared.stats;
+        stats.cleaned_segments.add(cleaned.superseded);
+        stats.cleaned_bytes.add(cleaned.bytes);
+        if !cleaned.is_nothing() {
+            report(Report::Cleaned(cleaned));
+        }
+        if walk.len() > 0 {
+            self.walk = Some(walk);
+        } else {
+            self.thorough = false;
+        }
+        Ok(())
+    }
+
+    async fn indexes(&mut self) -> Result<Vec<IndexCode>> {
+        let entries = match self.local.disk.list(&self.local.layout.indexes()).await {
+            Err(error) if error.is_not_found() => Vec::new(),
+            entries => entries?,
+        };
+        let folders = entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
+        // What has no name of an index is not ours.
+        let codes: Vec<_> = folders.filter_map(|entry| IndexCode::new(entry.name.as_bytes()).ok()).collect();
+        self.superseded.retain(|code| codes.binary_search(code).is_ok());
+        Ok(codes)
+    }
+}

@@ -1,0 +1,111 @@
+use std::collections::BTreeSet;
+
+use super::ManagerError;
+use super::index_info::look;
+use crate::error::{Error, Result};
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::ids::{Epoch, IndexCode, Position};
+use crate::io::disk::{Disk, EntryKind, Transfer};
+use crate::jobs::shared::Shared;
+use crate::raw_log::live::{EpochView, LiveView};
+use crate::raw_log::merged::EpochScan;
+
+/// How often raw segments may move while they are read.
+const LOOKS_MAX: u32 = 10;
+
+/// What `list_existing_indexes` answers, in order: the indexes that have a folder, unless all in it is deleted, and those
+/// that so far are only in the raw log, of which all that is not dealt is read for that.
+///
+/// # Errors
+/// The disk's, or corruption of the dealer's checkpoint or of a deletion. Damage of the raw log is passed over: whoever
+/// reads or deals it reports it.
+pub async fn list_existing_indexes<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    shared: &Shared,
+) -> Result<BTreeSet<IndexCode>, ManagerError> {
+    // The raw log first: what is dealt meanwhile has a folder by the time that those are listed.
+    let mut codes = in_raw_log(disk, layout, shared).await?;
+    let entries = match disk.list(&layout.indexes()).await {
+        Err(error) if error.is_not_found() => Vec::new(),
+        result => result?,
+    };
+    let deletions = shared.deletions.snapshot(disk, layout).await?;
+    for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Folder) {
+        // Other names can't have been created by this host.
+        let Ok(code) = IndexCode::new(entry.name.as_bytes()) else { continue };
+        let deleted = deletions.position(&code).is_some();
+        if !deleted || look(disk, layout, &code).await?.in_order().next().is_some() {
+            codes.insert(code);
+        }
+    }
+    Ok(codes)
+}
+
+async fn in_raw_log<D: Disk>(disk: &D, layout: &Layout, shared: &Shared) -> Result<BTreeSet<IndexCode>> {
+    let mut looks = 0;
+    'look: loop {
+        looks += 1;
+        let live = LiveView::look(disk, layout, Transfer::Cached).await?;
+        let next = Checkpoint::read(disk, layout).await?.next()?;
+        let mut found = Found { shared, codes: BTreeSet::new() };
+        for (_, epoch) in live.epochs.range(next..) {
+            match found.add(disk, layout, epoch).await {
+                Err(error) if error.is_not_found() && looks < LOOKS_MAX => continue 'look,
+                result => result?,
+            }
+        }
+        return Ok(found.codes);
+    }
+}
+
+struct Found<'s> {
+    shared: &'s Shared,
+    codes: BTreeSet<IndexCode>,
+}
+
+impl Found<'_> {
+    async fn add<D: Disk>(&mut self, disk: &D, layout: &Layout, epoch: &EpochView) -> Result<()> {
+        let deletions = self.shared.deletions.snapshot(disk, layout).await?;
+        let mut last: Vec<u8> = Vec::new();
+        let mut damage = None;
+        let range = Position::new(epoch.epoch, 0)..after(epoch.epoch);
+        let mut scan = match EpochScan::open(disk, epoch, range, Transfer::Cached).await {
+            Err(Error::Corrupt(_)) => return Ok(()),
+            result => result?,
+        };
+        loop {
+            let frame = match scan.next_frame().await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return Ok(()),
+                Err(Error::Corrupt(found)) => {
+                    if damage.as_ref() == Some(&found) {
+                        // There is no way around it.
+                        return Ok(());
+                    }
+                    damage = Some(found);
+                    scan.skip_damage().await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for record in frame.records().map_while(std::result::Result::ok) {
+                // A record without docid or index is dropped when it is dealt. One batch mostly is of one index.
+                let (Some(_), Some(bytes)) = (record.view.docid, record.view.index_code) else { continue };
+                if last == bytes {
+                    continue;
+                }
+                let Ok(code) = IndexCode::new(bytes) else { continue };
+                if deletions.position(&code).is_none_or(|deletion| deletion <= record.position) {
+                    self.codes.insert(code);
+                    last = bytes.to_vec();
+                }
+            }
+        }
+    }
+}
+
+fn after(epoch: Epoch) -> Position {
+    Position::new(Epoch::new(epoch.millis() + 1).expect("epochs end with the year 2109"), 0)
+}

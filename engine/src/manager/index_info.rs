@@ -1,0 +1,75 @@
+use logtank_wire::info::{IndexLogInfo, SegmentInfo};
+
+use super::ManagerError;
+use crate::deletions;
+use crate::error::Result;
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::format::names::{SegmentKind, SegmentName};
+use crate::ids::IndexCode;
+use crate::index_log::chain::{Chain, ChainSegment};
+use crate::io::disk::Disk;
+
+/// What `get_index_log_info` answers: the index's optimized segments, the sorted and unsorted ones after the newest
+/// of them, and how many records they hold. Lengths are those of the files, in bytes. Zeros for an unknown
+/// index, which is not created.
+///
+/// # Errors
+/// If `index_code` is no index code, the disk's, or corruption of the index's deletion.
+pub async fn get_index_log_info<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    index_code: &[u8],
+) -> Result<IndexLogInfo, ManagerError> {
+    let code = IndexCode::new(index_code)?;
+    let chain = look(disk, layout, &code).await?;
+    let counts = chain.record_counts();
+    let mut optimized = Vec::new();
+    for &name in chain.superseded.iter().filter(|name| name.kind == SegmentKind::Optimized) {
+        // The cleaner may have been here since.
+        if let Some(found) = disk.metadata(&layout.segment(&code, name)).await? {
+            optimized.push(info(name, found.len));
+        }
+    }
+    let of = |segment: &ChainSegment| info(segment.name, segment.bytes);
+    optimized.extend(chain.optimized.iter().map(of));
+    Ok(IndexLogInfo {
+        optimized_segments: optimized,
+        sorted_segments: chain.sorted.iter().map(of).collect(),
+        unsorted_segments: chain.unsorted.iter().map(of).collect(),
+        optimized_record_count: saturated(counts.optimized),
+        unoptimized_record_count: saturated(counts.unoptimized),
+        unoptimized_segments: i32::try_from(counts.unoptimized_segments).unwrap_or(i32::MAX),
+        last_optimization_timestamp: saturated(counts.last_optimization.millis()),
+    })
+}
+
+/// The index's segments, by the light of its present deletion.
+pub(super) async fn look<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> Result<Chain> {
+    let mut deletion = deletions::load_one(disk, layout, code).await?;
+    loop {
+        let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
+        let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
+        // Only when it is read behind the segments does it tell of all that was removed because of it.
+        let again = deletions::load_one(disk, layout, code).await?;
+        if again == deletion {
+            return Ok(chain);
+        }
+        deletion = again;
+    }
+}
+
+fn info(name: SegmentName, bytes: u64) -> SegmentInfo {
+    SegmentInfo {
+        timestamp: saturated(name.time.millis()),
+        end_timestamp: 0,
+        valid_length: saturated(bytes),
+        actual_length: saturated(bytes),
+        record_count: i32::try_from(name.records).unwrap_or(i32::MAX),
+        sorted: name.kind != SegmentKind::Unsorted,
+    }
+}
+
+pub(super) fn saturated(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

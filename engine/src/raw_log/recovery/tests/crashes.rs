@@ -1,0 +1,87 @@
+//! The process or the machine dies at any call.
+
+use super::*;
+use crate::raw_log::test_support::Cut;
+
+#[test]
+fn dying_at_any_call_and_recovering_again_gives_the_same_log() {
+    let expected = crashed();
+    recovered(&expected);
+    let calls = expected.calls();
+    assert!(calls > 80, "{calls}");
+    for cut in Cut::ALL {
+        for call in 0..calls {
+            let disk = crashed();
+            disk.die_at(call);
+            try_recover(&disk).expect_err("the process is dead");
+            disk.restart(cut);
+            recovered(&disk);
+            assert_eq!(disk.files(), expected.files(), "{cut:?} at call {call}");
+        }
+    }
+}
+
+#[test]
+fn dying_twice_gives_the_same_log() {
+    let expected = crashed();
+    recovered(&expected);
+    for first in (0..expected.calls()).step_by(13) {
+        for second in (0..expected.calls()).step_by(11) {
+            let disk = crashed();
+            for (call, cut) in [(first, Cut::PowerKeepingNames), (second, Cut::Power)] {
+                disk.die_at(call);
+                let _ = try_recover(&disk);
+                disk.restart(cut);
+            }
+            recovered(&disk);
+            assert_eq!(disk.files(), expected.files(), "at {first}, then at {second}");
+        }
+    }
+}
+
+#[test]
+fn when_it_returns_everything_is_durable() {
+    for cut in Cut::ALL {
+        let disk = crashed();
+        recovered(&disk);
+        let files = disk.files();
+        disk.restart(cut);
+        assert_eq!(disk.files(), files, "{cut:?}");
+    }
+}
+
+#[test]
+fn what_was_once_reported_lost_never_comes_back() {
+    // A frame can't be read; recovery reports it lost and dies; then the drive can read it after all.
+    let segment = small(11, 0).frame(0, 2).frame(2, 2).frame(4, 1);
+    let at = segment.offsets[1] as usize + 40;
+    let mut unreadable = segment.full(0);
+    unreadable[at] ^= 1;
+    let path = layout().live(segment.name());
+    let mut reported = 0;
+    for call in 0.. {
+        let disk = CrashDisk::new(&layout());
+        disk.put(&path, &unreadable);
+        // Something else is missing whenever it looks, so it writes the file again.
+        put_segment(&disk, &small(11, 1).frame(5, 1).sealed(9));
+        disk.die_at(call);
+        if try_recover(&disk).is_ok() {
+            break;
+        }
+        disk.restart(Cut::Power);
+        let lost_before = lost(&disk, 11);
+        let mut bytes = disk.files()[&path].clone();
+        if bytes[8192..] == unreadable[8192..] {
+            bytes[at] ^= 1;
+            disk.put(&path, &bytes);
+        }
+        recovered(&disk);
+        if let Some(text) = lost_before {
+            reported += 1;
+            assert!(text.starts_with("2 3\n6 3\n"), "{text}");
+            assert_eq!(lost(&disk, 11), Some(text));
+            assert_eq!(delivered(&disk)[&11], [0, 1, 5], "call {call}");
+        }
+    }
+    assert!(reported > 5);
+}

@@ -1,0 +1,153 @@
+//! Damage to what was complete, and errors of the drive.
+
+use std::io::ErrorKind;
+
+use super::*;
+use crate::error::Error;
+use crate::format::raw::{HEADER_BYTES, SEAL_OFFSET};
+use crate::raw_log::test_support::{Cut, epoch};
+
+#[test]
+fn a_sealed_segment_with_damage_is_left_alone_and_what_it_hides_is_not_called_lost() {
+    // Shard 0 is sealed and damaged, shard 1 still open; position 9 is missing in both.
+    let sealed = small(11, 0).frame(0, 2).frame(4, 2).frame(6, 1).sealed(12);
+    let mut bytes = sealed.full(0);
+    bytes[sealed.offsets[1] as usize + 40] ^= 4;
+    let disk = CrashDisk::new(&layout());
+    put(&disk, "11-0-0.rawlog", &bytes);
+    put_segment(&disk, &small(11, 1).frame(2, 2).frame(7, 2).frame(10, 2));
+    let start = recovered(&disk);
+    assert_eq!(disk.files()[&layout().live(sealed.name())], bytes);
+    let damaged = &start.report().damaged;
+    assert_eq!(damaged.iter().map(|damage| damage.offset).collect::<Vec<_>>(), [sealed.offsets[1]]);
+    assert!(lost(&disk, 11).unwrap().starts_with("9 1\nend "));
+    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    assert!(view.is_complete(epoch(11)));
+}
+
+#[test]
+fn damage_at_the_end_of_a_sealed_segment_hides_everything_behind() {
+    let sealed = small(11, 0).frame(0, 2).frame(2, 2).sealed(9);
+    let mut bytes = sealed.full(0);
+    bytes[sealed.offsets[1] as usize + 40] ^= 4;
+    let disk = CrashDisk::new(&layout());
+    put(&disk, "11-0-0.rawlog", &bytes);
+    let start = recovered(&disk);
+    assert_eq!((start.report().damaged.len(), start.report().lost.len()), (1, 0));
+    assert_eq!(lost(&disk, 11).as_deref(), Some("end 0\n"));
+}
+
+#[test]
+fn a_damaged_seal_is_written_again_without_cutting_anything() {
+    let segment = small(11, 0).frame(0, 2).frame(2, 2).frame(4, 1).sealed(5);
+    let mut bytes = segment.full(0);
+    bytes[SEAL_OFFSET as usize + 30] ^= 1;
+    let disk = CrashDisk::new(&layout());
+    put(&disk, "11-0-0.rawlog", &bytes);
+    let start = recovered(&disk);
+    assert_eq!(
+        (start.report().damaged.len(), start.report().records, start.report().lost_records()),
+        (1, 5, 0)
+    );
+    assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4]);
+    assert_eq!(disk.files()[&layout().live(segment.name())][8192..], bytes[8192..]);
+
+    // With a damaged frame besides: that is damage, not an end.
+    bytes[segment.offsets[1] as usize + 40] ^= 1;
+    let disk = CrashDisk::new(&layout());
+    put(&disk, "11-0-0.rawlog", &bytes);
+    let start = recovered(&disk);
+    assert_eq!(
+        (start.report().records, start.report().lost_records(), start.report().dropped_frames),
+        (3, 0, 0)
+    );
+    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    let range = position(11, 0)..position(12, 0);
+    let mut scan = run(EpochScan::open(&disk, &view.epochs[&epoch(11)], range, Transfer::Cached)).unwrap();
+    assert_eq!(run(scan.next_frame()).unwrap().unwrap().records, 2);
+    assert!(
+        matches!(run(scan.next_frame()), Err(Error::Corrupt(damage)) if damage.offset == segment.offsets[1])
+    );
+}
+
+#[test]
+fn damaged_headers_are_kept_and_told() {
+    let disk = CrashDisk::new(&layout());
+    let mut bytes = small(11, 0).frame(0, 2).sealed(2).full(0);
+    bytes[3] ^= 1;
+    put(&disk, "11-0-0.rawlog", &bytes);
+    put(&disk, "ready-1.rawlog", &bytes);
+    let files = disk.files();
+    let start = recovered(&disk);
+    assert_eq!(start.report().damaged.len(), 2);
+    assert!(start.ready().is_empty());
+    for (path, bytes) in files {
+        assert_eq!(disk.files()[&path], bytes);
+    }
+}
+
+#[test]
+fn a_segment_of_a_later_version_stops_the_start() {
+    for name in ["11-0-0.rawlog", "ready-1.rawlog"] {
+        let mut bytes = small(11, 0).full(0);
+        bytes[8] = 2;
+        let checksum = crc32c::crc32c(&bytes[..56]);
+        bytes[56..60].copy_from_slice(&checksum.to_le_bytes());
+        assert!(bytes.len() > HEADER_BYTES);
+        let disk = CrashDisk::new(&layout());
+        put(&disk, name, &bytes);
+        put(&disk, "12-0-0.rawlog", &small(12, 0).full(0));
+        let files = disk.files();
+        let error = try_recover(&disk).unwrap_err().to_string();
+        assert!(error.contains("version 2") && error.contains(name), "{error}");
+        assert_eq!(disk.files(), files, "nothing was changed");
+    }
+}
+
+#[test]
+fn two_files_of_one_segment_are_both_kept() {
+    let disk = CrashDisk::new(&layout());
+    let segment = small(11, 0).frame(0, 2).sealed(2);
+    put_segment(&disk, &segment);
+    put(&disk, "ready-1.rawlog", &segment.full(0));
+    let start = recovered(&disk);
+    assert_eq!((start.report().damaged.len(), start.report().renamed), (1, 0));
+    assert_eq!(names(&disk), ["11-0-0.rawlog", "11.lost", "ready-1.rawlog"]);
+    assert_eq!(delivered(&disk)[&11], [0, 1]);
+}
+
+#[test]
+fn an_error_at_any_call_ends_recovery_and_the_next_one_succeeds() {
+    let expected = crashed();
+    recovered(&expected);
+    let calls = expected.calls();
+    for call in 0..calls {
+        let disk = crashed();
+        disk.fail_at(call, if call % 3 == 0 { ErrorKind::StorageFull } else { ErrorKind::Other });
+        let error = try_recover(&disk).expect_err("no error may be passed over");
+        assert!(matches!(error, Error::Disk(_)), "{error}");
+        disk.restart(if call % 2 == 0 { Cut::Power } else { Cut::Kill });
+        recovered(&disk);
+        assert_eq!(disk.files(), expected.files(), "call {call}");
+    }
+}
+
+#[test]
+fn while_reading_fails_nothing_is_changed() {
+    let untouched = crashed();
+    let _ = run(crate::io::disk::Disk::remove_file(&untouched, &layout().raw_live().join(".tmp-11.lost")));
+    let mut reads = 0;
+    for call in 0.. {
+        let disk = crashed();
+        disk.fail_at(call, ErrorKind::Other);
+        let Err(Error::Disk(error)) = try_recover(&disk) else { break };
+        if error.operation == "write" {
+            break;
+        }
+        if error.operation == "read" {
+            reads += 1;
+            assert_eq!(disk.files(), untouched.files(), "call {call}");
+        }
+    }
+    assert!(reads > 10, "{reads}");
+}

@@ -1,0 +1,174 @@
+//! What recovery makes of what a crash left.
+
+use super::*;
+use crate::format::raw::FRAMES_OFFSET;
+use crate::raw_log::test_support::{Cut, epoch};
+
+#[test]
+fn a_fresh_host_gets_its_folders_and_begins_now() {
+    let disk = CrashDisk::default();
+    let start = recovered(&disk);
+    assert_eq!(start.first_epoch(), epoch(1000));
+    assert_eq!(start.report(), &RecoveryReport::default());
+    assert!(run(disk.list(&layout().raw_spare())).unwrap().is_empty());
+    disk.restart(Cut::Power);
+    assert!(names(&disk).is_empty(), "the folder is there");
+}
+
+#[test]
+fn what_was_left_open_is_sealed_and_what_is_missing_reported() {
+    let disk = crashed();
+    let mut told = Vec::new();
+    let start = run(recover(&disk, &layout(), NOW, &mut |progress| told.push(progress))).unwrap();
+    let expected = [
+        (10, vec![0, 1, 2]),
+        // 6 came from the recycled file; 8 stood behind a hole; 10 and 11 were torn, at the very end.
+        (11, vec![0, 1, 2, 3, 4, 5, 6]),
+        (12, vec![0, 1]),
+    ];
+    let mut delivered = delivered(&disk);
+    assert_eq!(delivered.remove(&5), Some(vec![0]), "of the original, one whole record");
+    assert_eq!(delivered, BTreeMap::from(expected));
+    assert_eq!(lost(&disk, 11).as_deref().map(|text| text.starts_with("7 2\nend ")), Some(true));
+    assert_eq!(lost(&disk, 12).as_deref().map(|text| text.starts_with("2 2\nend ")), Some(true));
+    assert_eq!(lost(&disk, 10), None);
+    let expected = [
+        "10-0-0.rawlog",
+        "10-1-0.rawlog",
+        "11-0-0.rawlog",
+        "11-1-0.rawlog",
+        "11-2-0.rawlog",
+        "11.lost",
+        "12-0-0.rawlog",
+        "12.lost",
+        "5.raw",
+        "ready-5.rawlog",
+        "ready-6.rawlog",
+    ];
+    assert_eq!(names(&disk), expected);
+
+    let report = start.report();
+    assert_eq!(start.first_epoch(), epoch(1000));
+    assert_eq!((report.sealed_segments, report.frames, report.records), (3, 4, 7));
+    assert_eq!((report.torn_segments, report.dropped_frames, report.dropped_records), (1, 1, 1));
+    assert!(report.cut_bytes > 8, "the hole and the frame behind it");
+    assert_eq!((report.renamed, report.reset, report.temporaries), (2, 1, 1));
+    assert_eq!((report.lost.len(), report.lost_records()), (2, 4));
+    assert_eq!(report.damaged, []);
+    assert_eq!(start.ready().iter().map(|file| file.number).collect::<Vec<_>>(), [5, 6]);
+    assert!(disk.files()[&start.ready()[1].path][..FRAMES_OFFSET as usize].iter().all(|&byte| byte == 0));
+    assert_eq!(told.last().map(|last| (last.segments, last.segments_total)), Some((4, 4)));
+}
+
+#[test]
+fn recovering_again_changes_nothing() {
+    let disk = crashed();
+    recovered(&disk);
+    let files = disk.files();
+    let again = recovered(&disk);
+    assert_eq!(disk.files(), files);
+    assert_eq!(again.report(), &RecoveryReport::default());
+    assert_eq!(again.ready().len(), 2);
+}
+
+#[test]
+fn an_open_segment_cut_at_any_byte_keeps_its_whole_frames() {
+    let segment = small(11, 0).frame(0, 1).frame(1, 2).frame(3, 1);
+    for len in (FRAMES_OFFSET as usize..segment.bytes.len()).step_by(3) {
+        for rest in [0, 0xee] {
+            let mut bytes = segment.bytes[..len].to_vec();
+            bytes.resize(12_288, rest);
+            let disk = CrashDisk::new(&layout());
+            put(&disk, "11-0-0.rawlog", &bytes);
+            let whole = segment.offsets.iter().filter(|&&end| end as usize <= len).count() - 1;
+            recovered(&disk);
+            let records = delivered(&disk).remove(&11).unwrap();
+            // Padding may be all that is missing of a frame.
+            let possible = [vec![], vec![0], vec![0, 1, 2], vec![0, 1, 2, 3]];
+            assert!(
+                records == possible[whole]
+                    || records == possible[whole + 1] && len + 8 > segment.offsets[whole + 1] as usize
+            );
+            let files = disk.files();
+            assert_eq!(recovered(&disk).report(), &RecoveryReport::default());
+            assert_eq!(disk.files(), files);
+        }
+    }
+}
+
+#[test]
+fn what_is_on_the_drive_counts_not_what_is_in_the_cache() {
+    let disk = CrashDisk::new(&layout());
+    let segment = small(11, 0).frame(0, 2);
+    put(&disk, "11-0-0.rawlog", &segment.full(0));
+    // The sync of the second frame failed: the cache shows it, the drive has not got it.
+    disk.put_in_cache_only(layout().raw_live().join("11-0-0.rawlog"), &segment.frame(2, 3).full(0));
+    let start = recovered(&disk);
+    assert_eq!(start.report().records, 2);
+    disk.restart(Cut::Power);
+    assert_eq!(delivered(&disk)[&11], [0, 1]);
+}
+
+#[test]
+fn the_first_epoch_lies_behind_everything_whatever_the_clock_shows() {
+    let behind = |put_it: &dyn Fn(&CrashDisk)| {
+        let disk = CrashDisk::new(&layout());
+        put_it(&disk);
+        recovered(&disk).first_epoch()
+    };
+    assert_eq!(behind(&|disk| put_segment(disk, &small(2000, 0))), epoch(2001));
+    assert_eq!(behind(&|disk| put(disk, "ready-1.rawlog", &small(2000, 0).full(0))), epoch(2001));
+    assert_eq!(behind(&|disk| put(disk, "2000.raw", b"")), epoch(2001));
+    assert_eq!(behind(&|disk| put(disk, "2000.lost", b"end 0\n")), epoch(2001));
+    assert_eq!(behind(&|disk| disk.put(layout().raw_history().join("2000-0-0.rawlog"), b"")), epoch(2002));
+    assert_eq!(behind(&|disk| disk.put(layout().checkpoint(), b"2000")), epoch(2001));
+    assert_eq!(behind(&|disk| put_segment(disk, &small(999, 0))), epoch(1000), "the clock is ahead");
+    let code = crate::ids::IndexCode::new(b"m").unwrap();
+    let deletion =
+        |disk: &CrashDisk| run(crate::deletions::publish(disk, &layout(), &code, position(2000, 7))).unwrap();
+    assert_eq!(behind(&deletion), epoch(2001));
+}
+
+#[test]
+fn an_epoch_at_the_end_of_time_is_refused_by_name() {
+    let disk = CrashDisk::new(&layout());
+    for folder in [layout().raw_live(), layout().raw_history()] {
+        disk.put(folder.join("4398046511103.raw"), b"");
+        let error = try_recover(&disk).unwrap_err().to_string();
+        let path = folder.join("4398046511103.raw").display().to_string();
+        assert!(error.contains(&path) && error.contains("move the file away"), "{error}");
+        run(disk.remove_file(&folder.join("4398046511103.raw"))).unwrap();
+    }
+}
+
+#[test]
+fn an_epoch_that_is_half_archived_misses_nothing() {
+    let disk = CrashDisk::new(&layout());
+    let [first, second] = [small(11, 0).frame(0, 2).sealed(5), small(11, 1).frame(2, 3).sealed(5)];
+    disk.put(layout().history(first.name()), &first.full(0));
+    put_segment(&disk, &second);
+    for checkpoint in [&b"12"[..], b""] {
+        disk.put(layout().checkpoint(), checkpoint);
+        assert_eq!(recovered(&disk).report(), &RecoveryReport::default(), "{checkpoint:?}");
+        assert_eq!(lost(&disk, 11), None);
+    }
+}
+
+#[test]
+fn an_epoch_that_was_lost_whole_is_told_and_does_not_hold_up_the_next() {
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(12, 0).frame(0, 2).after(11).sealed(2));
+    let start = recovered(&disk);
+    assert_eq!(start.report().missing_epochs, [epoch(11)]);
+    assert_eq!(lost(&disk, 11).as_deref(), Some("end 0\n"));
+    assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![]), (12, vec![0, 1])]));
+    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    assert_eq!(view.complete_from(epoch(11)).count(), 2);
+    assert_eq!(recovered(&disk).report(), &RecoveryReport::default(), "told once");
+
+    // What is dealt is not missing.
+    let disk = CrashDisk::new(&layout());
+    disk.put(layout().checkpoint(), b"12");
+    put_segment(&disk, &small(12, 0).frame(0, 2).after(11).sealed(2));
+    assert_eq!(recovered(&disk).report(), &RecoveryReport::default());
+}

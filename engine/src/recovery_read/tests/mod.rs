@@ -1,0 +1,6 @@
+mod golden;
+mod live;
+mod races;
+mod segments;
+mod support;
+mod world;

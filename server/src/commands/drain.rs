@@ -1,0 +1,88 @@
+//! Deals everything that a stopped host has received, so that the original can take the directory over.
+
+use anyhow::Context;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use logtank_engine::io::disk::{Disk, Transfer};
+use logtank_engine::jobs::config::JobsConfig;
+use logtank_engine::jobs::schedule::{Background, Drained};
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::limits::Limits;
+use logtank_engine::raw_log::live::LiveView;
+use logtank_engine::roles;
+use logtank_os::clock::SystemClock;
+use logtank_os::disk::{Throttle, UringDisk, block_on};
+
+use crate::cli::DrainArgs;
+use crate::config::LogFormat;
+use crate::logging;
+use crate::metrics::HostMetrics;
+use crate::serve::{Tree, check_machine, put_in_order};
+
+/// Drains a data directory.
+///
+/// # Errors
+/// If a host runs on it, this host is not its master, or something can't be dealt whole.
+pub(crate) fn run(args: &DrainArgs) -> anyhow::Result<()> {
+    logging::start(LogFormat::Text, tracing::Level::WARN);
+    check_machine()?;
+    let tree = Tree::existing(&args.data, args.raw_dir.as_deref())?;
+    let _locks = tree.lock(true, true)?;
+    tree.initialize()?;
+    let drained = block_on(async {
+        let disk = tree.disk(Throttle::none())?;
+        drain(&disk, &tree).await
+    })??;
+    eprintln!(
+        "{} epochs with {} records dealt; {} is empty",
+        drained.epochs,
+        HumanCount(drained.records),
+        tree.layout.raw_live().display()
+    );
+    Ok(())
+}
+
+async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<Drained> {
+    let layout = &tree.layout;
+    anyhow::ensure!(
+        roles::is_master(disk, layout).await?,
+        "only the master deals: create {} if this host is to be the master",
+        layout.master().display()
+    );
+    put_in_order(disk, tree, &HostMetrics::default()).await?;
+    let progress = ProgressBar::new_spinner();
+    progress.set_style(
+        ProgressStyle::with_template("{spinner} {msg} in {elapsed}").expect("the template is valid"),
+    );
+    let told = |drained: Drained| {
+        progress.set_message(format!(
+            "{} epochs, {} records dealt",
+            drained.epochs,
+            HumanCount(drained.records)
+        ));
+        progress.tick();
+    };
+    let shared = std::sync::Arc::new(Shared::new());
+    let (limits, config) = (Limits::default(), JobsConfig::default());
+    let mut background = Background::new(disk.clone(), SystemClock, layout.clone(), limits, &config, shared);
+    let drained = background.drain(&told).await.context("not everything could be dealt; nothing is lost")?;
+    progress.finish_and_clear();
+    remove_ready(disk, tree).await?;
+    Ok(drained)
+}
+
+/// Removes the segments that were made ready: the original would take nothing there for its own, but the room is large.
+async fn remove_ready(disk: &UringDisk, tree: &Tree) -> anyhow::Result<()> {
+    let layout = &tree.layout;
+    let view = LiveView::look(disk, layout, Transfer::Cached).await?;
+    if let Some(epoch) = view.epochs.keys().next() {
+        anyhow::bail!(
+            "epoch {epoch} is still in {}, though everything should be dealt",
+            layout.raw_live().display()
+        );
+    }
+    let unusable = view.unusable.iter().map(|unusable| &unusable.file);
+    for file in view.ready.iter().chain(unusable) {
+        disk.remove_file(&file.path).await?;
+    }
+    Ok(disk.sync_folder(&layout.raw_live()).await?)
+}

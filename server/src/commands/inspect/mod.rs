@@ -1,0 +1,90 @@
+//! Shows what a file of the data directory holds, for people or as JSON, one object a line.
+
+mod index;
+mod output;
+mod raw;
+mod small;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use logtank_engine::format::names::{RawName, SIDECAR_SUFFIX, SegmentName};
+use logtank_engine::io::disk::parent;
+use logtank_os::disk::{Throttle, UringDisk, block_on};
+
+use crate::cli::InspectArgs;
+use crate::serve::check_machine;
+use output::Output;
+
+/// What a file is, by its name and place.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Raw(RawName),
+    Segment(SegmentName),
+    Sidecar,
+    Deletion,
+    Checkpoint,
+}
+
+fn kind(path: &Path) -> Option<Kind> {
+    let name = path.file_name()?.to_str()?;
+    let folder = parent(path).file_name().and_then(|folder| folder.to_str());
+    if let Some(raw) = RawName::parse(name) {
+        Some(Kind::Raw(raw))
+    } else if let Some(segment) = SegmentName::parse(name) {
+        Some(Kind::Segment(segment))
+    } else if name.strip_suffix(SIDECAR_SUFFIX).and_then(SegmentName::parse).is_some() {
+        Some(Kind::Sidecar)
+    } else if name == "dealer.next_timestamp.info" {
+        Some(Kind::Checkpoint)
+    } else {
+        (folder == Some("deletions")).then_some(Kind::Deletion)
+    }
+}
+
+/// Prints the file.
+///
+/// # Errors
+/// If it can't be read, or is none that this program knows. Damage is printed, and then an error too.
+pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<()> {
+    check_machine()?;
+    let path = std::path::absolute(&args.file)?;
+    let Some(kind) = kind(&path) else {
+        bail!(
+            "{} is none of the files that this program knows by name: a raw segment, a segment of an index or its \
+             sidecar, EPOCH.lost, a file of deletions/, dealer.next_timestamp.info",
+            path.display()
+        );
+    };
+    let mut out = Output::new(args.json);
+    block_on(async {
+        let disk = UringDisk::new(&[parent(&path)], Throttle::none())?;
+        match kind {
+            Kind::Raw(RawName::Lost(epoch)) => small::lost(&disk, &path, epoch, &mut out).await,
+            Kind::Raw(_) => raw::segment(&disk, &path, args.records, &mut out).await,
+            Kind::Segment(name) => index::segment(&disk, &path, name, args.records, &mut out).await,
+            Kind::Sidecar => index::sidecar(&path, &mut out),
+            Kind::Deletion => small::deletion(&disk, &path, &mut out).await,
+            Kind::Checkpoint => small::checkpoint(&disk, &path, &mut out).await,
+        }
+    })?
+    .with_context(|| path.display().to_string())?;
+    out.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_name_and_place() {
+        let kind = |path: &str| kind(Path::new(path));
+        assert!(matches!(kind("/d/raw/live/1795343512642-3-0.rawlog"), Some(Kind::Raw(_))));
+        assert!(matches!(kind("/d/1795343512642.lost"), Some(Kind::Raw(RawName::Lost(_)))));
+        assert!(matches!(kind("/x/2026.11.22-10.33.41.999.sorted_21"), Some(Kind::Segment(_))));
+        assert_eq!(kind("/x/2026.11.22-10.33.41.999.sorted_21.sum"), Some(Kind::Sidecar));
+        assert_eq!(kind("/d/deletions/m"), Some(Kind::Deletion));
+        assert_eq!(kind("/d/dealer.next_timestamp.info"), Some(Kind::Checkpoint));
+        assert_eq!(kind("/d/else"), None);
+    }
+}

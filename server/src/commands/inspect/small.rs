@@ -1,0 +1,69 @@
+use std::path::Path;
+
+use anyhow::Context;
+use logtank_engine::deletions;
+use logtank_engine::error::Error;
+use logtank_engine::format::checkpoint::Checkpoint;
+use logtank_engine::format::layout::Layout;
+use logtank_engine::ids::{Epoch, IndexCode};
+use logtank_engine::io::disk::parent;
+use logtank_engine::raw_log::lost::Lost;
+use logtank_os::disk::UringDisk;
+use serde_json::json;
+
+use super::output::{Output, moment};
+
+/// `EPOCH.lost`: what recovery found missing.
+pub(super) async fn lost(
+    disk: &UringDisk,
+    path: &Path,
+    epoch: Epoch,
+    out: &mut Output,
+) -> anyhow::Result<()> {
+    match Lost::read(disk, path, epoch).await? {
+        Ok(lost) => {
+            let (epoch, time) = (epoch.millis(), moment(epoch.millis()));
+            out.block(
+                "lost positions",
+                json!({ "epoch": epoch, "epoch_time": time, "records": lost.records() }),
+            )?;
+            for (first, end) in lost.gaps {
+                out.row("gap", json!({ "first_ordinal": first, "records": end - first }))?;
+            }
+            Ok(())
+        }
+        Err(damage) => Ok(out.damage(damage)?),
+    }
+}
+
+/// A deletion of an index.
+pub(super) async fn deletion(disk: &UringDisk, path: &Path, out: &mut Output) -> anyhow::Result<()> {
+    let name = path.file_name().unwrap_or_default();
+    let code = IndexCode::new(name.as_encoded_bytes())?;
+    let layout = Layout::new(parent(parent(path)), None);
+    match deletions::load_one(disk, &layout, &code).await {
+        Ok(position) => {
+            let position = position.context("it is not there")?;
+            let time = moment(position.epoch().millis());
+            out.block(
+                "deletion of an index",
+                json!({ "index": code.as_str(), "gone_before": position.to_string(), "epoch_time": time }),
+            )?;
+            Ok(())
+        }
+        Err(Error::Corrupt(damage)) => Ok(out.damage(damage)?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How far dealing is.
+pub(super) async fn checkpoint(disk: &UringDisk, path: &Path, out: &mut Output) -> anyhow::Result<()> {
+    match Checkpoint::read(disk, &Layout::new(parent(path), None)).await? {
+        Checkpoint::At(epoch) => {
+            let (next, time) = (epoch.millis(), moment(epoch.millis()));
+            Ok(out.block("checkpoint of the dealer", json!({ "next_epoch": next, "epoch_time": time }))?)
+        }
+        Checkpoint::Missing => anyhow::bail!("it is not there"),
+        Checkpoint::Unreadable(damage) => Ok(out.damage(damage)?),
+    }
+}

@@ -1,0 +1,130 @@
+//! Reads every byte of a data directory that something depends on.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use logtank_engine::deletions::Deletions;
+use logtank_engine::error::Error;
+use logtank_engine::format::checkpoint::Checkpoint;
+use logtank_engine::format::layout::Layout;
+use logtank_engine::ids::IndexCode;
+use logtank_engine::index_log::verify::verify_index;
+use logtank_engine::io::disk::{Disk, EntryKind};
+use logtank_engine::limits::Limits;
+use logtank_engine::raw_log;
+use logtank_os::disk::{Throttle, UringDisk, block_on};
+use logtank_os::startup::check_folder;
+
+use crate::cli::VerifyArgs;
+use crate::serve::check_machine;
+
+/// What was read and what is wrong.
+#[derive(Debug, Default)]
+struct Verified {
+    files: u64,
+    records: u64,
+    bytes: u64,
+    findings: u64,
+}
+
+impl Verified {
+    fn finding(&mut self, progress: &ProgressBar, what: impl std::fmt::Display) {
+        self.findings += 1;
+        progress.suspend(|| println!("{what}"));
+    }
+}
+
+/// Prints one line for each thing that is wrong.
+///
+/// # Errors
+/// If the folders can't be read at all.
+pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    check_machine()?;
+    check_folder(&args.data)?;
+    let data = std::path::absolute(&args.data)?;
+    let raw_dir = args.raw_dir.as_deref().map(std::path::absolute).transpose()?;
+    let layout = Layout::new(&data, raw_dir.as_deref());
+    let verified = block_on(async {
+        let mut roots = vec![layout.data()];
+        // A tree of the original that has received nothing has no raw/.
+        roots.extend(layout.raw().is_dir().then_some(layout.raw()));
+        let disk = UringDisk::new(&roots, Throttle::none())?;
+        verify(&disk, &layout).await
+    })??;
+    let Verified { files, records, bytes, findings } = verified;
+    eprintln!("{files} files, {records} records, {bytes} bytes read; {findings} findings");
+    Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
+    let mut verified = Verified::default();
+    let progress = ProgressBar::new_spinner();
+    let style = ProgressStyle::with_template("{spinner} {wide_bar} {pos}/{len} {msg}")
+        .expect("the template is valid");
+    progress.set_style(style);
+    progress.set_message("raw log");
+    progress.tick();
+    verify_small_files(disk, layout, &progress, &mut verified).await?;
+    let raw = raw_log::verify::verify(disk, layout).await.context("reading the raw log")?;
+    verified.files += raw.files;
+    verified.records += raw.records;
+    verified.bytes += raw.bytes;
+    for finding in raw.findings {
+        verified.finding(&progress, finding);
+    }
+    let codes = indexes(disk, layout).await?;
+    progress.set_length(codes.len() as u64);
+    for code in codes {
+        progress.set_message(code.to_string());
+        match verify_index(disk, layout, &code, &Limits::default()).await {
+            Ok(index) => {
+                verified.files += index.segments;
+                verified.records += index.records;
+                verified.bytes += index.bytes;
+                for finding in index.findings {
+                    verified.finding(&progress, finding);
+                }
+            }
+            Err(error) => verified.finding(&progress, error),
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok(verified)
+}
+
+/// The checkpoint and the deletions.
+async fn verify_small_files(
+    disk: &UringDisk,
+    layout: &Layout,
+    progress: &ProgressBar,
+    verified: &mut Verified,
+) -> anyhow::Result<()> {
+    let checkpoint = Checkpoint::read(disk, layout).await.map_err(Error::from).and_then(|found| {
+        found.next()?;
+        Ok(())
+    });
+    if let Err(error) = checkpoint {
+        verified.finding(progress, error);
+    }
+    match Deletions::load(disk, layout).await {
+        Ok(deletions) => {
+            for (_, damage) in deletions.unreadable() {
+                verified.finding(progress, damage);
+            }
+        }
+        Err(error) => verified.finding(progress, error),
+    }
+    Ok(())
+}
+
+/// Indexes that have a folder, in order.
+async fn indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Vec<IndexCode>> {
+    let entries = match disk.list(&layout.indexes()).await {
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let folders = entries.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
+    Ok(folders.filter_map(|entry| IndexCode::new(entry.name.as_bytes()).ok()).collect())
+}

@@ -1,0 +1,171 @@
+//! Calls of the reader and the manager to replies.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use logtank_engine::format::layout::Layout;
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::limits::PAGE_BYTES_MAX;
+use logtank_engine::manager::{self, ManagerError};
+use logtank_engine::recovery_read::error::ReadError;
+use logtank_engine::recovery_read::reader::Reader;
+use logtank_os::clock::SystemClock;
+use logtank_os::disk::UringDisk;
+use logtank_wire::call::{CallError, ManagerCall, ReaderCall};
+use logtank_wire::message::Message;
+use logtank_wire::page::PageWriter;
+use logtank_wire::reply::{self, ExceptionKind};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::metrics::{HostMetrics, METHODS};
+
+/// Which service a port offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Reader,
+    Manager,
+}
+
+impl Service {
+    /// Its name, in the log and as a label.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Manager => "manager",
+        }
+    }
+}
+
+/// Answers the calls of one port.
+pub(super) struct Answerer {
+    service: Service,
+    disk: UringDisk,
+    layout: Layout,
+    reader: Rc<Reader<UringDisk, SystemClock>>,
+    shared: Arc<Shared>,
+    pages: Arc<Semaphore>,
+    metrics: HostMetrics,
+}
+
+/// Why a call gets an exception.
+struct Refusal {
+    kind: ExceptionKind,
+    what: String,
+}
+
+impl From<CallError> for Refusal {
+    fn from(error: CallError) -> Self {
+        Self { kind: error.exception_kind(), what: error.to_string() }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        if let ReadError::Corrupt(_) | ReadError::Disk(_) = error {
+            tracing::error!("a page of a recovery can't be read: {error}");
+        }
+        Self { kind: ExceptionKind::InternalError, what: error.to_string() }
+    }
+}
+
+impl From<ManagerError> for Refusal {
+    fn from(error: ManagerError) -> Self {
+        Self { kind: ExceptionKind::InternalError, what: error.to_string() }
+    }
+}
+
+/// Memory of a reply, given back when this is dropped: hold it until the reply is sent.
+pub(super) type Memory = Option<OwnedSemaphorePermit>;
+
+impl Answerer {
+    /// As many pages as may be in memory at once.
+    pub(super) fn pages_at_once(bytes_max: usize) -> Arc<Semaphore> {
+        // Two pages while it is read, and one as a reply.
+        Arc::new(Semaphore::new((bytes_max / (3 * PAGE_BYTES_MAX)).max(1)))
+    }
+
+    pub(super) const fn new(
+        service: Service,
+        disk: UringDisk,
+        layout: Layout,
+        reader: Rc<Reader<UringDisk, SystemClock>>,
+        shared: Arc<Shared>,
+        pages: Arc<Semaphore>,
+        metrics: HostMetrics,
+    ) -> Self {
+        Self { service, disk, layout, reader, shared, pages, metrics }
+    }
+
+    /// Appends the reply to `call` to `out`.
+    pub(super) async fn answer(&self, call: &Message<'_>, out: &mut Vec<u8>) -> Memory {
+        let began = Instant::now();
+        let outcome = match self.service {
+            Service::Reader => self.answer_reader(call, out).await,
+            Service::Manager => self.answer_manager(call, out).await.map(|()| None),
+        };
+        self.metrics.call(method(call.name), outcome.is_ok(), began.elapsed());
+        outcome.unwrap_or_else(|Refusal { kind, what }| {
+            out.clear();
+            reply::exception(out, call.dialect, call.name, call.sequence, kind, &what);
+            None
+        })
+    }
+
+    async fn answer_reader(&self, call: &Message<'_>, out: &mut Vec<u8>) -> Result<Memory, Refusal> {
+        let ReaderCall::ReadPage { index_code, token } = ReaderCall::parse(call)?;
+        let memory = self.pages.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let page = self.reader.read_page(index_code, &token).await?;
+        self.metrics.page_records.inc_by(page.records.into());
+        self.metrics.page_bytes.inc_by(page.record_bytes() as u64);
+        out.reserve(page.record_bytes() + 1024);
+        let mut writer = PageWriter::begin(out, call.dialect, call.name, call.sequence);
+        // The count of all records goes with the first chunk: only their sum is written.
+        let mut records = page.records;
+        for chunk in &page.chunks {
+            writer.records(std::mem::take(&mut records), chunk);
+        }
+        writer.finish(page.next.as_ref());
+        Ok(Some(memory))
+    }
+
+    async fn answer_manager(&self, call: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let Message { dialect, name, sequence, .. } = *call;
+        let (disk, layout, shared) = (&self.disk, &self.layout, &self.shared);
+        match ManagerCall::parse(call)? {
+            ManagerCall::GetIndexLogInfo { index_code } => {
+                let info = manager::get_index_log_info(disk, layout, index_code).await?;
+                reply::index_log_info(out, dialect, name, sequence, &info);
+            }
+            ManagerCall::GetRawLogInfo => {
+                let info = manager::get_raw_log_info(disk, layout).await?;
+                reply::raw_log_info(out, dialect, name, sequence, &info);
+            }
+            ManagerCall::EnqueueForOptimization { index_code, priority, score } => {
+                manager::enqueue_for_optimization(disk, layout, shared, index_code, priority, score).await?;
+                reply::void(out, dialect, name, sequence);
+            }
+            ManagerCall::DeleteIndex { index_code } => {
+                manager::delete_index(disk, layout, shared, index_code).await?;
+                tracing::info!(index = %String::from_utf8_lossy(index_code), "index deleted");
+                reply::void(out, dialect, name, sequence);
+            }
+            ManagerCall::GetOptimizationQueue => {
+                let queue = manager::get_optimization_queue(shared);
+                let entries = queue.iter().map(|(code, score)| (code.as_str().as_bytes(), *score));
+                reply::optimization_queue(out, dialect, name, sequence, entries);
+            }
+            ManagerCall::ListExistingIndexes => {
+                let codes = manager::list_existing_indexes(disk, layout, shared).await?;
+                let names = codes.iter().map(|code| code.as_str().as_bytes());
+                reply::existing_indexes(out, dialect, name, sequence, names);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The label of a method.
+fn method(name: &[u8]) -> &'static str {
+    METHODS.into_iter().find(|method| method.as_bytes() == name).unwrap_or("other")
+}

@@ -1,0 +1,132 @@
+//! One connection of the reader or the manager: calls in, replies out, in order.
+
+use std::io;
+use std::net::Shutdown;
+use std::time::{Duration, Instant};
+
+use logtank_wire::inbound::{Inbound, InboundLimits};
+use logtank_wire::message::{Dialect, MessageKind};
+use logtank_wire::reply::{self, ExceptionKind};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_uring::net::TcpStream;
+
+use super::calls::Answerer;
+
+/// Received at once. Calls are short: a method, an index code, a token.
+const RECEIVE_BYTES: usize = 4096;
+/// The longest call. Nothing that these services take is anywhere near.
+const CALL_BYTES_MAX: usize = 64 * 1024;
+/// Deepest nesting of a call; the contract needs three.
+const DEPTH_MAX: usize = 16;
+/// A reply's buffer is given back when it has grown beyond this: most connections are idle most of the time.
+const REPLY_BYTES_KEPT: usize = 16 * 1024;
+
+/// How long peers may take.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::serve) struct Bounds {
+    /// For the rest of a call that has begun, and for taking a reply.
+    pub(in crate::serve) message_timeout: Duration,
+    /// Between calls; `None`: for ever.
+    pub(in crate::serve) idle_timeout: Option<Duration>,
+    /// Connections to one port.
+    pub(in crate::serve) connections_max: usize,
+}
+
+/// Whether the connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    On,
+    Close,
+}
+
+/// Serves a connection until the peer is done, breaks the contract, is too slow, or the host stops.
+pub(super) async fn serve(
+    stream: TcpStream,
+    answerer: &Answerer,
+    bounds: Bounds,
+    mut stop: watch::Receiver<bool>,
+) {
+    let _ = converse(&stream, answerer, bounds, &mut stop).await;
+    // A receive that was given up still holds the socket: only this ends it.
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+async fn converse(
+    stream: &TcpStream,
+    answerer: &Answerer,
+    bounds: Bounds,
+    stop: &mut watch::Receiver<bool>,
+) -> io::Result<()> {
+    let limits = InboundLimits { message_bytes_max: CALL_BYTES_MAX, depth_max: DEPTH_MAX };
+    let mut inbound = Inbound::new(limits);
+    let mut begun: Option<Instant> = None;
+    let (mut received, mut reply) = (Vec::with_capacity(RECEIVE_BYTES), Vec::new());
+    loop {
+        let patience = match begun {
+            Some(begun) => bounds.message_timeout.saturating_sub(begun.elapsed()),
+            None => bounds.idle_timeout.unwrap_or(Duration::MAX),
+        };
+        let receive = stream.read(received);
+        let (result, buffer) = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            outcome = timeout(patience, receive) => match outcome {
+                Ok(outcome) => outcome,
+                Err(_) => return Ok(()),
+            },
+        };
+        if result? == 0 {
+            return Ok(());
+        }
+        received = buffer;
+        let mut input = received.as_slice();
+        loop {
+            reply.clear();
+            let mut memory = None;
+            let flow = match inbound.next(&mut input) {
+                Ok(Some(message)) if message.kind == MessageKind::Call => {
+                    memory = answerer.answer(&message, &mut reply).await;
+                    Flow::On
+                }
+                // None of these methods makes sense if nobody waits for its reply.
+                Ok(Some(message)) => {
+                    let what = "this service answers calls only: send messages of type CALL";
+                    let kind = ExceptionKind::InvalidMessageType;
+                    reply::exception(&mut reply, message.dialect, message.name, message.sequence, kind, what);
+                    Flow::On
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let fallback = || (Dialect { strict: true, framed: false }, Vec::new(), 0);
+                    let (dialect, name, sequence) = error.call.clone().unwrap_or_else(fallback);
+                    let what = error.to_string();
+                    reply::exception(
+                        &mut reply,
+                        dialect,
+                        &name,
+                        sequence,
+                        ExceptionKind::ProtocolError,
+                        &what,
+                    );
+                    Flow::Close
+                }
+            };
+            let (result, sent) = match timeout(bounds.message_timeout, stream.write_all(reply)).await {
+                Ok(outcome) => outcome,
+                Err(_) => return Ok(()),
+            };
+            result?;
+            drop(memory);
+            reply = if sent.capacity() > REPLY_BYTES_KEPT { Vec::new() } else { sent };
+            if flow == Flow::Close {
+                return Ok(());
+            }
+        }
+        begun = match (inbound.pending_bytes(), begun) {
+            (0, _) => None,
+            (_, begun) => begun.or_else(|| Some(Instant::now())),
+        };
+        received.clear();
+    }
+}

@@ -1,0 +1,401 @@
+//! The order in which a host starts and ends.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use logtank_engine::ids::Epoch;
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::recovery_read::token::TokenKey;
+use logtank_engine::sequencer::Sequencer;
+use logtank_os::append_signal::AppendSignal;
+use logtank_os::mailbox::Mail;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::watch;
+
+use super::acceptor::{Destination, accept};
+use super::background::{BackgroundThread, jobs_config};
+use super::events::{Events, HostEvent};
+use super::index_ports::{Bounds, IndexThread};
+use super::listeners::{self, Bound};
+use super::machine::{self, check_machine};
+use super::placement::Placement;
+use super::raw_log::RawLog;
+use super::shards::{self, Shard};
+use super::space::SpaceWatch;
+use super::{Tree, signals};
+use crate::config::Settings;
+use crate::metrics::{self, Health, HostMetrics, ShardsCollector};
+
+/// When the drive fails: a service manager must not start the host again in a loop.
+pub(crate) const EXIT_DRIVE_FAILED: u8 = 78;
+/// For the threads to end after the shards have: what they are in the middle of is finished or undone by the next start.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs a host until it is asked to end, or can't go on.
+///
+/// # Errors
+/// Why it can't start.
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    abort_on_panic();
+    check_machine()?;
+    machine::raise_limits(settings)?;
+    let (events, heard) = Events::new();
+    signals::watch(events.clone()).context("signal handlers can't be installed")?;
+    let tree = Tree::open(&settings.data, settings.raw_dir.as_deref())?;
+    let _locks = tree.lock(settings.role.writes(), settings.role.indexes())?;
+    let key = tree.initialize()?;
+    let mut host = Host::new(settings, tree, events)?;
+    match host.start(key, &heard)? {
+        Started::Running => host.serve(&heard),
+        Started::Asked => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// A thread that met a bug must not leave the others running on what it left behind.
+fn abort_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        std::process::abort();
+    }));
+}
+
+/// What came of starting.
+enum Started {
+    Running,
+    /// Asked to end before it was ready.
+    Asked,
+}
+
+/// A host and what its threads share.
+struct Host<'s> {
+    settings: &'s Settings,
+    tree: Tree,
+    events: Events,
+    placement: Placement,
+    health: Health,
+    metrics: HostMetrics,
+    shared: Arc<Shared>,
+    signal: Arc<AppendSignal>,
+    shards: Vec<Shard>,
+    stopping: Arc<AtomicBool>,
+    stop: watch::Sender<bool>,
+    stop_space: Option<Sender<()>>,
+    acceptor: Option<TcpListener>,
+    /// Names of threads that run.
+    threads: Vec<&'static str>,
+}
+
+impl<'s> Host<'s> {
+    fn new(settings: &'s Settings, tree: Tree, events: Events) -> anyhow::Result<Self> {
+        let placement =
+            Placement::choose(settings.shards).context("finding out which processors there are")?;
+        let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
+        Ok(Self {
+            signal: AppendSignal::new(shards.len()),
+            settings,
+            tree,
+            events,
+            placement,
+            health: Health::starting(),
+            metrics: HostMetrics::default(),
+            shared: Arc::new(Shared::new()),
+            shards,
+            stopping: Arc::default(),
+            stop: watch::Sender::new(false),
+            stop_space: None,
+            acceptor: None,
+            threads: Vec::new(),
+        })
+    }
+
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        body: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        self.events
+            .spawn(name, name.to_owned(), body)
+            .with_context(|| format!("starting the thread {name}"))?;
+        self.threads.push(name);
+        Ok(())
+    }
+
+    /// Starts everything. Ports are taken first, so that a wrong address is found before a long recovery, and
+    /// opened last.
+    fn start(&mut self, key: TokenKey, heard: &Receiver<HostEvent>) -> anyhow::Result<Started> {
+        let settings = self.settings;
+        let bind = |wanted: bool, address| if wanted { listeners::bind(address).map(Some) } else { Ok(None) };
+        let writer = bind(settings.role.writes(), settings.writer_addr)?;
+        let reader = bind(settings.role.indexes(), settings.reader_addr)?;
+        let manager = bind(settings.role.indexes(), settings.manager_addr)?;
+        let metrics = settings.metrics_addr.map(listeners::bind).transpose()?;
+        let mut addresses = Vec::new();
+        if let Some(metrics) = metrics {
+            addresses.push(("metrics", self.serve_metrics(metrics)?));
+        }
+        if let Some(writer) = writer {
+            let Some(address) = self.start_writer(writer, heard)? else { return Ok(Started::Asked) };
+            addresses.push(("writer", address));
+        }
+        if let (Some(reader), Some(manager)) = (reader, manager) {
+            let (reader, manager) = (reader.listen()?, manager.listen()?);
+            addresses.push(("reader", reader.local_addr()?));
+            addresses.push(("manager", manager.local_addr()?));
+            self.start_indexes(reader, manager, key)?;
+        }
+        self.start_space()?;
+        self.health.started();
+        let at = |name: &str| {
+            let found = addresses.iter().find(|(port, _)| *port == name);
+            found.map_or_else(|| "off".to_owned(), |(_, address)| address.to_string())
+        };
+        tracing::info!(
+            writer = at("writer"),
+            reader = at("reader"),
+            manager = at("manager"),
+            metrics = at("metrics"),
+            shards = self.shards.len(),
+            data = %self.tree.layout.data().display(),
+            "ready to serve"
+        );
+        Ok(Started::Running)
+    }
+
+    fn serve_metrics(&self, bound: Bound) -> anyhow::Result<std::net::SocketAddr> {
+        let listener = bound.listen().context("the metrics port")?;
+        let address = listener.local_addr()?;
+        let cells = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
+        let registry = metrics::registry(&self.metrics, self.shared.clone(), ShardsCollector::new(cells));
+        let placement = self.placement.clone();
+        metrics::serve(listener, registry, self.health.clone(), move || placement.pin_other())?;
+        Ok(address)
+    }
+
+    /// Everything of the writer; `None` if the host was asked to end while the raw log was being put in order.
+    fn start_writer(
+        &mut self,
+        bound: Bound,
+        heard: &Receiver<HostEvent>,
+    ) -> anyhow::Result<Option<std::net::SocketAddr>> {
+        let settings = self.settings;
+        let append = machine::choose_append(settings.append, &self.tree)?;
+        let (to_raw_log, from_shards) = unbounded_channel();
+        let raw_log = RawLog {
+            tree: self.tree.clone(),
+            limits: settings.limits.clone(),
+            append: append.mode,
+            shards: self.shards.clone(),
+            from_shards,
+            events: self.events.clone(),
+            metrics: self.metrics.clone(),
+            background: self.shared.clone(),
+            signal: self.signal.clone(),
+        };
+        let placement = self.placement.clone();
+        self.spawn("raw-log", move || {
+            placement.pin_serving();
+            raw_log.run()
+        })?;
+        let Some(first_epoch) = await_recovery(heard)? else { return Ok(None) };
+        let sequencer = Arc::new(Sequencer::new(first_epoch));
+        shards::start(
+            &self.shards,
+            settings,
+            &self.placement,
+            append,
+            &sequencer,
+            &self.signal,
+            &to_raw_log,
+            &self.events,
+        )?;
+        self.threads.extend(self.shards.iter().map(|_| "shard"));
+        let listener = bound.listen().context("the writer's port")?;
+        let address = listener.local_addr()?;
+        self.acceptor = Some(listener.try_clone()?);
+        let shard = |shard: &Shard| Destination::new(shard.mailbox.clone(), shard.metrics.clone());
+        let (destinations, stopping) = (self.shards.iter().map(shard).collect(), self.stopping.clone());
+        let (connections_max, placement) = (settings.limits.connections_max, self.placement.clone());
+        self.spawn("acceptor", move || {
+            placement.pin_other();
+            accept(&listener, destinations, connections_max, &stopping)
+        })?;
+        Ok(Some(address))
+    }
+
+    fn start_indexes(
+        &mut self,
+        reader: TcpListener,
+        manager: TcpListener,
+        key: TokenKey,
+    ) -> anyhow::Result<()> {
+        let settings = self.settings;
+        let background = BackgroundThread {
+            tree: self.tree.clone(),
+            limits: settings.limits.clone(),
+            config: jobs_config(settings),
+            shared: self.shared.clone(),
+            signal: self.signal.clone(),
+            health: self.health.clone(),
+            stop: self.stop.subscribe(),
+        };
+        let placement = self.placement.clone();
+        self.spawn("background", move || {
+            placement.pin_background();
+            background.run()
+        })?;
+        let indexes = IndexThread {
+            tree: self.tree.clone(),
+            reader,
+            manager,
+            bounds: Bounds {
+                message_timeout: settings.message_timeout,
+                idle_timeout: settings.idle_timeout,
+                connections_max: settings.limits.connections_max,
+            },
+            page_bytes_max: settings.limits.in_flight_bytes_max,
+            key,
+            shared: self.shared.clone(),
+            signal: self.signal.clone(),
+            metrics: self.metrics.clone(),
+            stop: self.stop.subscribe(),
+        };
+        let placement = self.placement.clone();
+        self.spawn("indexes", move || {
+            placement.pin_serving();
+            indexes.run()
+        })
+    }
+
+    fn start_space(&mut self) -> anyhow::Result<()> {
+        let watch = SpaceWatch {
+            tree: self.tree.clone(),
+            free_bytes_min: self.settings.limits.free_bytes_min,
+            mailboxes: self.shards.iter().map(|shard| shard.mailbox.clone()).collect(),
+            health: self.health.clone(),
+            metrics: self.metrics.clone(),
+        };
+        let (stop, stopped) = channel();
+        self.stop_space = Some(stop);
+        let placement = self.placement.clone();
+        self.spawn("space", move || {
+            placement.pin_other();
+            watch.run(&stopped);
+            Ok(())
+        })
+    }
+
+    /// Waits for a reason to end, and ends.
+    fn serve(mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<ExitCode> {
+        match heard.recv().expect("the host itself holds a sender") {
+            HostEvent::Signal(signal) => {
+                tracing::info!(signal, "asked to end: finishing what was received");
+                self.health.stopping();
+                self.stop(heard)
+            }
+            HostEvent::Fatal(what) => Ok(self.give_up(&what)),
+            HostEvent::Recovered(_) => {
+                unreachable!("the raw log is put in order once, before the host serves")
+            }
+            HostEvent::Ended(name, Err(error)) => {
+                tracing::error!("the host can't go on without its thread {name}: {error:#}");
+                self.health.failed(&format!("the thread {name} has failed: {error:#}"));
+                Ok(exit_code(&error))
+            }
+            HostEvent::Ended(name, Ok(())) => {
+                Err(anyhow!("the thread {name} ended by itself, which is a bug"))
+            }
+        }
+    }
+
+    /// The log can't be written any more. Nothing that was acknowledged is lost by ending now: it is with the kernel, or
+    /// the drive took it, and the next start finds out which.
+    fn give_up(&self, what: &str) -> ExitCode {
+        self.health.failed(what);
+        tracing::error!(
+            "the raw log can't be written and nothing more is acknowledged: {what}. Look at the drive (dmesg, smartctl) \
+             before starting the host again; recovery then says what is missing, if anything is"
+        );
+        ExitCode::from(EXIT_DRIVE_FAILED)
+    }
+
+    /// Ends in the order of the data: connections, shards, the raw log's thread; the background may stop anywhere.
+    fn stop(&mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<ExitCode> {
+        self.stopping.store(true, Ordering::Release);
+        if let Some(listener) = &self.acceptor {
+            listeners::close(listener);
+        }
+        for shard in &self.shards {
+            // A mailbox that is full belongs to a shard that is stuck; waiting below ends by a second signal.
+            let _ = shard.mailbox.post(Mail::Shutdown);
+        }
+        self.stop.send_replace(true);
+        self.shared.wake();
+        self.stop_space = None;
+        let mut deadline: Option<Instant> = None;
+        while !self.threads.is_empty() {
+            // Shards and what they need may take as long as the drive does.
+            let writing = self.threads.iter().any(|name| matches!(*name, "shard" | "raw-log"));
+            if !writing && deadline.is_none() {
+                deadline = Some(Instant::now() + STOP_PATIENCE);
+            }
+            let event = match deadline {
+                None => heard.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(deadline) => heard.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+            };
+            match event {
+                Ok(HostEvent::Ended(name, outcome)) => {
+                    let place = self.threads.iter().position(|thread| *thread == name);
+                    self.threads.swap_remove(place.expect("it was started"));
+                    if let Err(error) = outcome {
+                        tracing::error!("the thread {name} ended with an error: {error:#}");
+                        if matches!(name, "shard" | "raw-log") {
+                            return Ok(exit_code(&error));
+                        }
+                    }
+                }
+                Ok(HostEvent::Fatal(what)) => return Ok(self.give_up(&what)),
+                Ok(HostEvent::Signal(_) | HostEvent::Recovered(_)) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    tracing::warn!(threads = ?self.threads, "still busy; the next start goes on where they are");
+                    break;
+                }
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the host itself holds a sender"),
+            }
+        }
+        tracing::info!("stopped: everything received is on the drive");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Waits for the raw log to be in order; `None` if the host was asked to end meanwhile, which is safe at any moment.
+fn await_recovery(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Epoch>> {
+    match heard.recv().expect("the host itself holds a sender") {
+        HostEvent::Recovered(first_epoch) => Ok(Some(first_epoch)),
+        HostEvent::Signal(_) => Ok(None),
+        HostEvent::Ended(_, Err(error)) => Err(error),
+        HostEvent::Ended(name, Ok(())) => Err(anyhow!("the thread {name} ended by itself, which is a bug")),
+        HostEvent::Fatal(what) => Err(anyhow!(what)),
+    }
+}
+
+/// A failing drive is told apart from everything else.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let drive =
+        error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_drive_failure));
+    if drive { ExitCode::from(EXIT_DRIVE_FAILED) } else { ExitCode::FAILURE }
+}
+
+/// EIO, EROFS and their like: what starting again does not mend.
+fn is_drive_failure(error: &std::io::Error) -> bool {
+    const EIO: i32 = 5;
+    const EROFS: i32 = 30;
+    const EUCLEAN: i32 = 117;
+    const EREMOTEIO: i32 = 121;
+    matches!(error.raw_os_error(), Some(EIO | EROFS | EUCLEAN | EREMOTEIO))
+}
