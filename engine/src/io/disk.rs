@@ -113,6 +113,7 @@ pub trait Disk: Clone + 'static {
 }
 
 /// An open file of a [`Disk`]. Buffers are handed over for the call and come back with its result.
+#[expect(clippy::len_without_is_empty, reason = "a request to the filesystem, not a container")]
 pub trait DiskFile: 'static {
     /// Reads into the buffer's whole capacity from `offset`, sets its length to what was read: less than the
     /// capacity only at the end of the file.
