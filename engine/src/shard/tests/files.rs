@@ -70,6 +70,13 @@ impl Files {
         matches!(self.pending[place].0, Op::Sync { .. })
     }
 
+    pub(super) fn pending_file(&self, place: usize) -> FileSlot {
+        match &self.pending[place].0 {
+            Op::Write { file, .. } | Op::Sync { file, .. } => *file,
+            other => unreachable!("{other:?} has no completion"),
+        }
+    }
+
     /// Ends a pending operation.
     pub(super) fn complete(&mut self, place: usize, outcome: Outcome) -> Completion {
         let (op, covered) = self.pending.remove(place);

@@ -124,6 +124,8 @@ fn a_failed_sync_is_never_repeated_its_frames_are_written_elsewhere() {
         world.complete(0, 0, Outcome::Failure);
         world.turn(0);
         assert!(!syncing(&world), "not again on that file");
+        complete_writes(&mut world);
+        assert!(syncing(&world), "the next part is, at once: its frames are as old as before");
         world.finish();
         assert!(!world.fatal);
         assert_eq!(world.peers[0].acknowledged.len(), 1);
@@ -147,6 +149,40 @@ fn a_segment_that_fails_late_keeps_what_was_synced() {
     world.finish();
     let records: Vec<_> = world.disk[0].segments(true).iter().map(|s| (s.header.part, s.records.len())).collect();
     assert_eq!(records, [(0, 1), (1, 1)], "the first part ends where it was durable");
+}
+
+#[test]
+fn a_failed_segment_is_cut_only_when_what_is_cut_off_is_durable_elsewhere() {
+    let mut world = world(INTERVAL);
+    append(&mut world);
+    complete_writes(&mut world);
+    assert_eq!(acknowledged(&mut world), 1);
+    world.advance(SECOND);
+    world.turn(0);
+    let failing = world.disk[0].pending_file(0);
+    world.complete(0, 0, Outcome::Success);
+    append(&mut world);
+    complete_writes(&mut world);
+    assert_eq!(acknowledged(&mut world), 2, "the second is not synced");
+    append(&mut world);
+    world.complete(0, 0, Outcome::Failure);
+    let now = world.now;
+    world.shards[0].seal(now);
+    world.turn(0);
+    // The next part's header and frames are being written. Whoever reads now finds the second frame in the first part.
+    while world.disk[0].pending() > 0 {
+        let ends = world.disk[0].pending_is_sync(0);
+        assert_ne!(world.disk[0].pending_file(0), failing);
+        world.complete(0, 0, Outcome::Success);
+        world.check_all_kept();
+        world.turn(0);
+        if ends {
+            break;
+        }
+    }
+    assert!((0..world.disk[0].pending()).any(|place| world.disk[0].pending_file(place) == failing), "now it is sealed");
+    world.finish();
+    assert_eq!(world.peers[0].acknowledged.len(), 3);
 }
 
 #[test]

@@ -261,13 +261,24 @@ impl World {
         self.shards[shard].complete(Completion::Sent { connection: id, bytes, result: Ok(()) }, now);
     }
 
+    /// What was ever acknowledged would be found, were the process killed now (in always mode: the power cut).
+    pub(super) fn check_all_kept(&self) {
+        for shard in 0..self.shards.len() {
+            let peers = self.peers.iter().filter(|peer| peer.shard == shard);
+            let docids: Vec<String> = peers.flat_map(|peer| peer.acknowledged.iter().cloned()).collect();
+            self.check_kept(shard, &docids);
+        }
+    }
+
     /// What is acknowledged is where the mode promises it.
     fn check_kept(&self, shard: usize, docids: &[String]) {
         if !self.look_on || docids.is_empty() {
             return;
         }
         let durable = self.sync == SyncMode::Always;
-        let segments = self.disk[shard].segments(durable);
+        // The server has removed what was abandoned.
+        let mut segments = self.disk[shard].segments(durable);
+        segments.retain(|segment| !self.abandoned.contains(&(shard, segment.slot)));
         let kept: BTreeSet<&String> = segments.iter().flat_map(|segment| &segment.records).map(|(_, docid)| docid).collect();
         for docid in docids {
             assert!(kept.contains(docid), "{docid} was acknowledged but is not {}", if durable { "durable" } else { "written" });
