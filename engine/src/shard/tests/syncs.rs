@@ -216,7 +216,8 @@ fn appends_wait_for_a_ready_segment_and_none_fails() {
 #[test]
 fn an_epoch_with_records_is_closed_when_it_is_old_and_an_empty_one_is_not() {
     let mut world = World::new(2, INTERVAL, AppendMode::Buffered, |config| config.writer.epoch_max_age = 10 * SECOND);
-    (world.connect(0), world.connect(1));
+    world.connect(0);
+    world.connect(1);
     world.settle();
     for peer in 0..2 {
         world.post(peer, 1, 10);
