@@ -27,7 +27,8 @@ fn copy(from: &Path, to: &Path) {
 fn expected(recovery: &Path) -> (String, State) {
     // Python wrote these, and its JSON has words for doubles that JSON has not.
     let mut text = std::fs::read_to_string(recovery).unwrap();
-    for (word, bits) in [(" -Infinity", f64::NEG_INFINITY), (" Infinity", f64::INFINITY), (" NaN", f64::NAN)] {
+    for (word, bits) in [(" -Infinity", f64::NEG_INFINITY), (" Infinity", f64::INFINITY), (" NaN", f64::NAN)]
+    {
         text = text.replace(word, &format!(" {{\"hex\": \"{:016x}\"}}", bits.to_bits()));
     }
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
