@@ -228,12 +228,8 @@ fn appends_wait_for_a_ready_segment_and_none_fails() {
 
 #[test]
 fn an_epoch_with_records_is_closed_when_it_is_old_and_an_empty_one_is_not() {
-<<<<<<< HEAD
-    let mut world = World::new(2, INTERVAL, AppendMode::Buffered, |config| config.writer.epoch_max_age = 10 * SECOND);
-=======
     let mut world =
         World::new(2, INTERVAL, AppendMode::Buffered, |config| config.writer.epoch_max_age = 10 * SECOND);
->>>>>>> refs/heads/hot
     world.connect(0);
     world.connect(1);
     world.settle();
