@@ -57,7 +57,14 @@ struct Outcome {
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().expect("DIR: a folder on the drive to be measured"));
-    let mut load = Load { receive_buffers: 128, receive_buffer_bytes: 32 * 1024, connections: 64, records: 1, record_bytes: 1024, time: Duration::from_secs(2) };
+    let mut load = Load {
+        receive_buffers: 128,
+        receive_buffer_bytes: 32 * 1024,
+        connections: 64,
+        records: 1,
+        record_bytes: 1024,
+        time: Duration::from_secs(2),
+    };
     let mut rounds = 5;
     let mut kinds = Vec::new();
     while let Some(argument) = arguments.next() {
@@ -74,7 +81,9 @@ fn main() {
         }
     }
     if kinds.is_empty() {
-        kinds = ["echo", "buffered-inline-interval", "buffered-ring-interval", "direct-ring-interval"].map(String::from).to_vec();
+        kinds = ["echo", "buffered-inline-interval", "buffered-ring-interval", "direct-ring-interval"]
+            .map(String::from)
+            .to_vec();
     }
     let (request, reply_bytes) = messages(&load);
     let mut results: Vec<Vec<(f64, f64, Duration, Duration)>> = vec![Vec::new(); kinds.len()];
@@ -84,11 +93,16 @@ fn main() {
             let rate = outcome.requests as f64 * load.records as f64 / outcome.elapsed.as_secs_f64();
             let cost = outcome.processor.as_secs_f64() * 1e6 / outcome.requests_ever as f64;
             let (median, tail) = (outcome.latency.quantile(0.5), outcome.latency.quantile(0.99));
-            println!("round {round} {kind:32} {rate:9.0} records/s  {cost:6.2} µs/request  p50 {median:?}  p99 {tail:?}");
+            println!(
+                "round {round} {kind:32} {rate:9.0} records/s  {cost:6.2} µs/request  p50 {median:?}  p99 {tail:?}"
+            );
             results[place].push((rate, cost, median, tail));
         }
     }
-    println!("\n{} connections x {} records x {} bytes, medians of {rounds} rounds", load.connections, load.records, load.record_bytes);
+    println!(
+        "\n{} connections x {} records x {} bytes, medians of {rounds} rounds",
+        load.connections, load.records, load.record_bytes
+    );
     let mut first = None;
     for (kind, mut rates) in kinds.iter().zip(results) {
         let mut costs: Vec<f64> = rates.iter().map(|&(_, cost, ..)| cost).collect();
@@ -189,7 +203,9 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
             affinity::pin(1).expect("processor 1");
             for event in asked {
                 match event {
-                    ShardEvent::NeedReady { missing } => (0..missing).for_each(|_| mailbox.post(pool.make()).expect("room")),
+                    ShardEvent::NeedReady { missing } => {
+                        (0..missing).for_each(|_| mailbox.post(pool.make()).expect("room"))
+                    }
                     ShardEvent::Sealed { ready, .. } => pool.free.push(ready),
                     _ => {}
                 }
@@ -199,7 +215,10 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
     };
     let server = std::thread::spawn(move || {
         affinity::pin(0).expect("processor 0");
-        run_shard(config, &ring, links, &mut |_| {}, &mut |event| ask.send(event).expect("the preparer waits")).expect("a ring");
+        run_shard(config, &ring, links, &mut |_| {}, &mut |event| {
+            ask.send(event).expect("the preparer waits")
+        })
+        .expect("a ring");
         processor_time()
     });
     servers.into_iter().for_each(|socket| mailbox.post(Mail::Connection(socket)).expect("room"));
@@ -210,8 +229,14 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
     if std::env::var_os("VERBOSE").is_some() {
         println!(
             "  turns {} frames {} write p50 {:?} p99 {:?} sync {} p50 {:?} max {:?} stalls {}",
-            metrics.turns.get(), metrics.frames.get(), metrics.write_latency.quantile(0.5), metrics.write_latency.quantile(0.99),
-            metrics.syncs.get(), metrics.sync_latency.quantile(0.5), metrics.sync_latency.quantile(1.0), metrics.stalls.get()
+            metrics.turns.get(),
+            metrics.frames.get(),
+            metrics.write_latency.quantile(0.5),
+            metrics.write_latency.quantile(0.99),
+            metrics.syncs.get(),
+            metrics.sync_latency.quantile(0.5),
+            metrics.sync_latency.quantile(1.0),
+            metrics.stalls.get()
         );
     }
     outcome
@@ -241,15 +266,25 @@ impl Preparer {
             let file = File::create(self.path(self.next)).expect("DIR can be written to");
             let zeros = vec![0; 1 << 20];
             for at in (0..self.file_bytes).step_by(1 << 20) {
-                file.write_all_at(&zeros[..usize::try_from((self.file_bytes - at).min(1 << 20)).expect("a MiB")], at).expect("room in DIR");
+                file.write_all_at(
+                    &zeros[..usize::try_from((self.file_bytes - at).min(1 << 20)).expect("a MiB")],
+                    at,
+                )
+                .expect("room in DIR");
             }
             file.sync_all().expect("a drive that works");
             self.next += 1;
             self.next - 1
         });
         let flags = if self.direct { 0o40000 } else { 0 };
-        let file = OpenOptions::new().write(true).custom_flags(flags).open(self.path(ready)).expect("it is there");
-        Mail::Ready { ready, file: file.into(), file_bytes: self.file_bytes, salt: logtank_os::random::salt() }
+        let file =
+            OpenOptions::new().write(true).custom_flags(flags).open(self.path(ready)).expect("it is there");
+        Mail::Ready {
+            ready,
+            file: file.into(),
+            file_bytes: self.file_bytes,
+            salt: logtank_os::random::salt(),
+        }
     }
 
     fn remove(&self) {
@@ -272,7 +307,8 @@ fn closed_loop(mut clients: Vec<TcpStream>, load: &Load, request: &[u8], reply_b
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll");
     for (place, client) in clients.iter().enumerate() {
         client.set_nodelay(true).expect("TCP");
-        epoll::add(&poll, client, epoll::EventData::new_u64(place as u64), epoll::EventFlags::IN).expect("epoll");
+        epoll::add(&poll, client, epoll::EventData::new_u64(place as u64), epoll::EventFlags::IN)
+            .expect("epoll");
     }
     let latency = Histogram::default();
     let (began, warm) = (Instant::now(), Duration::from_millis(300));
@@ -291,8 +327,16 @@ fn closed_loop(mut clients: Vec<TcpStream>, load: &Load, request: &[u8], reply_b
         if measured_from.is_none() && now - began > warm {
             measured_from = Some(now);
         }
-        if let Some(from) = measured_from && now - from > load.time {
-            return Outcome { requests, requests_ever, processor: Duration::ZERO, elapsed: now - from, latency };
+        if let Some(from) = measured_from
+            && now - from > load.time
+        {
+            return Outcome {
+                requests,
+                requests_ever,
+                processor: Duration::ZERO,
+                elapsed: now - from,
+                latency,
+            };
         }
         for event in &events {
             let place = usize::try_from(event.data.u64()).expect("few");

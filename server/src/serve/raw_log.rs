@@ -259,6 +259,13 @@ fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
              the API servers have them, send them again"
         );
     }
+    for epoch in &report.missing_epochs {
+        tracing::error!(
+            %epoch,
+            "nothing is left of an epoch in which positions were handed out: if records of it were acknowledged, a power cut \
+             or a drive took them; the API servers have them, send them again"
+        );
+    }
     if report.dropped_frames > 0 {
         tracing::error!(
             frames = report.dropped_frames,

@@ -76,7 +76,8 @@ pub fn run_shard(
     let (mut uring, deferred) = kernel::build()?;
     let (kernel, registered_ring) = Kernel::new(&mut uring);
     // The table of registered files may not be greater than the limit of open ones.
-    let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let open_files =
+        rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = usize::try_from(open_files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
     config.limits.connections_max = config.limits.connections_max.min(room);
     let connections_max = config.limits.connections_max;
@@ -86,7 +87,12 @@ pub fn run_shard(
     let buffers = ReceiveBuffers::new(&kernel.submitter, ring.receive_buffers, ring.receive_buffer_bytes)?;
     let direct_by_ring = config.writer.append == AppendMode::Direct && ring.write_path == WritePath::Ring;
     let registered = RegisteredBuffers::new(&kernel.submitter, direct_by_ring);
-    report(RingReport { deferred, registered_ring, registered_buffers: registered.available(), connections_max });
+    report(RingReport {
+        deferred,
+        registered_ring,
+        registered_buffers: registered.available(),
+        connections_max,
+    });
     let mut driver = Driver {
         kernel,
         shard: Shard::new(config, links.sequencer.clone(), links.metrics.clone()),

@@ -95,7 +95,8 @@ impl Host {
         let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         client.set_nodelay(true).unwrap();
         let (server, _) = self.listener.accept().unwrap();
-        let place = usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap() % self.mailboxes.len();
+        let place =
+            usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap() % self.mailboxes.len();
         self.mailboxes[place].post(Mail::Connection(OwnedFd::from(server))).unwrap();
         client
     }
@@ -150,7 +151,9 @@ impl Segment {
         let mut at = usize::try_from(FRAMES_OFFSET).unwrap();
         let (mut records, mut least, mut frames) = (Vec::new(), Position::new(header.epoch, 0), 0);
         while let Some(begin) = bytes.get(at..at + FRAME_HEADER_BYTES) {
-            let Ok(frame) = FrameHeader::decode(begin.try_into().unwrap(), (bytes.len() - at) as u64) else { break };
+            let Ok(frame) = FrameHeader::decode(begin.try_into().unwrap(), (bytes.len() - at) as u64) else {
+                break;
+            };
             let whole = &bytes[at..at + usize::try_from(frame.frame_bytes()).unwrap()];
             if frame.verify(whole, &header, least).is_err() {
                 break;
@@ -168,7 +171,11 @@ impl Segment {
             at += whole.len().next_multiple_of(usize::try_from(header.block_bytes).unwrap());
         }
         if let Some(seal) = &seal {
-            assert_eq!((seal.end, seal.frames, seal.records), (at as u64, frames, records.len() as u64), "{path:?}");
+            assert_eq!(
+                (seal.end, seal.frames, seal.records),
+                (at as u64, frames, records.len() as u64),
+                "{path:?}"
+            );
         }
         Some(Self { header, seal, records })
     }
@@ -181,4 +188,5 @@ pub(super) const MODES: [(AppendMode, WritePath); 4] = [
     (AppendMode::Direct, WritePath::Inline),
 ];
 
-pub(super) const SYNCS: [SyncMode; 2] = [SyncMode::Always, SyncMode::Interval(std::time::Duration::from_millis(50))];
+pub(super) const SYNCS: [SyncMode; 2] =
+    [SyncMode::Always, SyncMode::Interval(std::time::Duration::from_millis(50))];

@@ -16,7 +16,8 @@ use crate::mailbox::Mail;
 
 /// Positions are dense over all shards in each epoch, as the seals say; returns all docids by position.
 fn check_dense(segments: &[Segment]) -> Vec<String> {
-    let mut records: Vec<&(Position, String)> = segments.iter().flat_map(|segment| &segment.records).collect();
+    let mut records: Vec<&(Position, String)> =
+        segments.iter().flat_map(|segment| &segment.records).collect();
     records.sort();
     for segment in segments {
         let seal = segment.seal.as_ref().expect("each segment is sealed after a shutdown");
@@ -25,7 +26,8 @@ fn check_dense(segments: &[Segment]) -> Vec<String> {
     }
     for pair in records.windows(2) {
         let [(before, _), (after, _)] = pair else { unreachable!() };
-        let follows = *after == before.advanced(1) || (after.epoch() > before.epoch() && after.ordinal() == 0);
+        let follows =
+            *after == before.advanced(1) || (after.epoch() > before.epoch() && after.ordinal() == 0);
         assert!(follows, "{after} follows {before}");
     }
     records.into_iter().map(|(_, docid)| docid.clone()).collect()
@@ -47,7 +49,8 @@ fn what_is_acknowledged_is_in_sealed_segments_in_every_mode() {
                     scope.spawn(move || {
                         let mut sent = Vec::new();
                         for batch in 0..60 {
-                            let docids: Vec<_> = (0..batch % 4).map(|record| format!("{name}-{batch}-{record}")).collect();
+                            let docids: Vec<_> =
+                                (0..batch % 4).map(|record| format!("{name}-{batch}-{record}")).collect();
                             let records: Vec<_> = docids.iter().map(|docid| record(docid, 700)).collect();
                             client.send(records.iter().map(Vec::as_slice)).unwrap();
                             sent.extend(docids);
@@ -62,7 +65,8 @@ fn what_is_acknowledged_is_in_sealed_segments_in_every_mode() {
         let segments = host.segments();
         assert!(segments.len() > 4, "several epochs: {}", segments.len());
         let stored = check_dense(&segments);
-        let place = |docid: &String| stored.iter().position(|other| other == docid).expect("acknowledged, so stored");
+        let place =
+            |docid: &String| stored.iter().position(|other| other == docid).expect("acknowledged, so stored");
         for docids in &sent {
             assert!(docids.iter().map(place).is_sorted(), "one connection's batches keep their order");
         }
