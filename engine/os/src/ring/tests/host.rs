@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use logtank_engine::format::raw::{
     FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Seal,
@@ -48,6 +49,15 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn start(shards: u16, adjust: impl Fn(&mut ShardConfig, &mut RingConfig)) -> Self {
+        Self::start_on(shards, adjust, |_| false)
+    }
+
+    /// On a drive that takes no writes to the ready segments of some numbers.
+    pub(super) fn start_on(
+        shards: u16,
+        adjust: impl Fn(&mut ShardConfig, &mut RingConfig),
+        refuses: fn(u64) -> bool,
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let sequencer = Arc::new(Sequencer::new(Epoch::new(1_000_000).unwrap()));
         let mailboxes: Vec<_> = (0..shards).map(|_| Mailbox::new().unwrap()).collect();
@@ -77,7 +87,8 @@ impl Host {
                         if let ShardEvent::NeedReady { missing } = event {
                             for _ in 0..missing {
                                 let number = ready.fetch_add(1, Ordering::Relaxed);
-                                mailbox.post(make_ready(&path, number, file_bytes, direct)).unwrap();
+                                let mail = make_ready(&path, number, file_bytes, direct, refuses(number));
+                                mailbox.post(mail).unwrap();
                             }
                         }
                         events.lock().unwrap().push(event);
@@ -105,6 +116,17 @@ impl Host {
         self.metrics.iter().map(|metrics| metric(metrics)).sum()
     }
 
+    /// Waits until a metric's sum over the shards is as wanted. (Metrics are memory that shards write to; nothing tells.)
+    pub(super) fn wait_until(&self, metric: impl Fn(&ShardMetrics) -> u64, wanted: impl Fn(u64) -> bool) {
+        for _ in 0..10_000 {
+            if wanted(self.sum(&metric)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("still {} after ten seconds", self.sum(&metric));
+    }
+
     pub(super) fn shut_down(&mut self) {
         for mailbox in &self.mailboxes {
             mailbox.post(Mail::Shutdown).unwrap();
@@ -112,6 +134,11 @@ impl Host {
         for thread in self.threads.drain(..) {
             assert_eq!(thread.join().unwrap(), ShardExit::Done);
         }
+    }
+
+    /// How each shard ended by itself.
+    pub(super) fn join(self) -> Vec<ShardExit> {
+        self.threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     }
 
     pub(super) fn segments(&self) -> Vec<Segment> {
@@ -123,14 +150,14 @@ impl Host {
 }
 
 /// A file as the preparer leaves it: all blocks written, zero where header and seal will be, old bytes elsewhere.
-fn make_ready(dir: &Path, number: u64, file_bytes: u64, direct: bool) -> Mail {
+fn make_ready(dir: &Path, number: u64, file_bytes: u64, direct: bool, refuses: bool) -> Mail {
     let path: PathBuf = dir.join(format!("ready-{number}.rawlog"));
     let file = File::create(&path).unwrap();
     let mut content = vec![0x5a; usize::try_from(file_bytes).unwrap()];
     content[..usize::try_from(FRAMES_OFFSET).unwrap()].fill(0);
     file.write_all_at(&content, 0).unwrap();
     let flags = if direct { libc::O_DIRECT } else { 0 };
-    let file = OpenOptions::new().write(true).custom_flags(flags).open(&path).unwrap();
+    let file = OpenOptions::new().read(refuses).write(!refuses).custom_flags(flags).open(&path).unwrap();
     Mail::Ready { ready: number, file: file.into(), file_bytes, salt: crate::random::salt() }
 }
 
@@ -189,4 +216,4 @@ pub(super) const MODES: [(AppendMode, WritePath); 4] = [
 ];
 
 pub(super) const SYNCS: [SyncMode; 2] =
-    [SyncMode::Always, SyncMode::Interval(std::time::Duration::from_millis(50))];
+    [SyncMode::Always, SyncMode::Interval(Duration::from_millis(50))];
