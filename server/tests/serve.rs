@@ -16,6 +16,10 @@ struct Host {
 }
 
 impl Host {
+    #[expect(
+        clippy::zombie_processes,
+        reason = "a host that does not get ready fails the test and its process"
+    )]
     fn start(data: &std::path::Path, more: &[&str]) -> Self {
         let mut command = logtank(&["serve", "--log-format", "json", "--shards", "1"]);
         command.arg("--data").arg(data);

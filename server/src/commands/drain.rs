@@ -63,7 +63,7 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<Drained> {
     };
     let shared = std::sync::Arc::new(Shared::new());
     let (limits, config) = (Limits::default(), JobsConfig::default());
-    let mut background = Background::new(disk.clone(), SystemClock, layout.clone(), limits, &config, shared);
+    let mut background = Background::new(disk.clone(), SystemClock, layout.clone(), limits, config, shared);
     let drained = background.drain(&told).await.context("not everything could be dealt; nothing is lost")?;
     progress.finish_and_clear();
     remove_ready(disk, tree).await?;

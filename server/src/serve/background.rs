@@ -53,7 +53,7 @@ impl BackgroundThread {
                 SystemClock,
                 layout,
                 self.limits.clone(),
-                &self.config,
+                self.config.clone(),
                 self.shared.clone(),
             );
             let report = |report| tell(report, &self.health);
@@ -95,9 +95,7 @@ fn tell(report: Report, health: &Health) {
         ),
         Report::Unblocked => tracing::info!("dealing goes on: the damage is repaired"),
         Report::Sorted { code, records } => tracing::info!(index = %code, records, "index sorted"),
-        Report::Optimized { code, records, segments } => {
-            tracing::info!(index = %code, records, segments, "index optimized");
-        }
+        Report::Optimized { code, records } => tracing::info!(index = %code, records, "index optimized"),
         Report::Cleaned(cleaned) => tracing::info!(
             superseded = cleaned.superseded,
             deleted = cleaned.deleted,

@@ -1,6 +1,7 @@
 //! The raw log's thread: puts the raw log in order at the start, then keeps segments ready for the shards and gives
 //! those in use their names.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Tree;
-use super::events::{Events, HostEvent};
+use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
 use crate::metrics::HostMetrics;
 
@@ -63,7 +64,7 @@ impl RawLog {
             let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
             let preparer =
                 Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
-            self.events.send(HostEvent::Recovered(recovered.first_epoch()));
+            self.events.send(HostEvent::Step(Step::Recovered(recovered.first_epoch())));
             self.keep_ready(disk, preparer).await
         })?
     }
@@ -72,15 +73,23 @@ impl RawLog {
         let mut wanted = vec![0; self.shards.len()];
         let mut running = self.shards.len();
         let mut retry_at: Option<Instant> = None;
+        let mut without: BTreeSet<usize> = (0..self.shards.len()).collect();
         while running > 0 {
             // Names first: whoever looks at the folder then sees at once what a file is.
             let event = if let Ok(event) = self.from_shards.try_recv() {
                 Some(event)
             } else if let Some(shard) =
-                next_wanting(&wanted).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
+                next_wanting(&wanted, &without).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
             {
                 retry_at = None;
-                match self.hand_over(&mut preparer, &self.shards[shard]).await {
+                let handed_over = self.hand_over(&mut preparer, &self.shards[shard]).await;
+                let waiting = !without.is_empty();
+                without.remove(&shard);
+                if waiting && (without.is_empty() || handed_over.is_err()) {
+                    without.clear();
+                    self.events.send(HostEvent::Step(Step::Stocked));
+                }
+                match handed_over {
                     Ok(()) => wanted[shard] -= 1,
                     Err(error) => {
                         tracing::error!(
@@ -192,9 +201,10 @@ impl RawLog {
     }
 }
 
-/// The shard that wants most.
-fn next_wanting(wanted: &[usize]) -> Option<usize> {
-    (0..wanted.len()).filter(|&shard| wanted[shard] > 0).max_by_key(|&shard| wanted[shard])
+/// A shard that has none yet, otherwise the one that wants most.
+fn next_wanting(wanted: &[usize], without: &BTreeSet<usize>) -> Option<usize> {
+    let wanting = (0..wanted.len()).filter(|&shard| wanted[shard] > 0);
+    wanting.max_by_key(|&shard| (without.contains(&shard), wanted[shard]))
 }
 
 /// Runs recovery, with its progress and its findings in the log and the metrics.

@@ -8,7 +8,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use logtank_engine::ids::Epoch;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::sequencer::Sequencer;
@@ -19,7 +18,7 @@ use tokio::sync::watch;
 
 use super::acceptor::{Destination, accept};
 use super::background::{BackgroundThread, jobs_config};
-use super::events::{Events, HostEvent};
+use super::events::{Events, HostEvent, Step};
 use super::index_ports::{Bounds, IndexThread};
 use super::listeners::{self, Bound};
 use super::machine::{self, check_machine};
@@ -202,7 +201,7 @@ impl<'s> Host<'s> {
             placement.pin_serving();
             raw_log.run()
         })?;
-        let Some(first_epoch) = await_recovery(heard)? else { return Ok(None) };
+        let Some(Step::Recovered(first_epoch)) = await_step(heard)? else { return Ok(None) };
         let sequencer = Arc::new(Sequencer::new(first_epoch));
         shards::start(
             &self.shards,
@@ -215,6 +214,7 @@ impl<'s> Host<'s> {
             &self.events,
         )?;
         self.threads.extend(self.shards.iter().map(|_| "shard"));
+        let Some(Step::Stocked) = await_step(heard)? else { return Ok(None) };
         let listener = bound.listen().context("the writer's port")?;
         let address = listener.local_addr()?;
         self.acceptor = Some(listener.try_clone()?);
@@ -299,9 +299,7 @@ impl<'s> Host<'s> {
                 self.stop(heard)
             }
             HostEvent::Fatal(what) => Ok(self.give_up(&what)),
-            HostEvent::Recovered(_) => {
-                unreachable!("the raw log is put in order once, before the host serves")
-            }
+            HostEvent::Step(_) => unreachable!("the host has started"),
             HostEvent::Ended(name, Err(error)) => {
                 tracing::error!("the host can't go on without its thread {name}: {error:#}");
                 self.health.failed(&format!("the thread {name} has failed: {error:#}"));
@@ -360,7 +358,7 @@ impl<'s> Host<'s> {
                     }
                 }
                 Ok(HostEvent::Fatal(what)) => return Ok(self.give_up(&what)),
-                Ok(HostEvent::Signal(_) | HostEvent::Recovered(_)) => {}
+                Ok(HostEvent::Signal(_) | HostEvent::Step(_)) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     tracing::warn!(threads = ?self.threads, "still busy; the next start goes on where they are");
                     break;
@@ -373,10 +371,10 @@ impl<'s> Host<'s> {
     }
 }
 
-/// Waits for the raw log to be in order; `None` if the host was asked to end meanwhile, which is safe at any moment.
-fn await_recovery(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Epoch>> {
+/// Waits for the next step of the start; `None` if the host was asked to end meanwhile, which is safe at any moment.
+fn await_step(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Step>> {
     match heard.recv().expect("the host itself holds a sender") {
-        HostEvent::Recovered(first_epoch) => Ok(Some(first_epoch)),
+        HostEvent::Step(step) => Ok(Some(step)),
         HostEvent::Signal(_) => Ok(None),
         HostEvent::Ended(_, Err(error)) => Err(error),
         HostEvent::Ended(name, Ok(())) => Err(anyhow!("the thread {name} ended by itself, which is a bug")),

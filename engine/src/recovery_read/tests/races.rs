@@ -119,7 +119,10 @@ impl Race {
                 ..change
             },
             2 => Change { variable: Some((self.writes as i32 % 2, number)), ..change },
-            3 => Change { category: Some((if self.writes % 2 == 0 { "k" } else { "l" }, &text)), ..change },
+            3 => Change {
+                category: Some((if self.writes.is_multiple_of(2) { "k" } else { "l" }, &text)),
+                ..change
+            },
             4 => Change { deleted: true, field: Some(&text), ..change },
             _ => Change { deleted: true, ..change },
         };

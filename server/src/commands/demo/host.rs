@@ -62,8 +62,8 @@ impl Host {
         {
             command.args([flag, &address.as_str()]);
         }
-        // Epochs of a second, so that there is something to deal within the time of a demonstration.
-        command.args(["--epoch-max-age", "1s", "--log-format", "text"]);
+        // Short epochs, so that there is something to deal within the time of a demonstration.
+        command.args(["--epoch-max-age", "3s", "--log-format", "text"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("starting a host")?;
         let stderr = child.stderr.take().expect("it is piped");
