@@ -151,6 +151,20 @@ fn an_odd_end_does_not_stop_a_file_from_being_direct() {
     });
 }
 
+#[test]
+fn a_file_that_ends_at_a_sector_within_a_block_is_read_to_its_end() {
+    here(async |disk, folder| {
+        for sectors in 1..=17 {
+            let path = folder.join(format!("file-{sectors}"));
+            let bytes = vec![sectors; 512 * usize::from(sectors)];
+            std::fs::write(&path, &bytes).unwrap();
+            let file = disk.open(&path, Transfer::Direct).await.unwrap();
+            let whole = tokio::time::timeout(Duration::from_secs(20), read_all(&file, 16 * 4096)).await;
+            assert_eq!(whole.expect("it reads for ever"), bytes, "{sectors} sectors");
+        }
+    });
+}
+
 /// Flags of this process's one descriptor of the file.
 fn flags(path: &Path) -> OFlags {
     let is_it =

@@ -162,11 +162,17 @@ async fn read_around(
     around.set_len(around.capacity());
     let whole = around.len();
     let (result, around) = read_piece(file, around, 0, whole, at - skip as u64).await;
-    let result = result.map(|read| {
+    let result = result.and_then(|read| {
         let got = read.bytes.saturating_sub(skip).min(bytes);
         buffer[done..done + got].copy_from_slice(&around[skip..skip + got]);
+        if got == 0 {
+            // The block holds nothing from here on. A file may end at any sector of a block, and to read from there
+            // again would find the same for ever; only its length tells whether this is its end.
+            let length = u64::try_from(rustix::fs::fstat(file.fd())?.st_size).unwrap_or(0);
+            return Ok(Read { bytes: 0, at_end: at >= length });
+        }
         // Blocks beyond those wanted may hold the end; then the next piece finds it.
-        Read { bytes: got, at_end: read.at_end && skip + got >= read.bytes }
+        Ok(Read { bytes: got, at_end: read.at_end && skip + got >= read.bytes })
     });
     (result, buffer)
 }
