@@ -138,3 +138,24 @@ impl Connections {
         self.slots.iter_mut().filter_map(|slot| slot.connection.as_deref_mut())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_costs_less_than_half_a_kibibyte() {
+        assert!(size_of::<Connection>() + size_of::<Slot>() < 512, "{}", size_of::<Connection>());
+    }
+
+    #[test]
+    fn a_slot_used_again_is_another_connection() {
+        let mut connections = Connections::new(1, InboundLimits { message_bytes_max: 4096, depth_max: 8 });
+        let first = connections.open(MonoNanos(1)).unwrap();
+        assert_eq!(connections.open(MonoNanos(1)), None);
+        connections.remove(first);
+        let second = connections.open(MonoNanos(2)).unwrap();
+        assert_eq!(first.slot, second.slot);
+        assert!(connections.get_mut(first).is_none() && connections.get_mut(second).is_some());
+    }
+}

@@ -9,7 +9,7 @@ use logtank_os::ring::WritePath;
 use logtank_os::startup;
 
 use super::Tree;
-use crate::config::{Append, Settings};
+use crate::config::{Append, Settings, Sync};
 
 /// Descriptors beside those of connections and background jobs: rings, listeners, locks, segments.
 const FILES_BESIDE: u64 = 512;
@@ -53,11 +53,16 @@ pub(super) struct AppendPath {
 ///
 /// # Errors
 /// If the drive can't be tried, or can't do what the user has chosen.
-pub(super) fn choose_append(append: Append, tree: &Tree) -> anyhow::Result<AppendPath> {
+pub(super) fn choose_append(append: Append, sync: Sync, tree: &Tree) -> anyhow::Result<AppendPath> {
     let folder = tree.layout.raw_live();
     let advice =
         append_mode(&folder).with_context(|| format!("trying how to write in {}", folder.display()))?;
     let mode = match append {
+        // Acknowledged when written: a copy to the page cache by the shard's own thread is sooner done than a direct
+        // write, also where the ring would hand it to a worker (decision 5).
+        Append::Auto if matches!(sync, Sync::Interval(_)) && advice.buffered != Writes::Impossible => {
+            AppendMode::Buffered
+        }
         Append::Auto => advice.mode,
         Append::Buffered => AppendMode::Buffered,
         Append::Direct if advice.direct == Writes::Impossible => anyhow::bail!(

@@ -183,7 +183,7 @@ impl<'s> Host<'s> {
         heard: &Receiver<HostEvent>,
     ) -> anyhow::Result<Option<std::net::SocketAddr>> {
         let settings = self.settings;
-        let append = machine::choose_append(settings.append, &self.tree)?;
+        let append = machine::choose_append(settings.append, settings.sync, &self.tree)?;
         let (to_raw_log, from_shards) = unbounded_channel();
         let raw_log = RawLog {
             tree: self.tree.clone(),

@@ -215,5 +215,4 @@ pub(super) const MODES: [(AppendMode, WritePath); 4] = [
     (AppendMode::Direct, WritePath::Inline),
 ];
 
-pub(super) const SYNCS: [SyncMode; 2] =
-    [SyncMode::Always, SyncMode::Interval(Duration::from_millis(50))];
+pub(super) const SYNCS: [SyncMode; 2] = [SyncMode::Always, SyncMode::Interval(Duration::from_millis(50))];

@@ -181,7 +181,9 @@ fn a_second_segment_that_takes_no_writes_ends_the_shard() {
     let host = Host::start_on(1, |_, _| {}, |number| number < 2);
     let mut client = Client::new(host.connect());
     client.post([record("lost", 10).as_slice()]);
-    assert!(matches!(host.join().as_slice(), [ShardExit::Fatal(what)] if what.contains("write of raw segment")));
+    assert!(
+        matches!(host.join().as_slice(), [ShardExit::Fatal(what)] if what.contains("write of raw segment"))
+    );
 }
 
 #[test]
