@@ -122,7 +122,10 @@ pub struct IndexCode(Arc<str>);
 
 /// Why bytes are not an index code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an index_code is 1 to {} of the characters A-Z a-z 0-9 . _ - and does not begin with a dot", limits::INDEX_CODE_BYTES_MAX)]
+#[error(
+    "an index_code is 1 to {} of the characters A-Z a-z 0-9 . _ - and does not begin with a dot",
+    limits::INDEX_CODE_BYTES_MAX
+)]
 pub struct InvalidIndexCode;
 
 impl IndexCode {

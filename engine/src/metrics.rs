@@ -94,7 +94,12 @@ impl Histogram {
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
         let count = self.count();
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate"
+        )]
         let rank = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));
         let mut seen = 0;
         for (bucket, cell) in self.buckets.iter().enumerate() {

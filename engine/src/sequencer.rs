@@ -58,8 +58,12 @@ impl Sequencer {
                 return current.epoch();
             }
             let opened = Position::new(epoch.successor(now), 0);
-            let swap =
-                self.next.compare_exchange(current.packed(), opened.packed(), Ordering::AcqRel, Ordering::Acquire);
+            let swap = self.next.compare_exchange(
+                current.packed(),
+                opened.packed(),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
             if swap.is_ok() {
                 closed.insert(epoch, current.ordinal());
                 return opened.epoch();

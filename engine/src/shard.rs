@@ -79,7 +79,8 @@ impl Shard {
     /// A shard without connections. The sequencer is the host's; the metrics are this shard's alone.
     #[must_use]
     pub fn new(config: ShardConfig, sequencer: Arc<Sequencer>, metrics: Arc<ShardMetrics>) -> Self {
-        let inbound = InboundLimits { message_bytes_max: config.limits.message_bytes_max, depth_max: DEPTH_MAX };
+        let inbound =
+            InboundLimits { message_bytes_max: config.limits.message_bytes_max, depth_max: DEPTH_MAX };
         Self {
             connections: Connections::new(config.limits.connections_max, inbound),
             writer: Writer::new(config.writer.clone(), sequencer, metrics.clone()),
@@ -144,7 +145,9 @@ impl Shard {
                 self.writer.written(token, buffer, result, now, &mut self.outbox);
             }
             Completion::Synced { token, result } => self.writer.synced(token, result, now, &mut self.outbox),
-            Completion::Sent { connection, bytes, result } => self.sent(connection, bytes, result.is_ok(), now),
+            Completion::Sent { connection, bytes, result } => {
+                self.sent(connection, bytes, result.is_ok(), now)
+            }
             Completion::Closed { connection } => self.closed(connection),
         }
     }

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let done = |()| ExitCode::SUCCESS;
     let outcome = match &cli.command {
         Command::Serve(args) => commands::serve::run(args, matches),
+        Command::Demo(args) => commands::demo::run(args),
         Command::Write(args) => commands::write::run(args).map(done),
         Command::Read(args) => commands::read::run(args).map(done),
         Command::Status(args) => commands::status::run(args).map(done),
@@ -34,7 +35,6 @@ fn main() -> ExitCode {
             commands::completions::run(*shell);
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(anyhow::anyhow!("not there yet")),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("logtank: {error:#}");

@@ -1,1 +1,215 @@
+//! A host from start to end, as its log, its ports and its exit code show it.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::program::{logtank, run, run_with_input};
+
+/// A host on ports that it chose itself.
+struct Host {
+    child: Child,
+    ready: serde_json::Value,
+    lines: Receiver<String>,
+}
+
+impl Host {
+    #[expect(
+        clippy::zombie_processes,
+        reason = "a host that does not get ready fails the test and its process"
+    )]
+    fn start(data: &std::path::Path, more: &[&str]) -> Self {
+        let mut command = logtank(&["serve", "--log-format", "json", "--shards", "1"]);
+        command.arg("--data").arg(data);
+        for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
+            command.args([port, "127.0.0.1:0"]);
+        }
+        let mut child = command.args(more).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (line, lines) = channel();
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).for_each(|text| drop(line.send(text)))
+        });
+        let mut said = Vec::new();
+        loop {
+            let line = lines.recv_timeout(Duration::from_secs(60));
+            let line = line.unwrap_or_else(|error| panic!("not ready: {error}\n{}", said.join("\n")));
+            let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if parsed["message"] == "ready to serve" {
+                return Self { child, ready: parsed, lines };
+            }
+            said.push(line);
+        }
+    }
+
+    fn address(&self, port: &str) -> &str {
+        self.ready[port].as_str().unwrap()
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address("metrics")).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// Sends SIGTERM and waits for the end; returns exit code and the rest of the log.
+    fn stop(mut self) -> (Option<i32>, String) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+        let code = self.child.wait().unwrap().code();
+        (code, self.lines.iter().collect::<Vec<_>>().join("\n"))
+    }
+}
+
+const LINES: &str = r#"{"docid":"a","fields":{"text":"hello"},"variables":{"1":2.5}}
+{"docid":"b","fields":{"text":"bye"},"categories":{"color":"red"}}
+
+{"docid":"b","deleted":true}
+"#;
+
+#[test]
+fn what_was_written_is_read_back_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let host = Host::start(&data, &[]);
+    assert!(host.get("/readyz").ends_with("ready\n"), "{}", host.get("/readyz"));
+
+    let written = run_with_input(&["write", "--addr", host.address("writer"), "--index", "m"], LINES);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let read = run(&["read", "--addr", host.address("reader"), "m"]);
+    assert_eq!(read.code, Some(0), "{read:?}");
+    let expected: Vec<_> = LINES.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(read.out.lines().collect::<Vec<_>>(), expected);
+    assert!(host.get("/metrics").contains("logtank_records_total{shard=\"0\"} 3\n"));
+
+    let status =
+        ["status", "--manager-addr", host.address("manager"), "--metrics-addr", host.address("metrics")];
+    let outcome = run(&status);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.out.starts_with("ready\nreceived     3 records"), "{}", outcome.out);
+    let outcome = run(&[&status[..], &["--json", "--index", "m"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(json["indexes"], 1);
+    assert_eq!(json["index"]["code"], "m");
+
+    let (code, log) = host.stop();
+    assert_eq!(code, Some(0), "{log}");
+    let host = Host::start(&data, &[]);
+    let again = run(&["read", "--addr", host.address("reader"), "m"]);
+    assert_eq!(again.out, read.out);
+    assert_eq!(host.stop().0, Some(0));
+
+    let path = data.to_str().unwrap();
+    let outcome = run(&["drain", "--data", path]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(std::fs::read_dir(data.join("raw/live")).unwrap().count(), 0);
+    let outcome = run(&["verify", path]);
+    assert_eq!((outcome.code, outcome.out.as_str()), (Some(0), ""), "{outcome:?}");
+    inspected(&data);
+}
+
+/// `inspect` shows the records of the segment that they were dealt to, and of the raw segment that they came from.
+fn inspected(data: &std::path::Path) {
+    let only = |folder: std::path::PathBuf, part: &str| {
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let found: Vec<_> = paths.filter(|path| path.to_str().unwrap().ends_with(part)).collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].to_str().unwrap().to_owned()
+    };
+    let segment = only(data.join("indexes/m/segments"), "unsorted_3");
+    let outcome = run(&["inspect", "--records", &segment]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.out.contains("hello") && outcome.out.contains("records            3"), "{}", outcome.out);
+    let raw = only(data.join("raw/history"), ".rawlog");
+    let outcome = run(&["inspect", "--records", "--json", &raw]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let rows: Vec<serde_json::Value> =
+        outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let records = rows.iter().filter(|row| row["kind"] == "record").count();
+    assert_eq!((records, &rows[0]["kind"]), (3, &"raw segment".into()), "{}", outcome.out);
+
+    // A flipped bit is found, and named by its file.
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[10] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let outcome = run(&["verify", data.to_str().unwrap()]);
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(outcome.out.lines().count(), 1, "{}", outcome.out);
+    assert!(outcome.out.contains(&segment), "{}", outcome.out);
+}
+
+#[test]
+fn a_line_that_is_no_record_ends_writing_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(&folder.path().join("data"), &[]);
+    let writer = ["write", "--addr", host.address("writer"), "--index", "m"];
+    let outcome =
+        run_with_input(&writer, "{\"docid\":\"a\",\"variables\":{\"0\":1}}\nnot json\n{\"docid\":\"c\"}\n");
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.err.contains("line 2 is no record"), "{}", outcome.err);
+    assert!(outcome.err.contains("1 records written"), "{}", outcome.err);
+    let read = run(&["read", "--addr", host.address("reader"), "m"]);
+    assert_eq!(read.out.lines().count(), 1, "{read:?}");
+    assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn the_reader_answers_nonsense_with_an_exception_and_serves_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let host =
+        Host::start(&folder.path().join("data"), &["--message-timeout", "200ms", "--connections-max", "3"]);
+    let reader: SocketAddr = host.address("reader").parse().unwrap();
+    let mut nonsense = TcpStream::connect(reader).unwrap();
+    nonsense.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    nonsense.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer[..4], [0x80, 1, 0, 3], "an exception, then the end: {answer:?}");
+
+    // A call that begins and does not go on is given up.
+    let mut slow = TcpStream::connect(reader).unwrap();
+    slow.write_all(&[0x80, 1, 0]).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert_eq!(slow.read(&mut [0; 1]).unwrap(), 0, "closed by the host");
+
+    // One more than allowed is closed at once; the others stay.
+    let held: Vec<_> = (0..3).map(|_| TcpStream::connect(reader).unwrap()).collect();
+    let mut refused = TcpStream::connect(reader).unwrap();
+    refused.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert_eq!(refused.read(&mut [0; 1]).unwrap(), 0);
+    drop(held);
+    assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn a_writer_and_what_owns_the_indexes_can_be_two_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let writer = Host::start(&data, &["--role", "writer"]);
+    let indexes = Host::start(&data, &["--role", "indexes"]);
+    assert_eq!(indexes.address("writer"), "off");
+    let written = run_with_input(&["write", "--addr", writer.address("writer"), "--index", "m"], LINES);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let read = run(&["read", "--addr", indexes.address("reader"), "m"]);
+    assert_eq!(read.out.lines().count(), 3, "{read:?}");
+
+    let outcome = run(&[
+        "serve",
+        "--data",
+        data.to_str().unwrap(),
+        "--role",
+        "writer",
+        "--writer-addr",
+        "127.0.0.1:0",
+        "--metrics-addr",
+        "off",
+    ]);
+    assert_eq!(outcome.code, Some(1));
+    let pid = writer.child.id().to_string();
+    assert!(outcome.err.contains("writer.lock") && outcome.err.contains(&pid), "{}", outcome.err);
+    assert_eq!(writer.stop().0, Some(0));
+    assert_eq!(indexes.stop().0, Some(0));
+}

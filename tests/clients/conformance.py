@@ -59,12 +59,12 @@ class Apache:
     """Code that `thrift --gen py` generated from the project's IDL."""
 
     name = "thrift"
-    types = importlib.import_module("logtank.ttypes")
+    types = importlib.import_module("logtank.rpc.ttypes")
 
     @staticmethod
     @contextlib.contextmanager
     def client(service, port, framed, strict):
-        module = importlib.import_module(f"logtank.{service}")
+        module = importlib.import_module(f"logtank.rpc.{service}")
         transport = TSocket.TSocket("127.0.0.1", port)
         transport.setTimeout(20_000)
         transport = TTransport.TFramedTransport(transport) if framed else TTransport.TBufferedTransport(transport)

@@ -25,7 +25,13 @@ fn copy(from: &Path, to: &Path) {
 
 /// The state that the original's pages give, in order; docids and texts as UTF-8.
 fn expected(recovery: &Path) -> (String, State) {
-    let json: serde_json::Value = serde_json::from_slice(&std::fs::read(recovery).unwrap()).unwrap();
+    // Python wrote these, and its JSON has words for doubles that JSON has not.
+    let mut text = std::fs::read_to_string(recovery).unwrap();
+    for (word, bits) in [(" -Infinity", f64::NEG_INFINITY), (" Infinity", f64::INFINITY), (" NaN", f64::NAN)]
+    {
+        text = text.replace(word, &format!(" {{\"hex\": \"{:016x}\"}}", bits.to_bits()));
+    }
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let mut state = State::new();
     for record in
         json["pages"].as_array().unwrap().iter().flat_map(|page| page["records"].as_array().unwrap())
@@ -72,7 +78,7 @@ fn expected(recovery: &Path) -> (String, State) {
     (json["index"].as_str().unwrap().to_owned(), state)
 }
 
-fn compare(name: &str, host: &Host) {
+fn compare(tree: &str, name: &str, host: &Host) {
     let mut compared = 0;
     for entry in std::fs::read_dir(golden().join("recovery")).unwrap() {
         let path = entry.unwrap().path();
@@ -80,8 +86,18 @@ fn compare(name: &str, host: &Host) {
             continue;
         }
         let (index, expected) = expected(&path);
-        let (state, _) = Client::connect(host.reader()).unwrap().recover(&index).unwrap();
-        assert_eq!(state, expected, "{name}: {index}");
+        let (mut state, _) = Client::connect(host.reader()).unwrap().recover(&index).unwrap();
+        // The original makes all NaNs one; this host keeps the bits that the client sent.
+        for bits in state.values_mut().flat_map(|document| document.variables.values_mut()) {
+            if f64::from_bits(*bits).is_nan() {
+                *bits = f64::NAN.to_bits();
+            }
+        }
+        // Written between the recovery and the copy of the tree.
+        if tree == "02-dealt-unsorted" && index == "idx1" {
+            assert!(state.remove(b"live-after-roll".as_slice()).is_some(), "what was live is there too");
+        }
+        assert!(state == expected, "{name}: {index}: recovered {state:#?}, expected {expected:#?}");
         compared += 1;
     }
     assert!(compared > 0 || name == "00-empty", "nothing to compare for {name}");
@@ -89,21 +105,34 @@ fn compare(name: &str, host: &Host) {
 
 /// Opens the tree as it is; then optimizes and drains it, and compares again.
 fn opens(name: &str, recovery: &str) {
+    opens_with_findings(name, recovery, &[]);
+}
+
+/// As [`opens`], of a tree in which `verify` finds just these things.
+fn opens_with_findings(name: &str, recovery: &str, expected: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     copy(&golden().join("tree").join(name), &data);
     let mut host = Host::started(&data, &[]);
-    compare(recovery, &host);
+    compare(name, recovery, &host);
     host.stop();
     let path = data.to_str().unwrap();
-    let (code, findings, log) = run(&["verify", path], b"");
-    assert_eq!(code, Some(0), "{findings}\n{log}");
+    verify(path, expected);
     let (code, _, log) = run(&["drain", "--data", path], b"");
     assert_eq!(code, Some(0), "{log}");
-    let (code, findings, log) = run(&["verify", path], b"");
-    assert_eq!(code, Some(0), "{findings}\n{log}");
+    verify(path, expected);
     host.start();
-    compare(recovery, &host);
+    compare(name, recovery, &host);
+}
+
+fn verify(path: &str, expected: &[&str]) {
+    let (code, findings, log) = run(&["verify", path], b"");
+    assert_eq!(code, Some(i32::from(!expected.is_empty())), "{findings}\n{log}");
+    let found: Vec<&str> = findings.lines().filter(|line| line.contains("corrupt")).collect();
+    assert_eq!(found.len(), expected.len(), "{findings}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.contains(expected), "{found}");
+    }
 }
 
 #[test]
@@ -133,5 +162,6 @@ fn all_four_kinds_at_once() {
 
 #[test]
 fn a_torn_tail_costs_only_the_torn_record() {
-    opens("30-torn-tail-last-raw", "30-torn-tail-last-raw");
+    let torn = ["1795343929823.raw is corrupt at byte 332"];
+    opens_with_findings("30-torn-tail-last-raw", "30-torn-tail-last-raw", &torn);
 }

@@ -14,7 +14,11 @@ use super::request;
 
 /// Runs the load and reports.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if arguments.connections == 0 || arguments.batch == 0 || arguments.indexes == 0 || arguments.documents == 0 {
+    if arguments.connections == 0
+        || arguments.batch == 0
+        || arguments.indexes == 0
+        || arguments.documents == 0
+    {
         return Err(Error::other("connections, batch, indexes and documents must be at least 1"));
     }
     let mut load = Load::open(arguments)?;

@@ -36,6 +36,8 @@ use rustix::event::epoll;
 const DIALECT: Dialect = Dialect { strict: true, framed: false };
 
 struct Load {
+    receive_buffers: u16,
+    receive_buffer_bytes: usize,
     connections: usize,
     records: usize,
     record_bytes: usize,
@@ -44,6 +46,10 @@ struct Load {
 
 struct Outcome {
     requests: u64,
+    /// Also those before measuring began.
+    requests_ever: u64,
+    /// Processor time of the server's thread.
+    processor: Duration,
     elapsed: Duration,
     latency: Histogram,
 }
@@ -51,12 +57,21 @@ struct Outcome {
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let dir = PathBuf::from(arguments.next().expect("DIR: a folder on the drive to be measured"));
-    let mut load = Load { connections: 64, records: 1, record_bytes: 1024, time: Duration::from_secs(2) };
+    let mut load = Load {
+        receive_buffers: 128,
+        receive_buffer_bytes: 32 * 1024,
+        connections: 64,
+        records: 1,
+        record_bytes: 1024,
+        time: Duration::from_secs(2),
+    };
     let mut rounds = 5;
     let mut kinds = Vec::new();
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|text| text.parse::<usize>().ok()).expect("a number");
         match argument.as_str() {
+            "--buffers" => load.receive_buffers = u16::try_from(number()).expect("a power of two"),
+            "--buffer-bytes" => load.receive_buffer_bytes = number(),
             "--connections" => load.connections = number(),
             "--records" => load.records = number(),
             "--bytes" => load.record_bytes = number(),
@@ -66,26 +81,41 @@ fn main() {
         }
     }
     if kinds.is_empty() {
-        kinds = ["echo", "buffered-inline-interval", "buffered-ring-interval", "direct-ring-interval"].map(String::from).to_vec();
+        kinds = ["echo", "buffered-inline-interval", "buffered-ring-interval", "direct-ring-interval"]
+            .map(String::from)
+            .to_vec();
     }
     let (request, reply_bytes) = messages(&load);
-    let mut results: Vec<Vec<(f64, Duration, Duration)>> = vec![Vec::new(); kinds.len()];
+    let mut results: Vec<Vec<(f64, f64, Duration, Duration)>> = vec![Vec::new(); kinds.len()];
     for round in 0..rounds {
         for (place, kind) in kinds.iter().enumerate() {
             let outcome = run(kind, &dir, &load, &request, reply_bytes);
             let rate = outcome.requests as f64 * load.records as f64 / outcome.elapsed.as_secs_f64();
+            let cost = outcome.processor.as_secs_f64() * 1e6 / outcome.requests_ever as f64;
             let (median, tail) = (outcome.latency.quantile(0.5), outcome.latency.quantile(0.99));
-            println!("round {round} {kind:32} {:9.0} records/s  p50 {median:?}  p99 {tail:?}", rate);
-            results[place].push((rate, median, tail));
+            println!(
+                "round {round} {kind:32} {rate:9.0} records/s  {cost:6.2} µs/request  p50 {median:?}  p99 {tail:?}"
+            );
+            results[place].push((rate, cost, median, tail));
         }
     }
-    println!("\n{} connections x {} records x {} bytes, medians of {rounds} rounds", load.connections, load.records, load.record_bytes);
+    println!(
+        "\n{} connections x {} records x {} bytes, medians of {rounds} rounds",
+        load.connections, load.records, load.record_bytes
+    );
     let mut first = None;
     for (kind, mut rates) in kinds.iter().zip(results) {
+        let mut costs: Vec<f64> = rates.iter().map(|&(_, cost, ..)| cost).collect();
+        costs.sort_by(f64::total_cmp);
+        let cost = costs[costs.len() / 2];
         rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (low, (median, p50, p99), high) = (rates[0].0, rates[rates.len() / 2], rates[rates.len() - 1].0);
-        let base = *first.get_or_insert(median);
-        println!("{kind:32} {median:9.0} records/s ({low:.0} to {high:.0})  {:5.1} % of the first  p50 {p50:?}  p99 {p99:?}", 100.0 * median / base);
+        let (low, (rate, _, p50, p99), high) = (rates[0].0, rates[rates.len() / 2], rates[rates.len() - 1].0);
+        let (base_rate, base_cost) = *first.get_or_insert((rate, cost));
+        println!(
+            "{kind:32} {rate:9.0} records/s ({low:.0} to {high:.0}) {:5.1} %  p50 {p50:?}  p99 {p99:?}  processor {cost:6.2} µs/request {:5.1} %",
+            100.0 * rate / base_rate,
+            100.0 * cost / base_cost
+        );
     }
 }
 
@@ -119,7 +149,11 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
         socket.set_nodelay(true).expect("TCP");
         servers.push(OwnedFd::from(socket));
     }
-    let mut ring = RingConfig::default();
+    let mut ring = RingConfig {
+        receive_buffers: load.receive_buffers,
+        receive_buffer_bytes: load.receive_buffer_bytes,
+        ..RingConfig::default()
+    };
     let kind = match kind.strip_suffix("-spin") {
         Some(kind) => {
             ring.busy_poll = Duration::from_micros(100);
@@ -132,10 +166,10 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
         let server = std::thread::spawn(move || {
             affinity::pin(0).expect("processor 0");
             run_echo(&ring, servers, request_bytes, reply_bytes).expect("a ring");
+            processor_time()
         });
         let outcome = drive(clients, load, request, reply_bytes);
-        server.join().expect("echo");
-        return outcome;
+        return Outcome { processor: server.join().expect("echo"), ..outcome };
     }
     let parts: Vec<&str> = kind.split('-').collect();
     let [append, path, sync] = parts[..] else { panic!("unknown kind {kind}") };
@@ -169,7 +203,9 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
             affinity::pin(1).expect("processor 1");
             for event in asked {
                 match event {
-                    ShardEvent::NeedReady { missing } => (0..missing).for_each(|_| mailbox.post(pool.make()).expect("room")),
+                    ShardEvent::NeedReady { missing } => {
+                        (0..missing).for_each(|_| mailbox.post(pool.make()).expect("room"))
+                    }
                     ShardEvent::Sealed { ready, .. } => pool.free.push(ready),
                     _ => {}
                 }
@@ -179,21 +215,36 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
     };
     let server = std::thread::spawn(move || {
         affinity::pin(0).expect("processor 0");
-        run_shard(config, &ring, links, &mut |_| {}, &mut |event| ask.send(event).expect("the preparer waits")).expect("a ring")
+        run_shard(config, &ring, links, &mut |_| {}, &mut |event| {
+            ask.send(event).expect("the preparer waits")
+        })
+        .expect("a ring");
+        processor_time()
     });
     servers.into_iter().for_each(|socket| mailbox.post(Mail::Connection(socket)).expect("room"));
     let outcome = drive(clients, load, request, reply_bytes);
     mailbox.post(Mail::Shutdown).expect("room");
-    server.join().expect("shard");
+    let outcome = Outcome { processor: server.join().expect("shard"), ..outcome };
     preparer.join().expect("preparer");
     if std::env::var_os("VERBOSE").is_some() {
         println!(
             "  turns {} frames {} write p50 {:?} p99 {:?} sync {} p50 {:?} max {:?} stalls {}",
-            metrics.turns.get(), metrics.frames.get(), metrics.write_latency.quantile(0.5), metrics.write_latency.quantile(0.99),
-            metrics.syncs.get(), metrics.sync_latency.quantile(0.5), metrics.sync_latency.quantile(1.0), metrics.stalls.get()
+            metrics.turns.get(),
+            metrics.frames.get(),
+            metrics.write_latency.quantile(0.5),
+            metrics.write_latency.quantile(0.99),
+            metrics.syncs.get(),
+            metrics.sync_latency.quantile(0.5),
+            metrics.sync_latency.quantile(1.0),
+            metrics.stalls.get()
         );
     }
     outcome
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("below a second"))
 }
 
 /// Makes segments ready, and uses the files of sealed ones again.
@@ -215,15 +266,25 @@ impl Preparer {
             let file = File::create(self.path(self.next)).expect("DIR can be written to");
             let zeros = vec![0; 1 << 20];
             for at in (0..self.file_bytes).step_by(1 << 20) {
-                file.write_all_at(&zeros[..usize::try_from((self.file_bytes - at).min(1 << 20)).expect("a MiB")], at).expect("room in DIR");
+                file.write_all_at(
+                    &zeros[..usize::try_from((self.file_bytes - at).min(1 << 20)).expect("a MiB")],
+                    at,
+                )
+                .expect("room in DIR");
             }
             file.sync_all().expect("a drive that works");
             self.next += 1;
             self.next - 1
         });
         let flags = if self.direct { 0o40000 } else { 0 };
-        let file = OpenOptions::new().write(true).custom_flags(flags).open(self.path(ready)).expect("it is there");
-        Mail::Ready { ready, file: file.into(), file_bytes: self.file_bytes, salt: logtank_os::random::salt() }
+        let file =
+            OpenOptions::new().write(true).custom_flags(flags).open(self.path(ready)).expect("it is there");
+        Mail::Ready {
+            ready,
+            file: file.into(),
+            file_bytes: self.file_bytes,
+            salt: logtank_os::random::salt(),
+        }
     }
 
     fn remove(&self) {
@@ -246,7 +307,8 @@ fn closed_loop(mut clients: Vec<TcpStream>, load: &Load, request: &[u8], reply_b
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll");
     for (place, client) in clients.iter().enumerate() {
         client.set_nodelay(true).expect("TCP");
-        epoll::add(&poll, client, epoll::EventData::new_u64(place as u64), epoll::EventFlags::IN).expect("epoll");
+        epoll::add(&poll, client, epoll::EventData::new_u64(place as u64), epoll::EventFlags::IN)
+            .expect("epoll");
     }
     let latency = Histogram::default();
     let (began, warm) = (Instant::now(), Duration::from_millis(300));
@@ -255,7 +317,7 @@ fn closed_loop(mut clients: Vec<TcpStream>, load: &Load, request: &[u8], reply_b
     for client in &mut clients {
         client.write_all(request).expect("open");
     }
-    let (mut requests, mut measured_from) = (0, None);
+    let (mut requests, mut requests_ever, mut measured_from) = (0, 0, None);
     let mut events = Vec::with_capacity(256);
     let mut buffer = [0; 4096];
     loop {
@@ -265,8 +327,16 @@ fn closed_loop(mut clients: Vec<TcpStream>, load: &Load, request: &[u8], reply_b
         if measured_from.is_none() && now - began > warm {
             measured_from = Some(now);
         }
-        if let Some(from) = measured_from && now - from > load.time {
-            return Outcome { requests, elapsed: now - from, latency };
+        if let Some(from) = measured_from
+            && now - from > load.time
+        {
+            return Outcome {
+                requests,
+                requests_ever,
+                processor: Duration::ZERO,
+                elapsed: now - from,
+                latency,
+            };
         }
         for event in &events {
             let place = usize::try_from(event.data.u64()).expect("few");
@@ -276,6 +346,7 @@ fn closed_loop(mut clients: Vec<TcpStream>, load: &Load, request: &[u8], reply_b
             }
             assert_eq!(got[place], reply_bytes, "one reply to one request");
             got[place] = 0;
+            requests_ever += 1;
             if measured_from.is_some() {
                 requests += 1;
                 latency.record(now - sent[place]);

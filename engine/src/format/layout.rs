@@ -14,7 +14,6 @@ use crate::ids::IndexCode;
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
-/// indexes/CODE/cleaned      up to which epoch superseded segments may have been removed
 /// deletions/CODE       a deleted index: records before this position are gone
 /// rejected/            TIME.unsorted_N: records of the raw log that belong to no index, as received
 /// trash/               folders of deleted indexes on their way out
@@ -114,11 +113,6 @@ impl Layout {
     #[must_use]
     pub fn last_read(&self, code: &IndexCode) -> PathBuf {
         self.index(code).join("last_read")
-    }
-    /// `indexes/CODE/cleaned`
-    #[must_use]
-    pub fn cleaned(&self, code: &IndexCode) -> PathBuf {
-        self.index(code).join("cleaned")
     }
     /// `deletions/`
     #[must_use]

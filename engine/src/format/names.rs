@@ -179,7 +179,8 @@ fn parse_time(text: &str) -> Option<Epoch> {
     let mut time = time.split('.');
     let mut field = || time.next()?.parse::<u16>().ok();
     let (hour, minute, second, milli) = (field()?, field()?, field()?, field()?);
-    let time = Time::from_hms_milli(hour.try_into().ok()?, minute.try_into().ok()?, second.try_into().ok()?, milli);
+    let time =
+        Time::from_hms_milli(hour.try_into().ok()?, minute.try_into().ok()?, second.try_into().ok()?, milli);
     let nanos = PrimitiveDateTime::new(day, time.ok()?).assume_utc().unix_timestamp_nanos();
     Epoch::new(u64::try_from(nanos / 1_000_000).ok()?)
 }
@@ -213,10 +214,13 @@ mod tests {
 
     #[test]
     fn raw_names_round_trip() {
-        for name in ["1795343512642.raw", "1795343512642-3-0.rawlog", "ready-7.rawlog", "1795343512642.lost"] {
+        for name in ["1795343512642.raw", "1795343512642-3-0.rawlog", "ready-7.rawlog", "1795343512642.lost"]
+        {
             assert_eq!(RawName::parse(name).unwrap().to_string(), name);
         }
-        for other in ["01.raw", "+1.raw", "x.raw", "1-2.rawlog", "1-2-3-4.rawlog", "ready-.rawlog", "1.log", "ballast"] {
+        for other in
+            ["01.raw", "+1.raw", "x.raw", "1-2.rawlog", "1-2-3-4.rawlog", "ready-.rawlog", "1.log", "ballast"]
+        {
             assert_eq!(RawName::parse(other), None, "{other}");
         }
     }

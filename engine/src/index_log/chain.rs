@@ -112,6 +112,14 @@ impl Chain {
         self.optimized.iter().chain(self.following())
     }
 
+    /// Whether this is the last sorted segment that the newest optimized one covers, and is named by. The cleaner
+    /// removes it before all others: while it is there, nothing has been removed because of that optimized segment.
+    #[must_use]
+    pub fn is_witness(&self, name: SegmentName) -> bool {
+        name.kind == SegmentKind::Sorted
+            && self.optimized.is_some_and(|optimized| optimized.name.time == name.time)
+    }
+
     /// Records and segments by whether they are optimized.
     #[must_use]
     pub fn record_counts(&self) -> RecordCounts {

@@ -1,7 +1,6 @@
 //! One index: its segments, what follows what, and how they are merged.
 
 pub mod chain;
-pub mod cleaned;
 pub mod counts;
 pub mod docid;
 pub mod kway;

@@ -1,5 +1,6 @@
 //! Buffers that direct I/O accepts: aligned in memory, owned, passed to the kernel and handed back.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -15,6 +16,7 @@ pub struct AlignedBuf {
     begin: usize,
     capacity: usize,
     len: usize,
+    attachment: Option<Box<dyn Any + Send>>,
 }
 
 impl AlignedBuf {
@@ -24,7 +26,7 @@ impl AlignedBuf {
         let capacity = capacity.next_multiple_of(DIRECT_BLOCK_BYTES).max(DIRECT_BLOCK_BYTES);
         let memory = vec![0; capacity + DIRECT_BLOCK_BYTES].into_boxed_slice();
         let begin = memory.as_ptr().addr().next_multiple_of(DIRECT_BLOCK_BYTES) - memory.as_ptr().addr();
-        Self { memory, begin, capacity, len: 0 }
+        Self { memory, begin, capacity, len: 0, attachment: None }
     }
 
     /// A buffer that holds a copy of `bytes`.
@@ -81,6 +83,17 @@ impl AlignedBuf {
         assert!(padded <= self.capacity, "buffer overrun");
         self.memory[self.begin + self.len..self.begin + padded].fill(0);
         self.len = padded;
+    }
+
+    /// What a driver keeps with this memory, if it is of this type.
+    #[must_use]
+    pub fn attachment<T: 'static>(&self) -> Option<&T> {
+        self.attachment.as_ref()?.downcast_ref()
+    }
+
+    /// Keeps something with this memory (what the kernel knows it by, say); it is dropped with it.
+    pub fn attach(&mut self, attachment: Box<dyn Any + Send>) {
+        self.attachment = Some(attachment);
     }
 
     /// The whole memory, also what is not in use.

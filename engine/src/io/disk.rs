@@ -113,13 +113,15 @@ pub trait Disk: Clone + 'static {
 }
 
 /// An open file of a [`Disk`]. Buffers are handed over for the call and come back with its result.
+#[expect(clippy::len_without_is_empty, reason = "a request to the filesystem, not a container")]
 pub trait DiskFile: 'static {
     /// Reads into the buffer's whole capacity from `offset`, sets its length to what was read: less than the
     /// capacity only at the end of the file.
     fn read_at(&self, buffer: AlignedBuf, offset: u64) -> impl Future<Output = (DiskResult<()>, AlignedBuf)>;
 
     /// Writes all bytes of the buffer at `offset`. Not durable before [`Self::sync`].
-    fn write_at(&self, buffer: AlignedBuf, offset: u64) -> impl Future<Output = (DiskResult<()>, AlignedBuf)>;
+    fn write_at(&self, buffer: AlignedBuf, offset: u64)
+    -> impl Future<Output = (DiskResult<()>, AlignedBuf)>;
 
     /// Makes the file's bytes and length durable (fdatasync). After an error nothing is known of what was
     /// written since the last success, and calling again proves nothing.
@@ -147,7 +149,8 @@ pub async fn read_small<D: Disk>(disk: &D, path: &Path, bytes_max: usize) -> Dis
     let (result, buffer) = file.read_at(AlignedBuf::with_capacity(bytes_max + 1), 0).await;
     result?;
     if buffer.len() > bytes_max {
-        let source = std::io::Error::new(std::io::ErrorKind::InvalidData, format!("longer than {bytes_max} bytes"));
+        let source =
+            std::io::Error::new(std::io::ErrorKind::InvalidData, format!("longer than {bytes_max} bytes"));
         return Err(DiskError::new("read", path, source));
     }
     Ok(buffer.to_vec())

@@ -31,8 +31,6 @@ pub enum Report {
     Optimized {
         /// The index.
         code: IndexCode,
-        /// How many segments were merged.
-        segments: usize,
         /// Records of the new segment.
         records: u64,
     },

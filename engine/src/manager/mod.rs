@@ -11,3 +11,6 @@ pub use existing::list_existing_indexes;
 pub use index_info::get_index_log_info;
 pub use optimization::{delete_index, enqueue_for_optimization, get_optimization_queue};
 pub use raw_info::get_raw_log_info;
+
+#[cfg(test)]
+mod tests;

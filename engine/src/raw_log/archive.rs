@@ -7,11 +7,12 @@ use crate::error::Result;
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::ids::Epoch;
-use crate::io::disk::Disk;
+use crate::io::disk::{Disk, DiskFile, Transfer};
 
 /// Moves all files of the epochs before `dealt_before` to history, durably, and returns how many. The
 /// checkpoint must be durable at `dealt_before` or later. Repeating it is harmless; an interrupted one is finished
-/// by the next. A segment that is not sealed stays where it is.
+/// by the next. A segment that is not sealed stays where it is; one that is mostly empty is cut to what it holds, or
+/// a quiet host would fill its history with room made ready in vain.
 ///
 /// # Errors
 /// The disk's.
@@ -30,6 +31,11 @@ pub async fn archive<D: Disk>(
                 }
                 SegmentState::Open(_) | SegmentState::SealDamaged(..) => false,
             };
+            if let SegmentState::Sealed(header, seal) = &segment.state
+                && seal.end <= header.file_bytes / 2
+            {
+                cut(disk, &segment.path, seal.end).await?;
+            }
             if finished {
                 moved += u64::from(move_to_history(disk, layout, &segment.path, segment.name).await?);
             }
@@ -45,6 +51,17 @@ pub async fn archive<D: Disk>(
         disk.sync_folder(&layout.raw_live()).await?;
     }
     Ok(moved)
+}
+
+/// Gives back what lies behind a segment's seal end. Nothing depends on it, so it need not be durable.
+async fn cut<D: Disk>(disk: &D, path: &Path, end: u64) -> Result<()> {
+    match disk.open_write(path, Transfer::Cached).await {
+        Ok(file) if file.len().await? > end => Ok(file.set_len(end).await?),
+        Ok(_) => Ok(()),
+        // It got its name since the look, and keeps its length.
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn move_to_history<D: Disk>(disk: &D, layout: &Layout, path: &Path, name: RawName) -> Result<bool> {
@@ -63,7 +80,6 @@ async fn move_to_history<D: Disk>(disk: &D, layout: &Layout, path: &Path, name: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::disk::Transfer;
     use crate::raw_log::test_support::{CrashDisk, Cut, LegacyBytes, SegmentBytes, epoch, layout};
     use crate::testing::run;
 
@@ -123,6 +139,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_mostly_empty_segment_keeps_only_what_it_holds_and_still_verifies() {
+        let disk = CrashDisk::new(&layout());
+        let short = SegmentBytes::new(8, 0, 0, 8).file_bytes(65_536).frame(0, 2).sealed(2);
+        let (end, live) = (short.end(), layout().raw_live());
+        disk.put(live.join("8-0-0.rawlog"), &short.full(0));
+        run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap();
+        let history = disk.files().remove(&layout().raw_history().join("8-0-0.rawlog")).unwrap();
+        assert_eq!(history.len() as u64, end);
+        let report = run(crate::raw_log::verify::verify(&disk, &layout())).unwrap();
+        assert!(report.findings.is_empty() && report.records == 2, "{report:?}");
     }
 
     #[test]

@@ -70,7 +70,8 @@ impl WriterConfig {
     /// The defaults for this shard under these limits.
     #[must_use]
     pub fn new(shard: ShardId, limits: &Limits) -> Self {
-        let frame_bytes_target = usize::try_from(limits::MIB).expect("a MiB fits").min(limits.message_bytes_max);
+        let frame_bytes_target =
+            usize::try_from(limits::MIB).expect("a MiB fits").min(limits.message_bytes_max);
         Self {
             shard,
             sync: SyncMode::Interval(Duration::from_secs(1)),
@@ -90,7 +91,11 @@ impl WriterConfig {
     /// Longest frame on disk: header, records, padding.
     #[must_use]
     pub const fn frame_bytes_max(&self) -> usize {
-        let payload = if self.batch_bytes_max > self.frame_bytes_target { self.batch_bytes_max } else { self.frame_bytes_target };
+        let payload = if self.batch_bytes_max > self.frame_bytes_target {
+            self.batch_bytes_max
+        } else {
+            self.frame_bytes_target
+        };
         (FRAME_HEADER_BYTES + payload).next_multiple_of(limits::DIRECT_BLOCK_BYTES)
     }
 

@@ -12,7 +12,7 @@ use crate::format::raw::{
 };
 use crate::ids::Position;
 use crate::io::disk::{Disk, DiskFile, Transfer};
-use crate::limits::SALVAGE_CHECK_BYTES_MAX;
+use crate::limits::{DIRECT_BLOCK_BYTES, SALVAGE_CHECK_BYTES_MAX};
 
 /// What the first two blocks of a segment say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,13 @@ impl Blocks {
             seal_is_zero: seal.iter().all(|&byte| byte == 0),
         }
     }
+}
+
+/// Length of the zeros at the beginning of `bytes`, in whole blocks: prepared segments hold little else.
+fn leading_zeros(bytes: &[u8]) -> u64 {
+    const EMPTY: [u8; DIRECT_BLOCK_BYTES] = [0; DIRECT_BLOCK_BYTES];
+    let (blocks, _) = bytes.as_chunks::<DIRECT_BLOCK_BYTES>();
+    (blocks.iter().take_while(|block| **block == EMPTY).count() * DIRECT_BLOCK_BYTES) as u64
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +180,16 @@ impl<F: DiskFile> FramedScan<F> {
         // Bytes that a client sent can look like the beginnings of frames; checking each would take for ever.
         let mut budget = SALVAGE_CHECK_BYTES_MAX;
         let mut offset = self.at;
-        while offset + FRAME_HEADER_BYTES as u64 <= self.limit {
+        let limit = self.limit.min(self.window.file_len().await?);
+        while offset + FRAME_HEADER_BYTES as u64 <= limit {
+            if offset.is_multiple_of(DIRECT_BLOCK_BYTES as u64) {
+                self.window.load(offset, FRAME_HEADER_BYTES).await?;
+                let empty = leading_zeros(self.window.at_hand(offset)) / step * step;
+                if empty > 0 {
+                    offset += empty;
+                    continue;
+                }
+            }
             if let Some(header) = self.plausible(offset, self.least).await? {
                 if self.check(offset, self.least).await?.is_ok() {
                     self.at = offset;

@@ -48,7 +48,11 @@ impl BufferPool {
     pub(super) fn take(&mut self, bytes: usize) -> AlignedBuf {
         let (class, capacity) = Self::class_for(bytes);
         let list = &mut self.free[class];
-        let found = if class < CLASSES { list.len().checked_sub(1) } else { list.iter().rposition(|free| free.capacity() >= bytes) };
+        let found = if class < CLASSES {
+            list.len().checked_sub(1)
+        } else {
+            list.iter().rposition(|free| free.capacity() >= bytes)
+        };
         let buffer = match found {
             Some(place) => {
                 let mut buffer = list.swap_remove(place);

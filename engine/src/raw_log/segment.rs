@@ -136,7 +136,10 @@ impl Segment {
     /// # Panics
     /// If it does not fit or does not follow: bugs.
     pub(super) fn push(&mut self, mut frame: Frame) {
-        assert!(self.end + frame.padded_bytes as u64 <= self.header.file_bytes, "a frame beyond the segment's end");
+        assert!(
+            self.end + frame.padded_bytes as u64 <= self.header.file_bytes,
+            "a frame beyond the segment's end"
+        );
         assert_eq!(frame.first.epoch(), self.header.epoch, "a frame of another epoch");
         if let Some(last) = self.frames.back() {
             assert!(last.number < frame.number && last.first < frame.first, "frames in order");
@@ -165,7 +168,10 @@ impl Segment {
     /// # Panics
     /// If there is none of this number: a completion for nothing.
     pub(super) fn frame_mut(&mut self, number: u64) -> &mut Frame {
-        let place = self.frames.binary_search_by_key(&number, |frame| frame.number).expect("frames under way are kept");
+        let place = self
+            .frames
+            .binary_search_by_key(&number, |frame| frame.number)
+            .expect("frames under way are kept");
         &mut self.frames[place]
     }
 
@@ -210,7 +216,8 @@ impl Segment {
         assert!(count <= self.written, "only what was written can be synced");
         self.begun -= count;
         self.written -= count;
-        let (end, frames, records) = (&mut self.synced_end, &mut self.synced_frames, &mut self.synced_records);
+        let (end, frames, records) =
+            (&mut self.synced_end, &mut self.synced_frames, &mut self.synced_records);
         self.frames.drain(..count).inspect(move |frame| {
             *end = frame.offset + frame.padded_bytes as u64;
             *frames += 1;
@@ -244,7 +251,12 @@ impl Segment {
     }
 
     /// The seal over what is durable.
-    pub(super) const fn seal(&self, epoch_records: Option<u32>, previous: Option<Epoch>, sealed: WallMillis) -> Seal {
+    pub(super) const fn seal(
+        &self,
+        epoch_records: Option<u32>,
+        previous: Option<Epoch>,
+        sealed: WallMillis,
+    ) -> Seal {
         Seal {
             salt: self.header.salt,
             epoch: self.header.epoch,

@@ -62,7 +62,8 @@ impl Stage {
     ) -> u64 {
         assert!((1..=FRAME_RECORDS_MAX).contains(&records), "a batch of {records} records in one frame");
         let fits = self.frames.back().is_some_and(|frame| {
-            frame.records + records <= FRAME_RECORDS_MAX && frame.buffer.len() + bytes <= self.frame_bytes_target
+            frame.records + records <= FRAME_RECORDS_MAX
+                && frame.buffer.len() + bytes <= self.frame_bytes_target
         });
         if !fits {
             let expected = self.last_len.min(self.frame_bytes_target);
@@ -119,11 +120,18 @@ mod tests {
         assert_eq!(append(&mut stage, &mut pool, 1, 3_000), 1, "full by bytes");
         assert_eq!(append(&mut stage, &mut pool, FRAME_RECORDS_MAX, 20), 2, "full by records");
         assert_eq!(append(&mut stage, &mut pool, 1, 50_000), 3, "a great batch is a frame of its own");
-        let lens: Vec<_> = std::iter::from_fn(|| stage.pop(&mut pool)).map(|(n, f)| (n, f.buffer.len(), f.records)).collect();
+        let lens: Vec<_> = std::iter::from_fn(|| stage.pop(&mut pool))
+            .map(|(n, f)| (n, f.buffer.len(), f.records))
+            .collect();
         let frame = |bytes| bytes + FRAME_HEADER_BYTES;
         assert_eq!(
             lens,
-            [(0, frame(9_900), 3), (1, frame(3_000), 1), (2, frame(20), FRAME_RECORDS_MAX), (3, frame(50_000), 1)]
+            [
+                (0, frame(9_900), 3),
+                (1, frame(3_000), 1),
+                (2, frame(20), FRAME_RECORDS_MAX),
+                (3, frame(50_000), 1)
+            ]
         );
         assert_eq!(append(&mut stage, &mut pool, 1, 10), 4);
         let (_, small) = stage.pop(&mut pool).unwrap();

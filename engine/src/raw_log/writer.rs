@@ -128,7 +128,11 @@ impl Writer {
     /// If its file is too short: whoever prepares them knows [`WriterConfig::ready_file_bytes_min`].
     pub fn ready_segment(&mut self, segment: ReadySegment) {
         let least = self.config.ready_file_bytes_min();
-        assert!(segment.file_bytes >= least, "ready segment of {} bytes, at least {least} are needed", segment.file_bytes);
+        assert!(
+            segment.file_bytes >= least,
+            "ready segment of {} bytes, at least {least} are needed",
+            segment.file_bytes
+        );
         self.asked = self.asked.saturating_sub(1);
         self.ready.push_back(segment);
     }
@@ -167,7 +171,11 @@ impl Writer {
     /// When [`Self::turn`] has something to do though nothing happened.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoNanos> {
-        let syncs = self.segments.iter().filter(|segment| Self::may_sync(segment)).filter_map(Segment::oldest_unsynced);
+        let syncs = self
+            .segments
+            .iter()
+            .filter(|segment| Self::may_sync(segment))
+            .filter_map(Segment::oldest_unsynced);
         let sync = syncs.filter_map(|oldest| self.group_sync.begins_at(oldest)).min();
         let epoch = self.open().map(|open| open.opened + self.config.epoch_max_age);
         sync.into_iter().chain(epoch).min()

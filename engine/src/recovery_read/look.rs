@@ -6,10 +6,9 @@ use crate::deletions;
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
-use crate::format::names::SegmentKind;
+use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment, describe};
-use crate::index_log::cleaned;
 use crate::io::disk::{Disk, Transfer};
 use crate::raw_log::live::LiveView;
 
@@ -29,7 +28,7 @@ impl Look {
     ///
     /// Dealing publishes an index's segment, then moves the checkpoint, then the raw files; so looking in the opposite
     /// order sees each record at least once. The deletion is read behind the segments, because the cleaner
-    /// removes them only after it was published; so is the cleaner's mark, for the same reason.
+    /// removes them only after it was published.
     pub(super) async fn take<D: Disk>(
         disk: &D,
         layout: &Layout,
@@ -44,13 +43,13 @@ impl Look {
             let chain = Chain::look(disk, layout, code, next_to_deal, deletion).await?;
             let stretches = stretches(disk, layout, code, &chain, from).await?;
             let known = std::mem::replace(&mut deletion, deletions::load_one(disk, layout, code).await?);
-            let cleaned = cleaned::load(disk, layout, code).await?;
             // The segments were seen by the light of another deletion, or one has gone meanwhile.
             let Some(stretches) = stretches.filter(|_| known == deletion) else { continue };
             let superseded = chain.superseded.iter().copied();
             let mut optimized: Vec<_> =
                 superseded.filter(|name| name.kind == SegmentKind::Optimized).collect();
             optimized.extend(chain.optimized.map(|segment| segment.name));
+            let cleaned = optimized.iter().filter_map(|name| cleaned(&chain, *name, next_to_deal)).max();
             let deletion = deletion.unwrap_or(Position::ZERO);
             let view = View { next_to_deal, stretches, optimized, cleaned, deletion };
             return Ok(Self { live, chain, view });
@@ -77,6 +76,26 @@ async fn stretches<D: Disk>(
         stretches.sort_by_key(|stretch| (stretch.name.time, stretch.name.kind, stretch.name.records));
     }
     Ok(Some(stretches))
+}
+
+/// The last epoch of which stretches may have been removed because `optimized` covers them; `None` if none was.
+///
+/// Of all that an optimized segment covers, the cleaner removes the last one first, whose time it has; then the
+/// rest, and with it optimized segments before it. So as long as each optimized segment has its
+/// namesake, everything is there.
+fn cleaned(chain: &Chain, optimized: SegmentName, next_to_deal: Epoch) -> Option<Epoch> {
+    let following = chain.following().map(|segment| segment.name);
+    let superseded = chain.superseded.iter().copied();
+    let stretches = following.chain(superseded).filter(|name| name.kind != SegmentKind::Optimized);
+    let (mut namesake, mut behind) = (false, next_to_deal);
+    for name in stretches {
+        namesake |= name.kind == SegmentKind::Sorted && name.time == optimized.time;
+        if name.time > optimized.time {
+            behind = behind.min(name.time);
+        }
+    }
+    // What an optimized segment without sidecar covers is not known but by what is behind it.
+    (!namesake).then(|| Epoch::new(behind.millis().saturating_sub(1)).unwrap_or(Epoch::ZERO))
 }
 
 fn stretch(segment: &ChainSegment) -> Stretch {

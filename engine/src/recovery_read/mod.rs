@@ -14,6 +14,6 @@ pub mod page;
 pub mod reader;
 pub mod route;
 mod segment_page;
-pub mod token;
 #[cfg(test)]
 mod tests;
+pub mod token;

@@ -15,7 +15,6 @@ use super::route::{self, Next};
 use super::segment_page::SegmentEnd;
 use super::token::{Place, Progress, TokenKey};
 use crate::deletions;
-use crate::error::Corruption;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentKind;
 use crate::ids::{Epoch, IndexCode, Position};
@@ -74,7 +73,8 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         self.mark_read(&code).await;
         match progress {
             Some(progress) => {
-                let draft = Draft::new(code, Progress { issued: now.wall, ..progress }, self.options.page_bytes_max);
+                let draft =
+                    Draft::new(code, Progress { issued: now.wall, ..progress }, self.options.page_bytes_max);
                 self.fill(draft, None, now.mono).await
             }
             None => self.first_page(code, now).await,
@@ -91,8 +91,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                 result => return result,
             }
         }
-        let what = "segments were removed that only a later optimized segment holds, and there is none";
-        Err(Corruption { path: self.layout.cleaned(&code), offset: 0, what: what.to_owned() }.into())
+        Err(ReadError::Unsettled)
     }
 
     /// Closes segments that no recovery has read for a minute. Each page does so, too; to be called now and then
@@ -110,7 +109,12 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     }
 
     /// Fills a page.
-    async fn fill(&self, mut draft: Draft, mut look: Option<Look>, started: MonoNanos) -> Result<Page, ReadError> {
+    async fn fill(
+        &self,
+        mut draft: Draft,
+        mut look: Option<Look>,
+        started: MonoNanos,
+    ) -> Result<Page, ReadError> {
         let mut vanished = 0;
         loop {
             match self.step(&mut draft, &mut look, started).await {
@@ -123,7 +127,9 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                     look = None;
                 }
                 // What is in the page is whole; the next one meets the error again.
-                Err(ReadError::Disk(_) | ReadError::Corrupt(_) | ReadError::Unsettled) if !draft.is_empty() => {
+                Err(ReadError::Disk(_) | ReadError::Corrupt(_) | ReadError::Unsettled)
+                    if !draft.is_empty() =>
+                {
                     return Ok(self.page(draft, true));
                 }
                 Err(error) if error.is_not_found() => return Err(ReadError::Unsettled),

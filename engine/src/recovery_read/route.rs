@@ -142,15 +142,149 @@ impl View {
 
     /// The first stretch that holds anything of `epoch` or later, or that may.
     fn first_holding(&self, epoch: Epoch) -> Option<usize> {
-        let known = self.stretches.iter().position(|stretch| {
-            stretch.name.time >= epoch || stretch.last.is_some_and(|last| last >= epoch)
-        });
+        let known = self
+            .stretches
+            .iter()
+            .position(|stretch| stretch.name.time >= epoch || stretch.last.is_some_and(|last| last >= epoch));
         // The last sorted one that begins before: those before it end where it begins.
-        let sorted = |stretch: &Stretch| stretch.name.kind == SegmentKind::Sorted && stretch.name.time <= epoch;
+        let sorted =
+            |stretch: &Stretch| stretch.name.kind == SegmentKind::Sorted && stretch.name.time <= epoch;
         let unknown = self.stretches.iter().rposition(sorted).filter(|&at| self.stretches[at].last.is_none());
         match (known, unknown) {
             (Some(known), Some(unknown)) => Some(known.min(unknown)),
             (known, unknown) => known.or(unknown),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::WallMillis;
+
+    fn epoch(millis: u64) -> Epoch {
+        Epoch::new(millis).unwrap()
+    }
+
+    fn at(millis: u64) -> Position {
+        Position::new(epoch(millis), 0)
+    }
+
+    fn name(kind: SegmentKind, time: u64) -> SegmentName {
+        SegmentName { kind, time: epoch(time), records: 1 }
+    }
+
+    fn unsorted(time: u64) -> Stretch {
+        Stretch { name: name(SegmentKind::Unsorted, time), last: Some(epoch(time)) }
+    }
+
+    fn sorted(time: u64, last: Option<u64>) -> Stretch {
+        Stretch { name: name(SegmentKind::Sorted, time), last: last.map(epoch) }
+    }
+
+    fn view(stretches: &[Stretch]) -> View {
+        View { next_to_deal: epoch(50), stretches: stretches.to_vec(), ..View::default() }
+    }
+
+    fn come_to(from: Position, place: Place) -> Progress {
+        Progress { issued: WallMillis(0), end: at(60), deletion: Position::ZERO, from, place }
+    }
+
+    fn begins(stretch: Stretch, after: u64) -> Result<Next, StartOver> {
+        let place = SegmentPlace { name: stretch.name, offset: 0, records: 0 };
+        Ok(Next::Segment { place, after: at(after) })
+    }
+
+    fn inside(stretch: Stretch) -> Place {
+        Place::Inside(SegmentPlace { name: stretch.name, offset: 9, records: 1 })
+    }
+
+    #[test]
+    fn stretches_follow_each_other_and_then_the_raw_log() {
+        let all = [sorted(10, Some(20)), unsorted(30), unsorted(40)];
+        let view = view(&all);
+        assert_eq!(next(&view, &come_to(Position::ZERO, Place::Anywhere)), begins(all[0], 30));
+        let after = |stretch: Stretch, from| next(&view, &come_to(at(from), Place::After(stretch.name)));
+        assert_eq!(after(all[0], 30), begins(all[1], 40));
+        assert_eq!(after(all[1], 40), begins(all[2], 50));
+        assert_eq!(after(all[2], 50), Ok(Next::Live(at(50))));
+    }
+
+    #[test]
+    fn a_recovery_ends_where_it_was_to_end_also_among_segments() {
+        let all = [unsorted(10), unsorted(30)];
+        let mut view = view(&all);
+        let progress = |end| Progress { end: at(end), ..come_to(at(30), Place::After(all[0].name)) };
+        assert_eq!(next(&view, &progress(30)), Ok(Next::End));
+        assert_eq!(next(&view, &progress(31)), begins(all[1], 50));
+        view.stretches.pop();
+        assert_eq!(next(&view, &progress(50)), Ok(Next::End));
+        assert_eq!(next(&view, &progress(51)), Ok(Next::Live(at(50))));
+        let live = Progress { end: at(55), ..come_to(at(55), Place::Live(Vec::new())) };
+        assert_eq!(next(&view, &live), Ok(Next::End));
+    }
+
+    #[test]
+    fn what_was_dealt_since_is_read_from_what_holds_it_now() {
+        let live = come_to(Position::new(epoch(25), 7), Place::Live(Vec::new()));
+        let holds = sorted(20, Some(30));
+        assert_eq!(next(&view(&[sorted(10, Some(15)), holds]), &live), begins(holds, 50));
+        let behind = unsorted(26);
+        assert_eq!(next(&view(&[sorted(10, Some(24)), behind]), &live), begins(behind, 50));
+        assert_eq!(next(&view(&[sorted(10, Some(24))]), &live), Ok(Next::Live(at(50))));
+    }
+
+    #[test]
+    fn a_sorted_segment_of_which_nobody_knows_how_far_it_reaches_is_read_again() {
+        let live = come_to(at(25), Place::Live(Vec::new()));
+        let unknown = sorted(20, None);
+        assert_eq!(next(&view(&[sorted(10, None), unknown, unsorted(40)]), &live), begins(unknown, 40));
+        // The next sorted segment tells where it ends.
+        let known = sorted(22, Some(23));
+        assert_eq!(next(&view(&[unknown, known, unsorted(40)]), &live), begins(unsorted(40), 50));
+        // Read to its end, it is not read again and again.
+        let after = come_to(at(25), Place::After(unknown.name));
+        assert_eq!(next(&view(&[unknown]), &after), Ok(Next::Live(at(50))));
+    }
+
+    #[test]
+    fn the_rest_of_an_unsorted_segment_is_never_left_out() {
+        let gone = unsorted(20);
+        let progress = come_to(at(20), inside(gone));
+        let holds = sorted(15, Some(20));
+        assert_eq!(next(&view(&[holds, unsorted(30)]), &progress), begins(holds, 30));
+        assert_eq!(next(&view(&[unsorted(30)]), &progress), Err(StartOver::Superseded));
+        assert_eq!(next(&view(&[]), &progress), Err(StartOver::Superseded));
+        let there = View { stretches: vec![gone], ..view(&[]) };
+        let place = SegmentPlace { name: gone.name, offset: 9, records: 1 };
+        assert_eq!(next(&there, &progress), Ok(Next::Segment { place, after: at(50) }));
+    }
+
+    #[test]
+    fn an_optimized_segment_is_read_on_only_while_it_is_there() {
+        let optimized = name(SegmentKind::Optimized, 20);
+        let place = SegmentPlace { name: optimized, offset: 9, records: 1 };
+        let progress = come_to(at(30), Place::Inside(place));
+        let view = view(&[unsorted(30)]);
+        assert_eq!(next(&view, &progress), Err(StartOver::Superseded));
+        let there = View { optimized: vec![optimized, name(SegmentKind::Optimized, 40)], ..view };
+        assert_eq!(next(&there, &progress), Ok(Next::Segment { place, after: at(30) }));
+    }
+
+    #[test]
+    fn what_was_removed_ends_only_recoveries_that_need_it() {
+        let removed = View { cleaned: Some(epoch(39)), ..view(&[unsorted(40)]) };
+        let from = |millis| next(&removed, &come_to(at(millis), Place::Live(Vec::new())));
+        assert_eq!(from(39), Err(StartOver::Superseded));
+        assert_eq!(from(40), begins(unsorted(40), 50));
+        assert_eq!(from(50), Ok(Next::Live(at(50))));
+    }
+
+    #[test]
+    fn only_a_deletion_since_the_recovery_began_ends_it() {
+        let deleted = View { deletion: at(45), ..view(&[]) };
+        let progress = come_to(at(50), Place::Live(Vec::new()));
+        assert_eq!(next(&deleted, &progress), Err(StartOver::Deleted));
+        assert_eq!(next(&deleted, &Progress { deletion: at(45), ..progress }), Ok(Next::Live(at(50))));
     }
 }

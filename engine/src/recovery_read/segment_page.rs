@@ -50,7 +50,11 @@ impl<D: Disk, C: Clock> Reader<D, C> {
             let read = segment.read_raw(at.offset..cut.offset).await?;
             let end = if fits { cut } else { first_records(&segment, &read, at, draft.room())? };
             let length = usize::try_from(end.offset - at.offset).expect("within what was read");
-            draft.push(read, length, u32::try_from(end.record - at.record).expect("a page holds fewer records"));
+            draft.push(
+                read,
+                length,
+                u32::try_from(end.record - at.record).expect("a page holds fewer records"),
+            );
             at = end;
             let place = SegmentPlace { offset: at.offset, records: at.record, ..place };
             draft.progress.place = Place::Inside(place);

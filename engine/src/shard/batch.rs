@@ -12,15 +12,14 @@ use crate::limits::Limits;
 pub(super) enum Refusal {
     /// The bytes are no list of records.
     #[error("record {record} can't be read: {source}; nothing of the batch was stored")]
-    Unreadable {
-        record: u32,
-        source: DecodeError,
-    },
+    Unreadable { record: u32, source: DecodeError },
     /// A record breaks the contract.
     #[error("record {record} {what}; nothing of the batch was stored")]
     Record { record: u32, what: Fault },
     /// More records than a batch may have.
-    #[error("the batch has {records} records, at most {most} are taken at once: send it in parts; nothing of it was stored")]
+    #[error(
+        "the batch has {records} records, at most {most} are taken at once: send it in parts; nothing of it was stored"
+    )]
     TooMany { records: u32, most: u32 },
 }
 
@@ -62,7 +61,12 @@ pub(super) struct Accepted {
 
 impl Accepted {
     /// Looks at a batch whole. `body` is what its records lie in.
-    pub(super) fn check(&mut self, body: &[u8], batch: &BatchView<'_>, limits: &Limits) -> Result<(), Refusal> {
+    pub(super) fn check(
+        &mut self,
+        body: &[u8],
+        batch: &BatchView<'_>,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
         (self.records, self.dropped, self.bytes) = (0, 0, 0);
         self.pieces.clear();
         if batch.len() > limits.batch_records_max {

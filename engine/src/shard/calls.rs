@@ -46,7 +46,8 @@ impl Shard {
         let changed = replied > 0 || peer.phase != Phase::Open;
         if (pending > 0 || replied > 0) && self.in_flight_bytes > self.config.limits.in_flight_bytes_max {
             self.shed(id);
-        } else if peer.phase == Phase::Open && !peer.paused && peer.owed_bytes() > self.config.reply_bytes_max {
+        } else if peer.phase == Phase::Open && !peer.paused && peer.owed_bytes() > self.config.reply_bytes_max
+        {
             peer.paused = true;
             self.outbox.ops.push_back(Op::PauseReceive { connection: id });
         }
@@ -132,7 +133,8 @@ impl Calls<'_> {
 
     fn take_batch(&mut self, message: &Message<'_>, batch: &BatchView<'_>, peer: &mut Peer) {
         if let Err(refusal) = self.accepted.check(message.body, batch, self.limits) {
-            let counter = if refusal.is_limit() { &self.metrics.refused_limit } else { &self.metrics.refused_invalid };
+            let counter =
+                if refusal.is_limit() { &self.metrics.refused_limit } else { &self.metrics.refused_invalid };
             counter.add(1);
             return self.refuse(message, ExceptionKind::InternalError, &refusal.to_string(), peer);
         }
@@ -154,7 +156,11 @@ impl Calls<'_> {
             return;
         }
         if message.kind == MessageKind::Call {
-            let reply = Reply::Stored { dialect: message.dialect, sequence: message.sequence, received: self.now.mono };
+            let reply = Reply::Stored {
+                dialect: message.dialect,
+                sequence: message.sequence,
+                received: self.now.mono,
+            };
             self.wait(reply, peer);
         }
     }
@@ -182,7 +188,8 @@ impl Calls<'_> {
     fn give_up(&mut self, error: &ProtocolError, peer: &mut Peer) {
         self.metrics.protocol_errors.add(1);
         if let Some((dialect, name, sequence)) = &error.call {
-            let message = Message { dialect: *dialect, kind: MessageKind::Call, name, sequence: *sequence, body: &[] };
+            let message =
+                Message { dialect: *dialect, kind: MessageKind::Call, name, sequence: *sequence, body: &[] };
             self.refuse(&message, ExceptionKind::ProtocolError, &error.to_string(), peer);
         }
         peer.phase = Phase::Finishing { linger: true };

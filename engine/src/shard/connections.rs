@@ -110,7 +110,8 @@ impl Connections {
             active: now,
             expires: None,
         };
-        row.connection = Some(Box::new(Connection { inbound: Inbound::new(self.limits), pending_bytes: 0, peer }));
+        row.connection =
+            Some(Box::new(Connection { inbound: Inbound::new(self.limits), pending_bytes: 0, peer }));
         Some(id)
     }
 

@@ -38,7 +38,9 @@ impl Shard {
             }
             let before = peer.out.len();
             match reply {
-                Reply::Stored { dialect, sequence, .. } => reply::void(&mut peer.out, dialect, SEND_BATCH, sequence),
+                Reply::Stored { dialect, sequence, .. } => {
+                    reply::void(&mut peer.out, dialect, SEND_BATCH, sequence)
+                }
                 Reply::Ready(bytes) => peer.out.extend_from_slice(&bytes),
             }
             self.in_flight_bytes += peer.out.len() - before;

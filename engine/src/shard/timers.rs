@@ -22,7 +22,9 @@ impl Shard {
         let receiving = self.may_receive();
         for connection in self.connections.iter_mut() {
             let peer = &connection.peer;
-            let late = receiving && !peer.paused && peer.message_begun.is_some_and(|begun| now.mono.since(begun) >= message_timeout);
+            let late = receiving
+                && !peer.paused
+                && peer.message_begun.is_some_and(|begun| now.mono.since(begun) >= message_timeout);
             // One that is owed a reply is not idle: it is we (or the drive) who are slow. One that does not take its
             // replies is.
             let owed = peer.waiting > 0;

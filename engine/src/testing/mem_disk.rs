@@ -78,7 +78,9 @@ impl MemDisk {
             state.nodes.insert(folder.to_owned(), Node::Folder);
         }
         let modified = state.now;
-        state.nodes.insert(path.to_owned(), Node::File { content: Rc::new(RefCell::new(bytes.to_vec())), modified });
+        state
+            .nodes
+            .insert(path.to_owned(), Node::File { content: Rc::new(RefCell::new(bytes.to_vec())), modified });
     }
 
     /// Bytes of a file, if there is one.
@@ -94,12 +96,19 @@ impl MemDisk {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let state = self.0.borrow();
-        state.nodes.iter().filter(|(_, node)| matches!(node, Node::File { .. })).map(|(path, _)| path.clone()).collect()
+        state
+            .nodes
+            .iter()
+            .filter(|(_, node)| matches!(node, Node::File { .. }))
+            .map(|(path, _)| path.clone())
+            .collect()
     }
 
     fn find(&self, operation: &'static str, path: &Path) -> DiskResult<MemFile> {
         match self.0.borrow().nodes.get(path) {
-            Some(Node::File { content, .. }) => Ok(MemFile { path: path.to_owned(), content: content.clone() }),
+            Some(Node::File { content, .. }) => {
+                Ok(MemFile { path: path.to_owned(), content: content.clone() })
+            }
             Some(Node::Folder) => failed(operation, path, ErrorKind::IsADirectory),
             None => failed(operation, path, ErrorKind::NotFound),
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check_config;
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod drain;
 pub(crate) mod inspect;
 pub(crate) mod read;

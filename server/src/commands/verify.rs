@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtank_engine::deletions::Deletions;
-use logtank_engine::error::Error;
 use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::IndexCode;
@@ -101,7 +100,7 @@ async fn verify_small_files(
     progress: &ProgressBar,
     verified: &mut Verified,
 ) -> anyhow::Result<()> {
-    let checkpoint = Checkpoint::read(disk, layout).await.map_err(Error::from).and_then(|found| {
+    let checkpoint = Checkpoint::read(disk, layout).await.and_then(|found| {
         found.next()?;
         Ok(())
     });

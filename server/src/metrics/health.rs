@@ -9,13 +9,15 @@ struct Reasons {
     starting: bool,
     stopping: bool,
     drive_full: Option<String>,
+    background: Option<String>,
     failed: Option<String>,
 }
 
 impl Health {
     /// Of a host that is starting.
     pub(crate) fn starting() -> Self {
-        let reasons = Reasons { starting: true, stopping: false, drive_full: None, failed: None };
+        let reasons =
+            Reasons { starting: true, stopping: false, drive_full: None, background: None, failed: None };
         Self(Arc::new(Mutex::new(reasons)))
     }
 
@@ -38,6 +40,11 @@ impl Health {
         self.change(|reasons| reasons.drive_full = why);
     }
 
+    /// It receives and serves, but deals and merges no more.
+    pub(crate) fn background_halted(&self, why: String) {
+        self.change(|reasons| reasons.background = Some(why));
+    }
+
     /// It can't go on.
     pub(crate) fn failed(&self, why: &str) {
         self.change(|reasons| reasons.failed = Some(why.to_owned()));
@@ -53,7 +60,7 @@ impl Health {
         } else if reasons.starting {
             Some("starting: the raw log is being put in order".to_owned())
         } else {
-            reasons.drive_full.clone()
+            reasons.drive_full.clone().or_else(|| reasons.background.clone())
         }
     }
 }

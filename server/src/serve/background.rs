@@ -1,7 +1,6 @@
 //! The background thread: deals, sorts, optimizes and cleans, and says so in the log.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::jobs::governor::Policy;
@@ -12,9 +11,11 @@ use logtank_engine::limits::Limits;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
+use tokio::sync::watch;
 
 use super::Tree;
 use crate::config::Settings;
+use crate::metrics::Health;
 
 /// What a user may set about background work, in the engine's terms.
 pub(crate) fn jobs_config(settings: &Settings) -> JobsConfig {
@@ -34,7 +35,8 @@ pub(super) struct BackgroundThread {
     pub(super) config: JobsConfig,
     pub(super) shared: Arc<Shared>,
     pub(super) signal: Arc<AppendSignal>,
-    pub(super) stopping: Arc<AtomicBool>,
+    pub(super) health: Health,
+    pub(super) stop: watch::Receiver<bool>,
 }
 
 impl BackgroundThread {
@@ -54,13 +56,18 @@ impl BackgroundThread {
                 self.config.clone(),
                 self.shared.clone(),
             );
-            background.run(&|| self.stopping.load(Ordering::Acquire), &tell).await;
+            let report = |report| tell(report, &self.health);
+            background.run(&|| *self.stop.borrow(), &report).await;
+            // After a failed sync it has ended early. The writer goes on, and readers do: what they are served from is in
+            // the raw log until it is durable elsewhere.
+            let mut stop = self.stop.clone();
+            let _ = stop.wait_for(|stop| *stop).await;
             Ok(())
         })?
     }
 }
 
-fn tell(report: Report) {
+fn tell(report: Report, health: &Health) {
     match report {
         Report::Dealt(dealt) => {
             tracing::info!(
@@ -99,6 +106,17 @@ fn tell(report: Report) {
         ),
         Report::Pruned(pruned) => {
             tracing::info!(files = pruned.files, bytes = pruned.bytes, "raw segments of history given up");
+        }
+        Report::Damage { code, corruption } => {
+            tracing::error!(index = %code, "damage that did no harm yet: {corruption}; look at the drive");
+        }
+        Report::Halted { job, error } => {
+            let why = format!(
+                "background work has stopped, since a sync failed during {job} and nothing written before it can be trusted: \
+                 {error}; look at the drive of the indexes, then start the host again, which puts them in order"
+            );
+            tracing::error!("{why}");
+            health.background_halted(why);
         }
         Report::IndexFailed { job, code, error } => {
             tracing::error!(index = %code, "{job} of this index failed, it is tried again later: {error}");

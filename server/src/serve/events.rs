@@ -4,13 +4,22 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use logtank_engine::ids::Epoch;
 
+/// What the main thread waits for while it starts a writer.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The raw log is in order; appending begins with this epoch.
+    Recovered(Epoch),
+    /// Every shard has a segment to append to; or there is no room for one, and they will refuse batches.
+    Stocked,
+}
+
 /// Something that the main thread must act on.
 #[derive(Debug)]
 pub(super) enum HostEvent {
     /// Asked to end, by this signal.
     Signal(i32),
-    /// The raw log is in order; appending begins with this epoch.
-    Recovered(Epoch),
+    /// A step of the start is done.
+    Step(Step),
     /// The log can't be written any more.
     Fatal(String),
     /// A thread has ended; with an error, the host can't go on.

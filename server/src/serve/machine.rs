@@ -22,17 +22,16 @@ pub(crate) fn check_machine() -> anyhow::Result<()> {
     Ok(startup::check_io_uring(Path::new("/proc/sys/kernel"))?)
 }
 
-/// Makes room for open files: all connections of the ports of this role, and the background's.
+/// Makes room for open files: those of connections and of background jobs.
 ///
 /// # Errors
 /// If this process may not open so many.
 pub(super) fn raise_limits(settings: &Settings) -> anyhow::Result<()> {
-    let ports = u64::from(settings.role.writes()) + 2 * u64::from(settings.role.indexes());
-    let connections = settings.limits.connections_max as u64 * ports;
-    let wanted = connections + settings.limits.open_files_max as u64 + FILES_BESIDE;
+    // Both ports of the indexes at their bound beside the writer's is not an ordinary day; a host that comes there refuses
+    // connections earlier.
+    let wanted = (settings.limits.connections_max + settings.limits.open_files_max) as u64 + FILES_BESIDE;
     let limit = match startup::raise_open_files(wanted) {
         Ok(limit) => limit,
-        // Every connection at its bound is not an ordinary day: a host with fewer descriptors refuses connections earlier.
         Err(error @ startup::StartupError::OpenFiles { limit, .. }) if limit >= FILES_BESIDE * 2 => {
             tracing::warn!("{error}");
             limit

@@ -1,6 +1,7 @@
 //! The raw log's thread: puts the raw log in order at the start, then keeps segments ready for the shards and gives
 //! those in use their names.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
@@ -11,19 +12,21 @@ use logtank_engine::format::names::RawName;
 use logtank_engine::ids::ShardId;
 use logtank_engine::io::disk::Disk;
 use logtank_engine::io::op::ShardEvent;
+use logtank_engine::jobs::governor::Policy;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::raw_log::live::ReadyFile;
 use logtank_engine::raw_log::prepare::Preparer;
 use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, RecoveryReport, recover};
+use logtank_os::append_signal::AppendSignal;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::mailbox::Mail;
 use rustix::fs::OFlags;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Tree;
-use super::events::{Events, HostEvent};
+use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
 use crate::metrics::HostMetrics;
 
@@ -31,6 +34,9 @@ use crate::metrics::HostMetrics;
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// However slow appends are, segments are made ready this fast: without them there would be no appends at all.
+const PREPARE_BYTES_PER_SECOND_MIN: u64 = 256 << 20;
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -43,6 +49,7 @@ pub(super) struct RawLog {
     pub(super) events: Events,
     pub(super) metrics: HostMetrics,
     pub(super) background: Arc<Shared>,
+    pub(super) signal: Arc<AppendSignal>,
 }
 
 impl RawLog {
@@ -52,11 +59,12 @@ impl RawLog {
     /// If the raw log can't be put in order, or a segment in use can't be named.
     pub(super) fn run(self) -> anyhow::Result<()> {
         block_on(async move {
-            let disk = self.tree.disk(Throttle::none())?;
+            let policy = Policy { rate_bytes_min: PREPARE_BYTES_PER_SECOND_MIN, ..Policy::default() };
+            let disk = self.tree.disk(Throttle::new(policy, self.signal.clone()))?;
             let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
             let preparer =
                 Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
-            self.events.send(HostEvent::Recovered(recovered.first_epoch()));
+            self.events.send(HostEvent::Step(Step::Recovered(recovered.first_epoch())));
             self.keep_ready(disk, preparer).await
         })?
     }
@@ -65,15 +73,23 @@ impl RawLog {
         let mut wanted = vec![0; self.shards.len()];
         let mut running = self.shards.len();
         let mut retry_at: Option<Instant> = None;
+        let mut without: BTreeSet<usize> = (0..self.shards.len()).collect();
         while running > 0 {
             // Names first: whoever looks at the folder then sees at once what a file is.
             let event = if let Ok(event) = self.from_shards.try_recv() {
                 Some(event)
             } else if let Some(shard) =
-                next_wanting(&wanted).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
+                next_wanting(&wanted, &without).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
             {
                 retry_at = None;
-                match self.hand_over(&mut preparer, &self.shards[shard]).await {
+                let handed_over = self.hand_over(&mut preparer, &self.shards[shard]).await;
+                let waiting = !without.is_empty();
+                without.remove(&shard);
+                if waiting && (without.is_empty() || handed_over.is_err()) {
+                    without.clear();
+                    self.events.send(HostEvent::Step(Step::Stocked));
+                }
+                match handed_over {
                     Ok(()) => wanted[shard] -= 1,
                     Err(error) => {
                         tracing::error!(
@@ -185,9 +201,10 @@ impl RawLog {
     }
 }
 
-/// The shard that wants most.
-fn next_wanting(wanted: &[usize]) -> Option<usize> {
-    (0..wanted.len()).filter(|&shard| wanted[shard] > 0).max_by_key(|&shard| wanted[shard])
+/// A shard that has none yet, otherwise the one that wants most.
+fn next_wanting(wanted: &[usize], without: &BTreeSet<usize>) -> Option<usize> {
+    let wanting = (0..wanted.len()).filter(|&shard| wanted[shard] > 0);
+    wanting.max_by_key(|&shard| (without.contains(&shard), wanted[shard]))
 }
 
 /// Runs recovery, with its progress and its findings in the log and the metrics.
@@ -240,6 +257,13 @@ fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
             ordinals = ?epoch.gaps,
             "positions are missing from the raw log: acknowledged records that a power cut or a drive took; \
              the API servers have them, send them again"
+        );
+    }
+    for epoch in &report.missing_epochs {
+        tracing::error!(
+            %epoch,
+            "nothing is left of an epoch in which positions were handed out: if records of it were acknowledged, a power cut \
+             or a drive took them; the API servers have them, send them again"
         );
     }
     if report.dropped_frames > 0 {

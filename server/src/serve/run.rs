@@ -8,7 +8,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use logtank_engine::ids::Epoch;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::sequencer::Sequencer;
@@ -19,7 +18,7 @@ use tokio::sync::watch;
 
 use super::acceptor::{Destination, accept};
 use super::background::{BackgroundThread, jobs_config};
-use super::events::{Events, HostEvent};
+use super::events::{Events, HostEvent, Step};
 use super::index_ports::{Bounds, IndexThread};
 use super::listeners::{self, Bound};
 use super::machine::{self, check_machine};
@@ -84,7 +83,7 @@ struct Host<'s> {
     signal: Arc<AppendSignal>,
     shards: Vec<Shard>,
     stopping: Arc<AtomicBool>,
-    stop_indexes: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     stop_space: Option<Sender<()>>,
     acceptor: Option<TcpListener>,
     /// Names of threads that run.
@@ -107,7 +106,7 @@ impl<'s> Host<'s> {
             shared: Arc::new(Shared::new()),
             shards,
             stopping: Arc::default(),
-            stop_indexes: watch::Sender::new(false),
+            stop: watch::Sender::new(false),
             stop_space: None,
             acceptor: None,
             threads: Vec::new(),
@@ -195,13 +194,14 @@ impl<'s> Host<'s> {
             events: self.events.clone(),
             metrics: self.metrics.clone(),
             background: self.shared.clone(),
+            signal: self.signal.clone(),
         };
         let placement = self.placement.clone();
         self.spawn("raw-log", move || {
             placement.pin_serving();
             raw_log.run()
         })?;
-        let Some(first_epoch) = await_recovery(heard)? else { return Ok(None) };
+        let Some(Step::Recovered(first_epoch)) = await_step(heard)? else { return Ok(None) };
         let sequencer = Arc::new(Sequencer::new(first_epoch));
         shards::start(
             &self.shards,
@@ -214,6 +214,7 @@ impl<'s> Host<'s> {
             &self.events,
         )?;
         self.threads.extend(self.shards.iter().map(|_| "shard"));
+        let Some(Step::Stocked) = await_step(heard)? else { return Ok(None) };
         let listener = bound.listen().context("the writer's port")?;
         let address = listener.local_addr()?;
         self.acceptor = Some(listener.try_clone()?);
@@ -240,7 +241,8 @@ impl<'s> Host<'s> {
             config: jobs_config(settings),
             shared: self.shared.clone(),
             signal: self.signal.clone(),
-            stopping: self.stopping.clone(),
+            health: self.health.clone(),
+            stop: self.stop.subscribe(),
         };
         let placement = self.placement.clone();
         self.spawn("background", move || {
@@ -261,7 +263,7 @@ impl<'s> Host<'s> {
             shared: self.shared.clone(),
             signal: self.signal.clone(),
             metrics: self.metrics.clone(),
-            stop: self.stop_indexes.subscribe(),
+            stop: self.stop.subscribe(),
         };
         let placement = self.placement.clone();
         self.spawn("indexes", move || {
@@ -297,9 +299,7 @@ impl<'s> Host<'s> {
                 self.stop(heard)
             }
             HostEvent::Fatal(what) => Ok(self.give_up(&what)),
-            HostEvent::Recovered(_) => {
-                unreachable!("the raw log is put in order once, before the host serves")
-            }
+            HostEvent::Step(_) => unreachable!("the host has started"),
             HostEvent::Ended(name, Err(error)) => {
                 tracing::error!("the host can't go on without its thread {name}: {error:#}");
                 self.health.failed(&format!("the thread {name} has failed: {error:#}"));
@@ -332,7 +332,7 @@ impl<'s> Host<'s> {
             // A mailbox that is full belongs to a shard that is stuck; waiting below ends by a second signal.
             let _ = shard.mailbox.post(Mail::Shutdown);
         }
-        self.stop_indexes.send_replace(true);
+        self.stop.send_replace(true);
         self.shared.wake();
         self.stop_space = None;
         let mut deadline: Option<Instant> = None;
@@ -358,7 +358,7 @@ impl<'s> Host<'s> {
                     }
                 }
                 Ok(HostEvent::Fatal(what)) => return Ok(self.give_up(&what)),
-                Ok(HostEvent::Signal(_) | HostEvent::Recovered(_)) => {}
+                Ok(HostEvent::Signal(_) | HostEvent::Step(_)) => {}
                 Err(RecvTimeoutError::Timeout) => {
                     tracing::warn!(threads = ?self.threads, "still busy; the next start goes on where they are");
                     break;
@@ -371,10 +371,10 @@ impl<'s> Host<'s> {
     }
 }
 
-/// Waits for the raw log to be in order; `None` if the host was asked to end meanwhile, which is safe at any moment.
-fn await_recovery(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Epoch>> {
+/// Waits for the next step of the start; `None` if the host was asked to end meanwhile, which is safe at any moment.
+fn await_step(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Step>> {
     match heard.recv().expect("the host itself holds a sender") {
-        HostEvent::Recovered(first_epoch) => Ok(Some(first_epoch)),
+        HostEvent::Step(step) => Ok(Some(step)),
         HostEvent::Signal(_) => Ok(None),
         HostEvent::Ended(_, Err(error)) => Err(error),
         HostEvent::Ended(name, Ok(())) => Err(anyhow!("the thread {name} ended by itself, which is a bug")),

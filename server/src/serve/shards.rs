@@ -69,6 +69,7 @@ fn config(
 ///
 /// # Errors
 /// If a thread can't be started.
+#[expect(clippy::too_many_arguments, reason = "what a shard's thread is joined from; each is used once")]
 pub(super) fn start(
     shards: &[Shard],
     settings: &Settings,

@@ -16,6 +16,9 @@ use logtank_os::startup::{check_folder, check_one_filesystem};
 /// A process that was killed holds its locks a moment longer than it lives.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Repeating it finishes what is half-done.
+const INITIALIZE_TRIES: u32 = 5;
+
 /// A data directory whose folders are there and usable.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -79,7 +82,14 @@ impl Tree {
     pub(crate) fn initialize(&self) -> anyhow::Result<TokenKey> {
         let outcome = block_on(async {
             let disk = self.disk(Throttle::none())?;
-            roles::initialize(&disk, &self.layout).await
+            let mut tries = 1;
+            loop {
+                match roles::initialize(&disk, &self.layout).await {
+                    // A writer and what owns the indexes may start at once and be in each other's way here.
+                    Err(_) if tries < INITIALIZE_TRIES => tries += 1,
+                    outcome => return outcome,
+                }
+            }
         })??;
         tracing::debug!(?outcome, "flags of the data directory");
         // Last, because it is what tells a tree that was opened before from a new one.

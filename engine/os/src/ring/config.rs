@@ -37,7 +37,7 @@ impl Default for RingConfig {
             write_path: WritePath::Inline,
             busy_poll: Duration::ZERO,
             receive_buffer_bytes: 32 * 1024,
-            receive_buffers: 256,
+            receive_buffers: 128,
         }
     }
 }
@@ -64,6 +64,8 @@ pub struct RingReport {
     pub deferred: bool,
     /// The ring's own descriptor is registered.
     pub registered_ring: bool,
+    /// Frames' buffers are registered (for direct writes by the ring; needs lockable memory).
+    pub registered_buffers: bool,
     /// Connections that there is room for; fewer than configured where the limit of open files is low.
     pub connections_max: usize,
 }

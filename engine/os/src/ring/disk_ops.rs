@@ -24,7 +24,14 @@ pub(super) enum DiskOp {
 }
 
 impl Driver<'_> {
-    pub(super) fn write(&mut self, token: Token, file: FileSlot, offset: u64, buffer: AlignedBuf, from: usize) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        token: Token,
+        file: FileSlot,
+        offset: u64,
+        mut buffer: AlignedBuf,
+        from: usize,
+    ) -> io::Result<()> {
         if let Some(signal) = &self.links.signal {
             signal.began(self.now.mono);
         }
@@ -38,9 +45,16 @@ impl Driver<'_> {
                 Ok(())
             }
             WritePath::Ring => {
+                let place = self.registered.place_of(&self.kernel.submitter, &mut buffer);
                 let bytes = &buffer[from..];
                 let len = u32::try_from(bytes.len()).expect("frames are shorter than 4 GiB");
-                let write = opcode::Write::new(Fixed(self.files.index(file)), bytes.as_ptr(), len).offset(offset).build();
+                let file = Fixed(self.files.index(file));
+                let write = match place {
+                    Some(place) => {
+                        opcode::WriteFixed::new(file, bytes.as_ptr(), len, place).offset(offset).build()
+                    }
+                    None => opcode::Write::new(file, bytes.as_ptr(), len).offset(offset).build(),
+                };
                 let slot = self.disk_ops.begin(DiskOp::Write { token, buffer, began: self.now.mono });
                 // SAFETY: the bytes do not move with the buffer, which stays in the table until the completion.
                 unsafe { self.kernel.push(&write.user_data(Purpose::Disk(slot).pack())) }
@@ -68,7 +82,9 @@ impl Driver<'_> {
 
     pub(super) fn disk_done(&mut self, slot: Token, completed: Completed) {
         match self.disk_ops.end(slot) {
-            DiskOp::Write { token, buffer, began } => self.write_done(token, buffer, began, completed.count()),
+            DiskOp::Write { token, buffer, began } => {
+                self.write_done(token, buffer, began, completed.count())
+            }
             DiskOp::Sync { token } => {
                 let result = completed.count().map(drop);
                 self.shard.complete(Completion::Synced { token, result }, self.now);

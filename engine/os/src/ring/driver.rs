@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use logtank_engine::io::in_flight::InFlight;
 use logtank_engine::io::op::{ConnectionId, Op, ShardEvent};
+use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::shard::{Shard, ShardConfig};
 use logtank_engine::time::{MonoNanos, Now};
 
-use super::config::{RingConfig, RingReport, ShardExit, ShardLinks};
+use super::config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
 use super::disk_ops::DiskOp;
 use super::files::{FILES_MAX, Files};
 use super::kernel::{self, Completed, Kernel};
 use super::receive_buffers::{Filled, ReceiveBuffers};
+use super::registered_buffers::RegisteredBuffers;
 use super::sockets::Sockets;
 use super::user_data::Purpose;
 use crate::clock;
@@ -43,6 +45,7 @@ pub(super) struct Driver<'r> {
     pub(super) buffers: ReceiveBuffers,
     pub(super) sockets: Sockets,
     pub(super) files: Files,
+    pub(super) registered: RegisteredBuffers,
     pub(super) disk_ops: InFlight<DiskOp>,
     /// What the mailbox's eventfd is read into.
     pub(super) mail_count: Box<[u8; 8]>,
@@ -73,7 +76,8 @@ pub fn run_shard(
     let (mut uring, deferred) = kernel::build()?;
     let (kernel, registered_ring) = Kernel::new(&mut uring);
     // The table of registered files may not be greater than the limit of open ones.
-    let open_files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let open_files =
+        rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = usize::try_from(open_files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
     config.limits.connections_max = config.limits.connections_max.min(room);
     let connections_max = config.limits.connections_max;
@@ -81,7 +85,14 @@ pub fn run_shard(
     let segments_index = CONNECTIONS_INDEX + connections;
     kernel.submitter.register_files_sparse(segments_index + FILES_MAX)?;
     let buffers = ReceiveBuffers::new(&kernel.submitter, ring.receive_buffers, ring.receive_buffer_bytes)?;
-    report(RingReport { deferred, registered_ring, connections_max });
+    let direct_by_ring = config.writer.append == AppendMode::Direct && ring.write_path == WritePath::Ring;
+    let registered = RegisteredBuffers::new(&kernel.submitter, direct_by_ring);
+    report(RingReport {
+        deferred,
+        registered_ring,
+        registered_buffers: registered.available(),
+        connections_max,
+    });
     let mut driver = Driver {
         kernel,
         shard: Shard::new(config, links.sequencer.clone(), links.metrics.clone()),
@@ -90,6 +101,7 @@ pub fn run_shard(
         buffers,
         sockets: Sockets::default(),
         files: Files::new(segments_index),
+        registered,
         disk_ops: InFlight::with_capacity(DISK_OPS_MAX),
         mail_count: Box::default(),
         mail_armed: false,

@@ -29,12 +29,18 @@ struct Peer {
 ///
 /// # Errors
 /// If the ring can't be set up.
-pub fn run_echo(config: &RingConfig, sockets: Vec<OwnedFd>, request_bytes: usize, reply_bytes: usize) -> io::Result<()> {
+pub fn run_echo(
+    config: &RingConfig,
+    sockets: Vec<OwnedFd>,
+    request_bytes: usize,
+    reply_bytes: usize,
+) -> io::Result<()> {
     let (mut uring, _) = kernel::build()?;
     let (mut kernel, _) = Kernel::new(&mut uring);
     let count = u32::try_from(sockets.len()).expect("few");
     kernel.submitter.register_files_sparse(count)?;
-    let mut buffers = ReceiveBuffers::new(&kernel.submitter, config.receive_buffers, config.receive_buffer_bytes)?;
+    let mut buffers =
+        ReceiveBuffers::new(&kernel.submitter, config.receive_buffers, config.receive_buffer_bytes)?;
     // As many replies in a row as a connection can be owed at once; never changed, so that any send may read it.
     let replies = vec![b'.'; reply_bytes * 4096].leak();
     let mut peers: Vec<Peer> = Vec::new();
@@ -97,7 +103,12 @@ fn receive(kernel: &mut Kernel<'_>, slot: u32) -> io::Result<()> {
 }
 
 /// Counts what was received; whether the peer is gone now.
-fn received(completed: Completed, peer: &mut Peer, buffers: &mut ReceiveBuffers, request_bytes: usize) -> bool {
+fn received(
+    completed: Completed,
+    peer: &mut Peer,
+    buffers: &mut ReceiveBuffers,
+    request_bytes: usize,
+) -> bool {
     let count = completed.count();
     if let Some(buffer) = completed.buffer() {
         let filled = buffers.filled(buffer, *count.as_ref().unwrap_or(&0));

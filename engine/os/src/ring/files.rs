@@ -36,7 +36,8 @@ impl Files {
     /// Registers a file.
     pub(super) fn open(&mut self, submitter: &Submitter<'_>, file: OwnedFd) -> io::Result<FileSlot> {
         let free = self.files.iter().position(Option::is_none);
-        let slot = free.ok_or_else(|| io::Error::other("more segments are open at once than a shard can need"))?;
+        let slot =
+            free.ok_or_else(|| io::Error::other("more segments are open at once than a shard can need"))?;
         let slot = FileSlot(u32::try_from(slot).expect("there are few"));
         submitter.register_files_update(self.index(slot), &[file.as_raw_fd()])?;
         self.files[slot.0 as usize] = Some(File::from(file));

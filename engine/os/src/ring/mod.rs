@@ -13,6 +13,7 @@ mod kernel;
 mod mail;
 mod network;
 mod receive_buffers;
+mod registered_buffers;
 mod sockets;
 #[cfg(test)]
 mod tests;

@@ -42,7 +42,8 @@ impl Driver<'_> {
 
     pub(super) fn received(&mut self, id: ConnectionId, completed: Completed) -> io::Result<()> {
         let result = completed.count();
-        let filled = completed.buffer().map(|buffer| self.buffers.filled(buffer, *result.as_ref().unwrap_or(&0)));
+        let filled =
+            completed.buffer().map(|buffer| self.buffers.filled(buffer, *result.as_ref().unwrap_or(&0)));
         let row = self.sockets.get(id);
         row.armed = completed.more();
         match (filled, &result) {
@@ -141,7 +142,10 @@ impl Driver<'_> {
         let bytes = &sending.bytes[sending.sent..];
         let len = u32::try_from(bytes.len()).expect("replies are shorter than 4 GiB");
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
-        let send = opcode::Send::new(index(id), bytes.as_ptr(), len).flags(flags).build().user_data(Purpose::Send(id).pack());
+        let send = opcode::Send::new(index(id), bytes.as_ptr(), len)
+            .flags(flags)
+            .build()
+            .user_data(Purpose::Send(id).pack());
         // SAFETY: the bytes stay in the connection's row, which is kept and not changed until the completion.
         unsafe { self.kernel.push(&send) }
     }
@@ -179,7 +183,9 @@ impl Driver<'_> {
 
     fn cancel_receive(&mut self, id: ConnectionId) -> io::Result<()> {
         self.sockets.get(id).controls += 1;
-        let cancel = opcode::AsyncCancel::new(Purpose::Receive(id).pack()).build().user_data(Purpose::Control(id).pack());
+        let cancel = opcode::AsyncCancel::new(Purpose::Receive(id).pack())
+            .build()
+            .user_data(Purpose::Control(id).pack());
         // SAFETY: it points to no memory.
         unsafe { self.kernel.push(&cancel) }
     }

@@ -75,7 +75,10 @@ impl ReceiveBuffers {
     /// Allocates `count` buffers and registers them, all free.
     pub(super) fn new(submitter: &Submitter<'_>, count: u16, buffer_bytes: usize) -> io::Result<Self> {
         if !count.is_power_of_two() || count > 1 << 15 || buffer_bytes == 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "receive buffers: a power of two up to 32,768, not empty"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "receive buffers: a power of two up to 32,768, not empty",
+            ));
         }
         let ring = Pages::new(usize::from(count) * size_of::<BufRingEntry>())?;
         let memory = Pages::new(usize::from(count) * buffer_bytes)?;
@@ -96,7 +99,10 @@ impl ReceiveBuffers {
     /// # Panics
     /// If it claims more than there is.
     pub(super) fn filled(&mut self, id: u16, len: usize) -> Filled {
-        assert!(id < self.count && len <= self.buffer_bytes && self.out < self.count, "a buffer that the kernel did not have");
+        assert!(
+            id < self.count && len <= self.buffer_bytes && self.out < self.count,
+            "a buffer that the kernel did not have"
+        );
         self.out += 1;
         Filled { id, len }
     }
@@ -118,7 +124,9 @@ impl ReceiveBuffers {
         // SAFETY: entries from the tail on are ours until the tail is published. (The first entry holds the tail itself in
         // a field that these setters leave alone.)
         let entry = unsafe { &mut *entry.as_ptr() };
-        entry.set_addr((self.memory.begin.as_ptr().addr() + usize::from(filled.id) * self.buffer_bytes) as u64);
+        entry.set_addr(
+            (self.memory.begin.as_ptr().addr() + usize::from(filled.id) * self.buffer_bytes) as u64,
+        );
         entry.set_len(u32::try_from(self.buffer_bytes).expect("buffers are shorter than 4 GiB"));
         entry.set_bid(filled.id);
         self.tail = self.tail.wrapping_add(1);

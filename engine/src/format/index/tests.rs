@@ -123,7 +123,7 @@ proptest! {
             let cut = sidecar.cut_after(point, bytes_max);
             prop_assert!(whole(cut) && cut.record > point.record);
             let within = |other: &&Point| other.offset > point.offset && other.offset - point.offset <= bytes_max;
-            let best = expected.iter().chain([&end]).filter(within).next_back();
+            let best = expected.iter().chain([&end]).rfind(within);
             let least = expected.iter().chain([&end]).find(|other| other.offset > point.offset);
             prop_assert_eq!(Some(&cut), best.or(least));
         }

@@ -80,12 +80,18 @@ impl<D: Disk> Superseded<D> {
         if chain.superseded.is_empty() {
             self.last_reads.forget(code);
         } else if self.is_unread(code, now).await? {
-            // The segments that cover them may be visible and not durable yet.
-            sync_folders(&self.disk, &self.layout, code).await?;
-            for name in chain.superseded {
-                if let Some(bytes) = remove_segment(&self.disk, &self.layout, code, name).await? {
-                    visit.cleaned.superseded += 1;
-                    visit.cleaned.bytes += bytes;
+            // The last segment that the newest optimized one covers goes first, and durably: as long as it is
+            // there, a recovery under way knows that the others are, too.
+            let (first, rest): (Vec<SegmentName>, Vec<SegmentName>) =
+                chain.superseded.iter().partition(|name| chain.is_witness(**name));
+            for names in [first, rest] {
+                // The segments that cover them may be visible and not durable yet.
+                sync_folders(&self.disk, &self.layout, code).await?;
+                for name in names {
+                    if let Some(bytes) = remove_segment(&self.disk, &self.layout, code, name).await? {
+                        visit.cleaned.superseded += 1;
+                        visit.cleaned.bytes += bytes;
+                    }
                 }
             }
         }

@@ -58,7 +58,7 @@ impl<D: Disk, C: Clock> Background<D, C> {
         clock: C,
         layout: Layout,
         limits: Limits,
-        config: &JobsConfig,
+        config: JobsConfig,
         shared: Arc<Shared>,
     ) -> Self {
         let local = Rc::new(Local {
@@ -72,7 +72,7 @@ impl<D: Disk, C: Clock> Background<D, C> {
             empty: RefCell::new(BTreeSet::new()),
             halted: Cell::new(false),
         });
-        Self { dealing: Dealing::new(local.clone(), config), tending: Tending::new(local, config) }
+        Self { dealing: Dealing::new(local.clone(), &config), tending: Tending::new(local, &config) }
     }
 
     /// Deals, sorts, optimizes and cleans until `stop` says so, which is asked between two steps

@@ -124,11 +124,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             }
             let Some(published) = optimized.published else { return Ok(()) };
             local.shared.stats.optimizations.add(1);
-            report(Report::Optimized {
-                code: code.clone(),
-                segments: optimized.segments,
-                records: published.name.records,
-            });
+            report(Report::Optimized { code: code.clone(), records: published.name.records });
         }
         Ok(())
     }

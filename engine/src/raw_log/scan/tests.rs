@@ -225,6 +225,26 @@ fn a_hole_ends_an_open_segment_and_what_is_behind_it_can_be_found() {
 }
 
 #[test]
+fn looking_behind_the_end_of_a_long_prepared_segment_finds_frames_and_is_not_slow() {
+    for block_bytes in [8, 4096] {
+        let mut segment = SegmentBytes::new(7, 0, 0, block_bytes).file_bytes(64 << 20).frame(0, 1);
+        let zeros = (48 << 20) + 8192;
+        segment.bytes.resize(zeros, 0);
+        let segment = segment.junk(&[0x4c; 4096]).frame(5, 1);
+        let (_, mut scan) = scan_of(&segment.full(0));
+        assert_eq!(frames(&mut scan), [(0, 1)]);
+        assert!(run(scan.skip_damage()).unwrap());
+        assert_eq!(frames(&mut scan), [(5, 1)]);
+        assert!(!run(scan.skip_damage()).unwrap());
+        // A sealed file that was cut: what its seal says is there is not asked for.
+        let (_, mut scan) = scan_of(&segment.sealed(6).full(0)[..16 << 20]);
+        assert_eq!(run(scan.next_frame()).unwrap().unwrap().records, 1);
+        run(scan.advance()).unwrap_err();
+        assert!(!run(scan.skip_damage()).unwrap());
+    }
+}
+
+#[test]
 fn a_scan_goes_on_from_any_point_and_sees_a_segment_grow() {
     let segment = three(8);
     let (disk, mut scan) = scan_of(&segment.full(0));

@@ -111,18 +111,6 @@ impl CrashDisk {
         files.map(|(path, inode)| (path, state.inodes[inode].cache.clone())).collect()
     }
 
-    /// Another disk with the same content, durable.
-    pub(crate) fn copy(&self) -> Self {
-        let copy = Self::default();
-        for (folder, _) in self.0.borrow().names.iter().filter(|(_, inode)| inode.is_none()) {
-            copy.put_folder(folder);
-        }
-        for (path, bytes) in self.files() {
-            copy.put(path, &bytes);
-        }
-        copy
-    }
-
     /// Calls so far.
     pub(crate) fn calls(&self) -> usize {
         self.0.borrow().calls

@@ -12,7 +12,14 @@ use crate::time::Now;
 
 impl Writer {
     /// A write ended.
-    pub fn written(&mut self, token: Token, buffer: AlignedBuf, result: io::Result<usize>, now: Now, outbox: &mut Outbox) {
+    pub fn written(
+        &mut self,
+        token: Token,
+        buffer: AlignedBuf,
+        result: io::Result<usize>,
+        now: Now,
+        outbox: &mut Outbox,
+    ) {
         let UnderWay { segment, what, begun } = self.in_flight.end(token);
         self.segment_mut(segment).under_way -= 1;
         match what {
@@ -41,7 +48,15 @@ impl Writer {
         outbox.events.push_back(ShardEvent::Claimed { ready, epoch, part });
     }
 
-    fn frame_written(&mut self, id: u64, number: u64, buffer: AlignedBuf, result: io::Result<usize>, now: Now, outbox: &mut Outbox) {
+    fn frame_written(
+        &mut self,
+        id: u64,
+        number: u64,
+        buffer: AlignedBuf,
+        result: io::Result<usize>,
+        now: Now,
+        outbox: &mut Outbox,
+    ) {
         let block = self.config.append.block_bytes();
         let step = self.config.write_out_bytes;
         let buffered = self.config.append == AppendMode::Buffered;
@@ -59,7 +74,10 @@ impl Writer {
                 frame.written_at.get_or_insert(now.mono);
                 frame.buffer = Some(buffer);
                 segment.note_written();
-                if buffered && !failed && let Some((offset, len)) = segment.write_out(step) {
+                if buffered
+                    && !failed
+                    && let Some((offset, len)) = segment.write_out(step)
+                {
                     outbox.ops.push_back(Op::WriteOut { file, offset, len });
                 }
             }
@@ -102,7 +120,9 @@ impl Writer {
                 self.segment_mut(segment).sync = None;
                 self.failed(segment, "fdatasync", &error, outbox);
             }
-            (What::Header | What::Frame(_) | What::Seal, _) => unreachable!("a write's completion is no sync's"),
+            (What::Header | What::Frame(_) | What::Seal, _) => {
+                unreachable!("a write's completion is no sync's")
+            }
         }
     }
 

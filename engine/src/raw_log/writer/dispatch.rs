@@ -47,7 +47,14 @@ impl Writer {
     }
 
     /// Takes a ready segment into use as `part` of `epoch`, at `place` among the segments, and begins writing its header.
-    pub(super) fn claim(&mut self, epoch: Epoch, part: u32, place: usize, now: Now, outbox: &mut Outbox) -> bool {
+    pub(super) fn claim(
+        &mut self,
+        epoch: Epoch,
+        part: u32,
+        place: usize,
+        now: Now,
+        outbox: &mut Outbox,
+    ) -> bool {
         if self.in_flight.is_full() {
             return false;
         }
@@ -75,10 +82,15 @@ impl Writer {
 
     /// Puts the first staged frame into the open segment.
     fn place(&mut self, first: Position, now: Now) {
-        let (number, StagedFrame { mut buffer, records }) = self.stage.pop(&mut self.pool).expect("the caller saw one");
+        let (number, StagedFrame { mut buffer, records }) =
+            self.stage.pop(&mut self.pool).expect("the caller saw one");
         assert_eq!(number, self.placed, "frames get their places in order");
         self.placed += 1;
-        let segment = self.segments.back_mut().filter(|segment| segment.phase == Phase::Open).expect("the caller saw to it");
+        let segment = self
+            .segments
+            .back_mut()
+            .filter(|segment| segment.phase == Phase::Open)
+            .expect("the caller saw to it");
         let frame_bytes = buffer.len();
         FrameHeader::seal_frame(&mut buffer, segment.header.salt, records, first, now.wall);
         buffer.pad_to(self.config.append.block_bytes());

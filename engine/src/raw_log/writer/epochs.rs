@@ -72,10 +72,16 @@ impl Writer {
                 Phase::Closing => self.begin_seal(place, now, outbox),
                 Phase::Superseded(end) if self.synced_below() < end => {}
                 // The seal tells how many positions its epoch handed out, which is known when it is closed.
-                Phase::Superseded(_) if segment.has_synced() && segment.header.epoch < self.sequencer.next().epoch() => {
+                Phase::Superseded(_)
+                    if segment.has_synced() && segment.header.epoch < self.sequencer.next().epoch() =>
+                {
                     self.begin_seal(place, now, outbox);
                 }
-                Phase::Superseded(_) | Phase::Open | Phase::Failed | Phase::SealWriting | Phase::SealSyncing => {}
+                Phase::Superseded(_)
+                | Phase::Open
+                | Phase::Failed
+                | Phase::SealWriting
+                | Phase::SealSyncing => {}
             }
         }
         while let Some(place) = self.segments.iter().position(|segment| self.is_abandoned(segment)) {

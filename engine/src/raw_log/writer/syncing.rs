@@ -8,7 +8,9 @@ use crate::time::Now;
 
 impl Writer {
     pub(super) fn may_sync(segment: &Segment) -> bool {
-        matches!(segment.phase, Phase::Open | Phase::Closing) && segment.sync.is_none() && segment.syncable() > 0
+        matches!(segment.phase, Phase::Open | Phase::Closing)
+            && segment.sync.is_none()
+            && segment.syncable() > 0
     }
 
     /// Begins the syncs that are due by age or amount. (A closing segment is synced by its own road.)
@@ -38,7 +40,11 @@ impl Writer {
 
     /// What a sync covered is durable, and forgotten.
     pub(super) fn note_synced(&mut self, id: u64) {
-        let place = self.segments.iter().position(|segment| segment.id == id).expect("a segment outlives its operations");
+        let place = self
+            .segments
+            .iter()
+            .position(|segment| segment.id == id)
+            .expect("a segment outlives its operations");
         let segment = &mut self.segments[place];
         let sync = segment.sync.take().expect("a sync was under way");
         for frame in segment.take_synced(sync.frames) {
@@ -61,11 +67,18 @@ impl Writer {
         assert!(synced >= self.synced, "the synced watermark went back");
         self.synced = synced;
         let oldest = self.segments.iter().filter_map(Segment::oldest_unsynced).min();
-        let written = if self.group_sync.acknowledges_written(oldest, now.mono) { self.written_below() } else { synced };
+        let written = if self.group_sync.acknowledges_written(oldest, now.mono) {
+            self.written_below()
+        } else {
+            synced
+        };
         // After an I/O error written frames count as unwritten until they are written elsewhere; what was acknowledged stays so.
         self.acknowledged = self.acknowledged.max(written);
         assert!(self.acknowledged <= self.placed, "acknowledged before it had a place");
-        assert!(self.config.sync != SyncMode::Always || self.acknowledged <= self.synced, "acknowledged before it was durable");
+        assert!(
+            self.config.sync != SyncMode::Always || self.acknowledged <= self.synced,
+            "acknowledged before it was durable"
+        );
         self.metrics.frames_staged.set(self.placed);
         self.metrics.frames_acknowledged.set(self.acknowledged);
         self.metrics.frames_synced.set(self.synced);

@@ -97,7 +97,8 @@ fn recovers(tree: &str, recovery: &str, indexes: usize) {
         let (index, mut state, records) = expected(&path);
         if tree == "02-dealt-unsorted" && index == "idx1" {
             // Written between the recorded recovery and the copy of the tree.
-            let fields = [("text", "live"), ("timestamp", "10")].map(|(key, value)| (key.into(), value.into()));
+            let fields =
+                [("text", "live"), ("timestamp", "10")].map(|(key, value)| (key.into(), value.into()));
             let document = Document { fields: Some(fields.into()), ..Document::default() };
             state.insert("live-after-roll".into(), document);
         }
@@ -105,9 +106,15 @@ fn recovers(tree: &str, recovery: &str, indexes: usize) {
             let host = Host::with_pages(bytes);
             load(&host, tree);
             let files = host.disk.files();
-            assert_eq!(without_payloads(host.recover(&index)), state, "{tree}: {index}, pages of {bytes} bytes");
-            let created: Vec<_> = host.disk.files().into_iter().filter(|file| !files.contains(file)).collect();
-            let sidecars = |file: &PathBuf| file.extension() == Some("sum".as_ref()) || file.ends_with("last_read");
+            assert_eq!(
+                without_payloads(host.recover(&index)),
+                state,
+                "{tree}: {index}, pages of {bytes} bytes"
+            );
+            let created: Vec<_> =
+                host.disk.files().into_iter().filter(|file| !files.contains(file)).collect();
+            let sidecars =
+                |file: &PathBuf| file.extension() == Some("sum".as_ref()) || file.ends_with("last_read");
             assert!(created.iter().all(sidecars), "{created:?}");
         }
         assert!(records > 0 || index == "nothing");

@@ -8,9 +8,9 @@ use super::support::{Host, State, apply_page, layout, reader, records};
 use super::world::{Change, World};
 use crate::error::Corruption;
 use crate::format::raw::FRAMES_OFFSET;
+use crate::io::disk::Disk;
 use crate::recovery_read::error::{ReadError, StartOver};
 use crate::recovery_read::options::ReadOptions;
-use crate::io::disk::Disk;
 use crate::testing::{StepDisk, Stepped, raw_record, run};
 use crate::time::Clock;
 
@@ -305,7 +305,9 @@ fn codes_that_name_no_index_are_refused() {
 fn a_host_that_may_not_serve_recoveries_says_what_to_do() {
     let host = Host::new();
     World::new(&host.disk).add(0, "m", "a", "x");
-    for (flag, hint) in [(layout().master(), "recover from the master"), (layout().safe_to_read(), "not safe to read")] {
+    for (flag, hint) in
+        [(layout().master(), "recover from the master"), (layout().safe_to_read(), "not safe to read")]
+    {
         let content = host.disk.get(&flag).unwrap();
         run(host.disk.remove_file(&flag)).unwrap();
         let error = host.page("m", &start()).unwrap_err();

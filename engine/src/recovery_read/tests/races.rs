@@ -112,9 +112,17 @@ impl Race {
         let number = f64::from(self.writes);
         let change = match kind {
             0 => Change { field: Some(&text), ..change },
-            1 => Change { field: Some(&text), variable: Some((1, number)), category: Some(("k", &text)), ..change },
+            1 => Change {
+                field: Some(&text),
+                variable: Some((1, number)),
+                category: Some(("k", &text)),
+                ..change
+            },
             2 => Change { variable: Some((self.writes as i32 % 2, number)), ..change },
-            3 => Change { category: Some((if self.writes % 2 == 0 { "k" } else { "l" }, &text)), ..change },
+            3 => Change {
+                category: Some((if self.writes.is_multiple_of(2) { "k" } else { "l" }, &text)),
+                ..change
+            },
             4 => Change { deleted: true, field: Some(&text), ..change },
             _ => Change { deleted: true, ..change },
         };
@@ -126,7 +134,8 @@ impl Race {
     fn work(&mut self, calls: usize, job: Job) {
         let present = self.job.get_or_insert_with(|| {
             let disk = StepDisk(self.world.disk.clone());
-            let (layout, deletions, code) = (self.world.layout.clone(), self.world.deletions.clone(), code(INDEX));
+            let (layout, deletions, code) =
+                (self.world.layout.clone(), self.world.deletions.clone(), code(INDEX));
             match job {
                 Job::Deal => Stepped::new(deal(disk, layout, deletions)),
                 Job::Sort => Stepped::new(sort(disk, layout, deletions, code)),

@@ -128,7 +128,11 @@ impl Host {
         let page = run(self.reader.read_page(index.as_bytes(), token));
         if let Ok(page) = &page {
             let one = page.records == 1;
-            assert!(one || page.record_bytes() <= self.options.page_bytes_max, "{} bytes", page.record_bytes());
+            assert!(
+                one || page.record_bytes() <= self.options.page_bytes_max,
+                "{} bytes",
+                page.record_bytes()
+            );
             let waited = self.clock.now().mono.since(before.mono);
             assert!(page.records > 0 || page.next.is_none() || waited >= self.options.gap_time_max);
         }
@@ -136,7 +140,12 @@ impl Host {
     }
 
     /// Reads all pages from this token on.
-    pub(super) fn go_on(&self, index: &str, state: &mut State, token: LogPageToken) -> Result<usize, ReadError> {
+    pub(super) fn go_on(
+        &self,
+        index: &str,
+        state: &mut State,
+        token: LogPageToken,
+    ) -> Result<usize, ReadError> {
         let mut token = Some(token);
         let mut pages = 0;
         while let Some(present) = token {

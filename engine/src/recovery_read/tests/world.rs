@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use logtank_wire::record::{RecordView, RecordWriter};
 
@@ -11,14 +12,14 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::{RawName, SegmentKind};
 use crate::ids::{IndexCode, Position};
-use crate::index_log::chain::Chain;
-use crate::index_log::cleaned;
 use crate::io::disk::{Disk, Transfer};
+use crate::jobs::cleaner::{Deleted, Superseded};
 use crate::jobs::dealer::Dealer;
 use crate::jobs::optimizer::optimize_index;
 use crate::jobs::sorter::sort_index;
 use crate::limits::Limits;
 use crate::testing::{MemDisk, RawEpoch, run};
+use crate::time::{MonoNanos, Now};
 
 pub(super) const SHARDS: usize = 2;
 
@@ -226,15 +227,7 @@ pub(super) async fn optimize<D: Disk>(disk: D, layout: Layout, deletions: Rc<Del
 pub(super) async fn clean<D: Disk>(disk: D, layout: Layout, deletions: Rc<DeletionLog>, code: IndexCode) {
     let checkpoint = Checkpoint::read(&disk, &layout).await.unwrap().next().unwrap();
     let deletion = deletions.snapshot(&disk, &layout).await.unwrap().position(&code);
-    let chain = Chain::look(&disk, &layout, &code, checkpoint, deletion).await.unwrap();
-    if !chain.superseded.is_empty() {
-        let next = chain.following().next().map_or(checkpoint, |segment| segment.name.time);
-        let through = crate::ids::Epoch::new(next.millis() - 1).unwrap();
-        finished(cleaned::publish(&disk, &layout, &code, through).await.map_err(Into::into));
-    }
-    for &name in chain.superseded.iter().chain(&chain.deleted) {
-        let path = layout.segment(&code, name);
-        finished(disk.remove_file(&path).await.map_err(Into::into));
-        finished(disk.remove_file(&layout.sidecar(&code, name)).await.map_err(Into::into));
-    }
+    let mut superseded = Superseded::new(disk.clone(), layout.clone(), Duration::ZERO);
+    finished(superseded.visit(&code, checkpoint, deletion, true, MonoNanos(1)).await);
+    finished(Deleted::new(disk, layout).carry_out(&deletions, checkpoint, Now::default()).await);
 }

@@ -42,7 +42,10 @@ impl Files {
         // Bytes of an earlier life.
         let mut content = vec![0xa5; usize::try_from(bytes).unwrap()];
         content[..usize::try_from(FRAMES_OFFSET).unwrap()].fill(0);
-        self.files.insert(slot, File { cache: content.clone(), durable: content, dirty: Vec::new(), released: false });
+        self.files.insert(
+            slot,
+            File { cache: content.clone(), durable: content, dirty: Vec::new(), released: false },
+        );
         slot
     }
 
@@ -70,6 +73,13 @@ impl Files {
         matches!(self.pending[place].0, Op::Sync { .. })
     }
 
+    pub(super) fn pending_file(&self, place: usize) -> FileSlot {
+        match &self.pending[place].0 {
+            Op::Write { file, .. } | Op::Sync { file, .. } => *file,
+            other => unreachable!("{other:?} has no completion"),
+        }
+    }
+
     /// Ends a pending operation.
     pub(super) fn complete(&mut self, place: usize, outcome: Outcome) -> Completion {
         let (op, covered) = self.pending.remove(place);
@@ -86,7 +96,8 @@ impl Files {
                 let begin = usize::try_from(offset).unwrap();
                 file.cache[begin..begin + taken].copy_from_slice(&bytes[..taken]);
                 file.dirty.push((begin, taken));
-                let result = if outcome == Outcome::Failure { Err(Error::from_raw_os_error(5)) } else { Ok(taken) };
+                let result =
+                    if outcome == Outcome::Failure { Err(Error::from_raw_os_error(5)) } else { Ok(taken) };
                 Completion::Written { token, buffer, result }
             }
             Op::Sync { token, file } => {
@@ -140,7 +151,10 @@ impl Segment {
             let mut payload = &whole[FRAME_HEADER_BYTES..];
             for place in 0..frame.records {
                 let (record, len) = RecordView::parse(payload).unwrap();
-                records.push((frame.first.advanced(place), String::from_utf8(record.docid.unwrap().to_vec()).unwrap()));
+                records.push((
+                    frame.first.advanced(place),
+                    String::from_utf8(record.docid.unwrap().to_vec()).unwrap(),
+                ));
                 payload = &payload[len..];
             }
             least = frame.end();

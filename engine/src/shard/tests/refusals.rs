@@ -6,7 +6,8 @@ use super::world::{DIALECT, World, encode};
 use crate::raw_log::config::{AppendMode, SyncMode};
 
 fn world() -> World {
-    let mut world = World::new(1, SyncMode::Always, AppendMode::Buffered, |config| config.limits.batch_records_max = 8);
+    let mut world =
+        World::new(1, SyncMode::Always, AppendMode::Buffered, |config| config.limits.batch_records_max = 8);
     world.connect(0);
     world
 }
@@ -65,8 +66,14 @@ fn records_that_say_nothing_are_left_out_and_counted_and_empty_batches_acknowled
     let nothing = with(|record| record.index_code(b"i"));
     let not_deleted = with(|r| (r.index_code(b"i"), r.deleted(false)).0);
     let docids = ["a", "b", "c"].map(String::from).to_vec();
-    let records =
-        [nothing.clone(), encode("a", 1), encode("b", 2), not_deleted.clone(), encode("c", 3), nothing.clone()];
+    let records = [
+        nothing.clone(),
+        encode("a", 1),
+        encode("b", 2),
+        not_deleted.clone(),
+        encode("c", 3),
+        nothing.clone(),
+    ];
     world.post_records(0, docids, &records);
     world.post_records(0, Vec::new(), &[nothing, not_deleted]);
     world.post_records(0, Vec::new(), &[]);
@@ -74,7 +81,8 @@ fn records_that_say_nothing_are_left_out_and_counted_and_empty_batches_acknowled
     assert_eq!(world.peers[0].acknowledged.len(), 3);
     assert_eq!(world.metrics[0].dropped_records.get(), 5);
     assert_eq!(world.metrics[0].batches.get(), 3);
-    let stored: Vec<_> = world.disk[0].segments(true).into_iter().flat_map(|segment| segment.records).collect();
+    let stored: Vec<_> =
+        world.disk[0].segments(true).into_iter().flat_map(|segment| segment.records).collect();
     assert_eq!(stored.into_iter().map(|(_, docid)| docid).collect::<Vec<_>>(), ["a", "b", "c"]);
 }
 

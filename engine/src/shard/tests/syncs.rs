@@ -23,7 +23,8 @@ fn append(world: &mut World) {
 }
 
 fn complete_writes(world: &mut World) {
-    while let Some(place) = (0..world.disk[0].pending()).find(|&place| !world.disk[0].pending_is_sync(place)) {
+    while let Some(place) = (0..world.disk[0].pending()).find(|&place| !world.disk[0].pending_is_sync(place))
+    {
         world.complete(0, place, Outcome::Success);
     }
     world.turn(0);
@@ -74,7 +75,11 @@ fn interval_answers_when_written_and_a_sync_begins_before_the_interval_is_over()
     }
     assert!(!syncing(&world));
     let due = world.shards[0].deadline().unwrap();
-    assert!(due.since(began) < SECOND && due.since(began) >= Duration::from_millis(850), "{:?}", due.since(began));
+    assert!(
+        due.since(began) < SECOND && due.since(began) >= Duration::from_millis(850),
+        "{:?}",
+        due.since(began)
+    );
     world.now.mono = due;
     world.turn(0);
     assert!(syncing(&world));
@@ -124,12 +129,18 @@ fn a_failed_sync_is_never_repeated_its_frames_are_written_elsewhere() {
         world.complete(0, 0, Outcome::Failure);
         world.turn(0);
         assert!(!syncing(&world), "not again on that file");
+        complete_writes(&mut world);
+        assert!(syncing(&world), "the next part is, at once: its frames are as old as before");
         world.finish();
         assert!(!world.fatal);
         assert_eq!(world.peers[0].acknowledged.len(), 1);
         let events = |wanted: fn(&ShardEvent) -> bool| world.count_events(wanted);
         assert_eq!(events(|event| matches!(event, ShardEvent::Rewriting { .. })), 1);
-        assert_eq!(events(|event| matches!(event, ShardEvent::Abandoned { part: 0, .. })), 1, "nothing durable in it");
+        assert_eq!(
+            events(|event| matches!(event, ShardEvent::Abandoned { part: 0, .. })),
+            1,
+            "nothing durable in it"
+        );
         assert_eq!(events(|event| matches!(event, ShardEvent::Sealed { part: 1, .. })), 1);
     }
 }
@@ -145,8 +156,46 @@ fn a_segment_that_fails_late_keeps_what_was_synced() {
     assert!(!world.disk[0].pending_is_sync(0));
     world.complete(0, 0, Outcome::Failure);
     world.finish();
-    let records: Vec<_> = world.disk[0].segments(true).iter().map(|s| (s.header.part, s.records.len())).collect();
+    let records: Vec<_> =
+        world.disk[0].segments(true).iter().map(|s| (s.header.part, s.records.len())).collect();
     assert_eq!(records, [(0, 1), (1, 1)], "the first part ends where it was durable");
+}
+
+#[test]
+fn a_failed_segment_is_cut_only_when_what_is_cut_off_is_durable_elsewhere() {
+    let mut world = world(INTERVAL);
+    append(&mut world);
+    complete_writes(&mut world);
+    assert_eq!(acknowledged(&mut world), 1);
+    world.advance(SECOND);
+    world.turn(0);
+    let failing = world.disk[0].pending_file(0);
+    world.complete(0, 0, Outcome::Success);
+    append(&mut world);
+    complete_writes(&mut world);
+    assert_eq!(acknowledged(&mut world), 2, "the second is not synced");
+    append(&mut world);
+    world.complete(0, 0, Outcome::Failure);
+    let now = world.now;
+    world.shards[0].seal(now);
+    world.turn(0);
+    // The next part's header and frames are being written. Whoever reads now finds the second frame in the first part.
+    while world.disk[0].pending() > 0 {
+        let ends = world.disk[0].pending_is_sync(0);
+        assert_ne!(world.disk[0].pending_file(0), failing);
+        world.complete(0, 0, Outcome::Success);
+        world.check_all_kept();
+        world.turn(0);
+        if ends {
+            break;
+        }
+    }
+    assert!(
+        (0..world.disk[0].pending()).any(|place| world.disk[0].pending_file(place) == failing),
+        "now it is sealed"
+    );
+    world.finish();
+    assert_eq!(world.peers[0].acknowledged.len(), 3);
 }
 
 #[test]
@@ -179,8 +228,10 @@ fn appends_wait_for_a_ready_segment_and_none_fails() {
 
 #[test]
 fn an_epoch_with_records_is_closed_when_it_is_old_and_an_empty_one_is_not() {
-    let mut world = World::new(2, INTERVAL, AppendMode::Buffered, |config| config.writer.epoch_max_age = 10 * SECOND);
-    (world.connect(0), world.connect(1));
+    let mut world =
+        World::new(2, INTERVAL, AppendMode::Buffered, |config| config.writer.epoch_max_age = 10 * SECOND);
+    world.connect(0);
+    world.connect(1);
     world.settle();
     for peer in 0..2 {
         world.post(peer, 1, 10);
@@ -201,7 +252,8 @@ fn an_epoch_with_records_is_closed_when_it_is_old_and_an_empty_one_is_not() {
 
 #[test]
 fn a_buffered_segment_is_written_out_as_it_grows() {
-    let mut world = World::new(1, INTERVAL, AppendMode::Buffered, |config| config.writer.write_out_bytes = 8192);
+    let mut world =
+        World::new(1, INTERVAL, AppendMode::Buffered, |config| config.writer.write_out_bytes = 8192);
     world.connect(0);
     world.settle();
     world.post(0, 4, 900);
@@ -224,5 +276,8 @@ fn a_buffered_segment_is_written_out_as_it_grows() {
         }
         world.shards[0].turn(now);
     }
-    assert!(!ranges.is_empty() && ranges[0].0 == crate::format::raw::FRAMES_OFFSET && ranges[0].1 >= 8192, "{ranges:?}");
+    assert!(
+        !ranges.is_empty() && ranges[0].0 == crate::format::raw::FRAMES_OFFSET && ranges[0].1 >= 8192,
+        "{ranges:?}"
+    );
 }

@@ -61,7 +61,12 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(shards: usize, sync: SyncMode, append: AppendMode, adjust: impl Fn(&mut ShardConfig)) -> Self {
+    pub(super) fn new(
+        shards: usize,
+        sync: SyncMode,
+        append: AppendMode,
+        adjust: impl Fn(&mut ShardConfig),
+    ) -> Self {
         let sequencer = Arc::new(Sequencer::new(Epoch::new(1_000).unwrap()));
         let limits = Limits {
             message_bytes_max: 4096,
@@ -169,7 +174,12 @@ impl World {
         let file = self.disk[shard].create(self.file_bytes);
         let ready = self.ready.len() as u64;
         self.ready.insert(ready, (shard, file));
-        self.shards[shard].ready_segment(ReadySegment { ready, file, file_bytes: self.file_bytes, salt: Salt(ready * 77 + 5) });
+        self.shards[shard].ready_segment(ReadySegment {
+            ready,
+            file,
+            file_bytes: self.file_bytes,
+            salt: Salt(ready * 77 + 5),
+        });
     }
 
     /// Ends a turn of a shard; operations wait to be completed.
@@ -222,7 +232,10 @@ impl World {
     }
 
     fn peer(&mut self, shard: usize, id: ConnectionId) -> &mut Peer {
-        self.peers.iter_mut().find(|peer| peer.shard == shard && peer.id == id).expect("operations name connections")
+        self.peers
+            .iter_mut()
+            .find(|peer| peer.shard == shard && peer.id == id)
+            .expect("operations name connections")
     }
 
     /// A drive operation ends.
@@ -250,7 +263,9 @@ impl World {
                 }
                 (Err(error), answered) => {
                     // An exception may also be about bytes that are no call of ours.
-                    if let Some((sequence, _)) = answered.filter(|(sequence, _)| *sequence != message.sequence) {
+                    if let Some((sequence, _)) =
+                        answered.filter(|(sequence, _)| *sequence != message.sequence)
+                    {
                         panic!("reply to {} instead of {sequence}", message.sequence);
                     }
                     errors.push(error.to_string());
@@ -261,16 +276,32 @@ impl World {
         self.shards[shard].complete(Completion::Sent { connection: id, bytes, result: Ok(()) }, now);
     }
 
+    /// What was ever acknowledged would be found, were the process killed now (in always mode: the power cut).
+    pub(super) fn check_all_kept(&self) {
+        for shard in 0..self.shards.len() {
+            let peers = self.peers.iter().filter(|peer| peer.shard == shard);
+            let docids: Vec<String> = peers.flat_map(|peer| peer.acknowledged.iter().cloned()).collect();
+            self.check_kept(shard, &docids);
+        }
+    }
+
     /// What is acknowledged is where the mode promises it.
     fn check_kept(&self, shard: usize, docids: &[String]) {
         if !self.look_on || docids.is_empty() {
             return;
         }
         let durable = self.sync == SyncMode::Always;
-        let segments = self.disk[shard].segments(durable);
-        let kept: BTreeSet<&String> = segments.iter().flat_map(|segment| &segment.records).map(|(_, docid)| docid).collect();
+        // The server has removed what was abandoned.
+        let mut segments = self.disk[shard].segments(durable);
+        segments.retain(|segment| !self.abandoned.contains(&(shard, segment.slot)));
+        let kept: BTreeSet<&String> =
+            segments.iter().flat_map(|segment| &segment.records).map(|(_, docid)| docid).collect();
         for docid in docids {
-            assert!(kept.contains(docid), "{docid} was acknowledged but is not {}", if durable { "durable" } else { "written" });
+            assert!(
+                kept.contains(docid),
+                "{docid} was acknowledged but is not {}",
+                if durable { "durable" } else { "written" }
+            );
         }
     }
 
@@ -307,7 +338,9 @@ impl World {
             for peer in 0..self.peers.len() {
                 busy |= self.peers[peer].sending.is_some();
                 self.take_replies(peer);
-                let waits = !self.peers[peer].unreceived.is_empty() && !self.peers[peer].paused && !self.peers[peer].closed;
+                let waits = !self.peers[peer].unreceived.is_empty()
+                    && !self.peers[peer].paused
+                    && !self.peers[peer].closed;
                 if waits {
                     self.deliver(peer, usize::MAX);
                     busy = true;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use logtank_engine::format::raw::{
     FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Seal,
@@ -48,6 +49,15 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn start(shards: u16, adjust: impl Fn(&mut ShardConfig, &mut RingConfig)) -> Self {
+        Self::start_on(shards, adjust, |_| false)
+    }
+
+    /// On a drive that takes no writes to the ready segments of some numbers.
+    pub(super) fn start_on(
+        shards: u16,
+        adjust: impl Fn(&mut ShardConfig, &mut RingConfig),
+        refuses: fn(u64) -> bool,
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let sequencer = Arc::new(Sequencer::new(Epoch::new(1_000_000).unwrap()));
         let mailboxes: Vec<_> = (0..shards).map(|_| Mailbox::new().unwrap()).collect();
@@ -77,7 +87,8 @@ impl Host {
                         if let ShardEvent::NeedReady { missing } = event {
                             for _ in 0..missing {
                                 let number = ready.fetch_add(1, Ordering::Relaxed);
-                                mailbox.post(make_ready(&path, number, file_bytes, direct)).unwrap();
+                                let mail = make_ready(&path, number, file_bytes, direct, refuses(number));
+                                mailbox.post(mail).unwrap();
                             }
                         }
                         events.lock().unwrap().push(event);
@@ -95,13 +106,25 @@ impl Host {
         let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         client.set_nodelay(true).unwrap();
         let (server, _) = self.listener.accept().unwrap();
-        let place = usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap() % self.mailboxes.len();
+        let place =
+            usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap() % self.mailboxes.len();
         self.mailboxes[place].post(Mail::Connection(OwnedFd::from(server))).unwrap();
         client
     }
 
     pub(super) fn sum(&self, metric: impl Fn(&ShardMetrics) -> u64) -> u64 {
         self.metrics.iter().map(|metrics| metric(metrics)).sum()
+    }
+
+    /// Waits until a metric's sum over the shards is as wanted. (Metrics are memory that shards write to; nothing tells.)
+    pub(super) fn wait_until(&self, metric: impl Fn(&ShardMetrics) -> u64, wanted: impl Fn(u64) -> bool) {
+        for _ in 0..10_000 {
+            if wanted(self.sum(&metric)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("still {} after ten seconds", self.sum(&metric));
     }
 
     pub(super) fn shut_down(&mut self) {
@@ -113,6 +136,11 @@ impl Host {
         }
     }
 
+    /// How each shard ended by itself.
+    pub(super) fn join(self) -> Vec<ShardExit> {
+        self.threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    }
+
     pub(super) fn segments(&self) -> Vec<Segment> {
         let paths = std::fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap().path());
         let mut segments: Vec<Segment> = paths.filter_map(|path| Segment::read(&path)).collect();
@@ -122,14 +150,14 @@ impl Host {
 }
 
 /// A file as the preparer leaves it: all blocks written, zero where header and seal will be, old bytes elsewhere.
-fn make_ready(dir: &Path, number: u64, file_bytes: u64, direct: bool) -> Mail {
+fn make_ready(dir: &Path, number: u64, file_bytes: u64, direct: bool, refuses: bool) -> Mail {
     let path: PathBuf = dir.join(format!("ready-{number}.rawlog"));
     let file = File::create(&path).unwrap();
     let mut content = vec![0x5a; usize::try_from(file_bytes).unwrap()];
     content[..usize::try_from(FRAMES_OFFSET).unwrap()].fill(0);
     file.write_all_at(&content, 0).unwrap();
     let flags = if direct { libc::O_DIRECT } else { 0 };
-    let file = OpenOptions::new().write(true).custom_flags(flags).open(&path).unwrap();
+    let file = OpenOptions::new().read(refuses).write(!refuses).custom_flags(flags).open(&path).unwrap();
     Mail::Ready { ready: number, file: file.into(), file_bytes, salt: crate::random::salt() }
 }
 
@@ -150,7 +178,9 @@ impl Segment {
         let mut at = usize::try_from(FRAMES_OFFSET).unwrap();
         let (mut records, mut least, mut frames) = (Vec::new(), Position::new(header.epoch, 0), 0);
         while let Some(begin) = bytes.get(at..at + FRAME_HEADER_BYTES) {
-            let Ok(frame) = FrameHeader::decode(begin.try_into().unwrap(), (bytes.len() - at) as u64) else { break };
+            let Ok(frame) = FrameHeader::decode(begin.try_into().unwrap(), (bytes.len() - at) as u64) else {
+                break;
+            };
             let whole = &bytes[at..at + usize::try_from(frame.frame_bytes()).unwrap()];
             if frame.verify(whole, &header, least).is_err() {
                 break;
@@ -168,7 +198,11 @@ impl Segment {
             at += whole.len().next_multiple_of(usize::try_from(header.block_bytes).unwrap());
         }
         if let Some(seal) = &seal {
-            assert_eq!((seal.end, seal.frames, seal.records), (at as u64, frames, records.len() as u64), "{path:?}");
+            assert_eq!(
+                (seal.end, seal.frames, seal.records),
+                (at as u64, frames, records.len() as u64),
+                "{path:?}"
+            );
         }
         Some(Self { header, seal, records })
     }
@@ -181,4 +215,5 @@ pub(super) const MODES: [(AppendMode, WritePath); 4] = [
     (AppendMode::Direct, WritePath::Inline),
 ];
 
-pub(super) const SYNCS: [SyncMode; 2] = [SyncMode::Always, SyncMode::Interval(std::time::Duration::from_millis(50))];
+pub(super) const SYNCS: [SyncMode; 2] =
+    [SyncMode::Always, SyncMode::Interval(Duration::from_millis(50))];

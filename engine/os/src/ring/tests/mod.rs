@@ -11,12 +11,15 @@ use client::{Client, record};
 use host::{Host, MODES, SYNCS, Segment};
 use logtank_engine::ids::Position;
 use logtank_engine::io::op::ShardEvent;
+use logtank_engine::shard::ShardConfig;
 
+use super::{RingConfig, ShardExit};
 use crate::mailbox::Mail;
 
 /// Positions are dense over all shards in each epoch, as the seals say; returns all docids by position.
 fn check_dense(segments: &[Segment]) -> Vec<String> {
-    let mut records: Vec<&(Position, String)> = segments.iter().flat_map(|segment| &segment.records).collect();
+    let mut records: Vec<&(Position, String)> =
+        segments.iter().flat_map(|segment| &segment.records).collect();
     records.sort();
     for segment in segments {
         let seal = segment.seal.as_ref().expect("each segment is sealed after a shutdown");
@@ -25,7 +28,8 @@ fn check_dense(segments: &[Segment]) -> Vec<String> {
     }
     for pair in records.windows(2) {
         let [(before, _), (after, _)] = pair else { unreachable!() };
-        let follows = *after == before.advanced(1) || (after.epoch() > before.epoch() && after.ordinal() == 0);
+        let follows =
+            *after == before.advanced(1) || (after.epoch() > before.epoch() && after.ordinal() == 0);
         assert!(follows, "{after} follows {before}");
     }
     records.into_iter().map(|(_, docid)| docid.clone()).collect()
@@ -47,7 +51,8 @@ fn what_is_acknowledged_is_in_sealed_segments_in_every_mode() {
                     scope.spawn(move || {
                         let mut sent = Vec::new();
                         for batch in 0..60 {
-                            let docids: Vec<_> = (0..batch % 4).map(|record| format!("{name}-{batch}-{record}")).collect();
+                            let docids: Vec<_> =
+                                (0..batch % 4).map(|record| format!("{name}-{batch}-{record}")).collect();
                             let records: Vec<_> = docids.iter().map(|docid| record(docid, 700)).collect();
                             client.send(records.iter().map(Vec::as_slice)).unwrap();
                             sent.extend(docids);
@@ -62,7 +67,8 @@ fn what_is_acknowledged_is_in_sealed_segments_in_every_mode() {
         let segments = host.segments();
         assert!(segments.len() > 4, "several epochs: {}", segments.len());
         let stored = check_dense(&segments);
-        let place = |docid: &String| stored.iter().position(|other| other == docid).expect("acknowledged, so stored");
+        let place =
+            |docid: &String| stored.iter().position(|other| other == docid).expect("acknowledged, so stored");
         for docids in &sent {
             assert!(docids.iter().map(place).is_sorted(), "one connection's batches keep their order");
         }
@@ -83,9 +89,7 @@ fn a_request_seals_what_all_shards_have_also_idle_ones() {
         Client::new(host.connect()).send([record("a", 10).as_slice()]).unwrap();
     }
     host.mailboxes[1].post(Mail::Seal).unwrap();
-    while host.sum(|metrics| metrics.segments_sealed.get()) < 2 {
-        std::thread::yield_now();
-    }
+    host.wait_until(|metrics| metrics.segments_sealed.get(), |sum| sum >= 2);
     assert_eq!(check_dense(&host.segments()).len(), 2);
     host.shut_down();
 }
@@ -137,9 +141,7 @@ fn connections_come_and_go_and_their_places_are_used_again() {
         let mut fifth = Client::new(host.connect());
         assert!(fifth.reply(0).is_none(), "one too many is closed at once");
         drop(clients);
-        while host.sum(|metrics| metrics.connections.get()) > 0 {
-            std::thread::yield_now();
-        }
+        host.wait_until(|metrics| metrics.connections.get(), |sum| sum == 0);
     }
     host.shut_down();
     assert_eq!(check_dense(&host.segments()).len(), 80);
@@ -153,4 +155,55 @@ fn a_message_that_is_not_finished_in_time_ends_its_connection() {
     assert!(client.reply(0).is_none());
     assert_eq!(host.sum(|metrics| metrics.connections_timed_out.get()), 1);
     host.shut_down();
+}
+
+#[test]
+fn a_segment_that_takes_no_writes_is_replaced_and_nothing_is_lost() {
+    for (append, write_path) in MODES {
+        let adjust = |config: &mut ShardConfig, ring: &mut RingConfig| {
+            (config.writer.append, ring.write_path) = (append, write_path);
+        };
+        let mut host = Host::start_on(1, adjust, |number| number == 0);
+        let mut client = Client::new(host.connect());
+        for batch in 0..3 {
+            client.send([record(&format!("{batch}"), 10).as_slice()]).unwrap();
+        }
+        host.shut_down();
+        assert_eq!(check_dense(&host.segments()), ["0", "1", "2"]);
+        let events = host.events.lock().unwrap();
+        assert!(events.iter().any(|event| matches!(event, ShardEvent::Abandoned { ready: 0, part: 0, .. })));
+        assert!(events.iter().any(|event| matches!(event, ShardEvent::Sealed { part: 1, .. })));
+    }
+}
+
+#[test]
+fn a_second_segment_that_takes_no_writes_ends_the_shard() {
+    let host = Host::start_on(1, |_, _| {}, |number| number < 2);
+    let mut client = Client::new(host.connect());
+    client.post([record("lost", 10).as_slice()]);
+    assert!(matches!(host.join().as_slice(), [ShardExit::Fatal(what)] if what.contains("write of raw segment")));
+}
+
+#[test]
+fn peers_that_vanish_in_the_middle_disturb_nobody() {
+    let mut host = Host::start(2, |_, ring| (ring.receive_buffer_bytes, ring.receive_buffers) = (512, 8));
+    std::thread::scope(|scope| {
+        for name in 0..8 {
+            let host = &host;
+            scope.spawn(move || {
+                let (batch, mut steady) = (record(&format!("{name}"), 3000), Client::new(host.connect()));
+                for _ in 0..20 {
+                    let mut rude = Client::new(host.connect());
+                    rude.post([batch.as_slice()]);
+                    rude.stream.write_all(&batch[..1000]).unwrap();
+                    // With replies unread and a message half sent, the kernel answers the rest with a reset.
+                    drop(rude);
+                    steady.send([batch.as_slice()]).unwrap();
+                }
+            });
+        }
+    });
+    host.wait_until(|metrics| metrics.connections.get(), |sum| sum == 0);
+    host.shut_down();
+    assert!(check_dense(&host.segments()).len() >= 160);
 }
