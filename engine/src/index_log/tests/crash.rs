@@ -195,3 +195,37 @@ fn whatever_of_a_sorts_inputs_is_left_over_is_not_applied_again() {
         finish(&disk, SORT, &expected, &sorted, &format!("{left:?} left over"));
     }
 }
+
+#[test]
+fn leftovers_are_removed_only_when_what_covers_them_is_durable() {
+    let (start, expected) = index_of_all_kinds();
+    let dry = FaultDisk::over(&start, None);
+    run_to_fault(perform(&dry, SORT)).unwrap().unwrap();
+    let finished = dry.after_kill().files();
+    // The process ends when the sorted segment has its name, and no sync covers it.
+    let named = |call: &u64| {
+        let disk = FaultDisk::over(&start, Some((*call, Fault::Stop)));
+        assert!(run_to_fault(perform(&disk, SORT)).is_none());
+        !run(look(&disk.after_kill())).unwrap().leftovers.is_empty()
+    };
+    let first = (0..dry.calls()).find(named).unwrap();
+    for second in 0.. {
+        let disk = FaultDisk::over(&start, Some((first, Fault::Stop)));
+        assert!(run_to_fault(perform(&disk, SORT)).is_none());
+        disk.stop_after(second);
+        let ended = run_to_fault(perform(&disk, SORT)).is_some();
+        for seed in 0..8 {
+            let found = disk.after_power_cut(&mut Choices(seed));
+            finish(
+                &found,
+                SORT,
+                &expected,
+                &finished,
+                &format!("power cut before call {second} of the next sort"),
+            );
+        }
+        if ended {
+            break;
+        }
+    }
+}

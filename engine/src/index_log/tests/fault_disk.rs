@@ -153,6 +153,11 @@ impl FaultDisk {
         self.0.fault.set(None);
     }
 
+    /// Goes on for so many calls, then stops again.
+    pub(super) fn stop_after(&self, calls: u64) {
+        self.0.fault.set(Some((self.calls() + calls, Fault::Stop)));
+    }
+
     /// Calls so far.
     pub(super) fn calls(&self) -> u64 {
         self.0.calls.get()
