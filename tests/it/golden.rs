@@ -78,6 +78,23 @@ fn expected(recovery: &Path) -> (String, State) {
     (json["index"].as_str().unwrap().to_owned(), state)
 }
 
+/// What the original recovered, by the file's name.
+pub(crate) fn expected_of(file: &str) -> (String, State) {
+    expected(&golden().join("recovery").join(file))
+}
+
+/// What this host recovers, with NaNs as the original has them: it makes all of them one, this host keeps the bits
+/// that the client sent.
+pub(crate) fn recovered(host: &Host, index: &str) -> State {
+    let (mut state, _) = Client::connect(host.reader()).unwrap().recover(index).unwrap();
+    for bits in state.values_mut().flat_map(|document| document.variables.values_mut()) {
+        if f64::from_bits(*bits).is_nan() {
+            *bits = f64::NAN.to_bits();
+        }
+    }
+    state
+}
+
 fn compare(tree: &str, name: &str, host: &Host) {
     let mut compared = 0;
     for entry in std::fs::read_dir(golden().join("recovery")).unwrap() {
@@ -86,13 +103,7 @@ fn compare(tree: &str, name: &str, host: &Host) {
             continue;
         }
         let (index, expected) = expected(&path);
-        let (mut state, _) = Client::connect(host.reader()).unwrap().recover(&index).unwrap();
-        // The original makes all NaNs one; this host keeps the bits that the client sent.
-        for bits in state.values_mut().flat_map(|document| document.variables.values_mut()) {
-            if f64::from_bits(*bits).is_nan() {
-                *bits = f64::NAN.to_bits();
-            }
-        }
+        let mut state = recovered(host, &index);
         // Written between the recovery and the copy of the tree.
         if tree == "02-dealt-unsorted" && index == "idx1" {
             assert!(state.remove(b"live-after-roll".as_slice()).is_some(), "what was live is there too");

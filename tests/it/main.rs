@@ -6,3 +6,4 @@ mod kill;
 mod lifecycle;
 mod many_connections;
 mod order;
+mod replay;
