@@ -20,7 +20,12 @@ pub fn program() -> &'static Path {
         let test = std::env::current_exe().expect("a test knows its own path");
         let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "logtank-server", "--bin", "logtank"]);
+        // As by hand, over the whole workspace: with one package chosen, dependencies would get other features and be
+        // built anew.
+        build.args(["build", "--quiet", "--bin", "logtank"]);
+        build.current_dir(
+            Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace holds this package"),
+        );
         build.arg("--target-dir").arg(profile.parent().expect("target/PROFILE"));
         if profile.ends_with("release") {
             build.arg("--release");
