@@ -38,6 +38,8 @@ pub enum Op {
         buffer: AlignedBuf,
         /// How many bytes at the buffer's beginning are not to be written (again).
         from: usize,
+        /// The write is complete only when its bytes are as durable as after an fdatasync (`RWF_DSYNC`).
+        durable: bool,
     },
     /// fdatasync; ends with [`Completion::Synced`].
     Sync {

@@ -88,6 +88,15 @@ impl WriterConfig {
         }
     }
 
+    /// Whether each write is durable when it is complete, so that frames need no fdatasync.
+    ///
+    /// Only past the page cache: there each write reports its own error. Of two buffered writes under way, the one
+    /// that asks first would be told the other's.
+    #[must_use]
+    pub const fn writes_are_durable(&self) -> bool {
+        matches!((self.sync, self.append), (SyncMode::Always, AppendMode::Direct))
+    }
+
     /// Longest frame on disk: header, records, padding.
     #[must_use]
     pub const fn frame_bytes_max(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Writes and syncs of segments.
 
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::fs::File;
+use std::io::{self, IoSlice};
 
 use io_uring::opcode;
 use io_uring::types::{Fixed, FsyncFlags};
@@ -9,6 +9,7 @@ use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::in_flight::Token;
 use logtank_engine::io::op::{Completion, FileSlot};
 use logtank_engine::time::MonoNanos;
+use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
 use super::config::WritePath;
 use super::driver::Driver;
@@ -31,13 +32,14 @@ impl Driver<'_> {
         offset: u64,
         mut buffer: AlignedBuf,
         from: usize,
+        durable: bool,
     ) -> io::Result<()> {
         if let Some(signal) = &self.links.signal {
             signal.began(self.now.mono);
         }
         match self.config.write_path {
             WritePath::Inline => {
-                let result = write_whole(self.files.get(file), &buffer[from..], offset);
+                let result = write_whole(self.files.get(file), &buffer[from..], offset, durable);
                 let began = self.now.mono;
                 self.now = clock::now();
                 self.completed_inline = true;
@@ -49,11 +51,15 @@ impl Driver<'_> {
                 let bytes = &buffer[from..];
                 let len = u32::try_from(bytes.len()).expect("frames are shorter than 4 GiB");
                 let file = Fixed(self.files.index(file));
+                let flags = if durable { libc::RWF_DSYNC } else { 0 };
                 let write = match place {
-                    Some(place) => {
-                        opcode::WriteFixed::new(file, bytes.as_ptr(), len, place).offset(offset).build()
+                    Some(place) => opcode::WriteFixed::new(file, bytes.as_ptr(), len, place)
+                        .offset(offset)
+                        .rw_flags(flags)
+                        .build(),
+                    None => {
+                        opcode::Write::new(file, bytes.as_ptr(), len).offset(offset).rw_flags(flags).build()
                     }
-                    None => opcode::Write::new(file, bytes.as_ptr(), len).offset(offset).build(),
                 };
                 let slot = self.disk_ops.begin(DiskOp::Write { token, buffer, began: self.now.mono });
                 // SAFETY: the bytes do not move with the buffer, which stays in the table until the completion.
@@ -111,15 +117,16 @@ impl DiskOp {
 }
 
 /// Writes until all is written or an error comes.
-fn write_whole(file: &std::fs::File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+fn write_whole(file: &File, bytes: &[u8], offset: u64, durable: bool) -> io::Result<usize> {
+    let flags = if durable { ReadWriteFlags::DSYNC } else { ReadWriteFlags::empty() };
     let mut written = 0;
     while written < bytes.len() {
-        match file.write_at(&bytes[written..], offset + written as u64) {
+        match pwritev2(file, &[IoSlice::new(&bytes[written..])], offset + written as u64, flags) {
             // The shard decides what becomes of a short write.
             Ok(0) => break,
             Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(written)

@@ -171,7 +171,9 @@ impl Driver<'_> {
 
     fn begin(&mut self, op: Op) -> io::Result<()> {
         match op {
-            Op::Write { token, file, offset, buffer, from } => self.write(token, file, offset, buffer, from),
+            Op::Write { token, file, offset, buffer, from, durable } => {
+                self.write(token, file, offset, buffer, from, durable)
+            }
             Op::Sync { token, file } => self.sync(token, file),
             Op::WriteOut { file, offset, len } => self.write_out(file, offset, len),
             Op::ReleaseFile { file } => self.files.close(&self.kernel.submitter, file),

@@ -25,7 +25,12 @@ impl Writer {
         match what {
             What::Frame(number) => {
                 self.frames_in_flight -= 1;
-                self.metrics.write_latency.record(now.mono.since(begun));
+                let duration = now.mono.since(begun);
+                self.metrics.write_latency.record(duration);
+                if self.config.writes_are_durable() {
+                    self.metrics.syncs.add(1);
+                    self.metrics.sync_latency.record(duration);
+                }
                 self.frame_written(segment, number, buffer, result, now, outbox);
             }
             What::Header | What::Seal => {
@@ -46,6 +51,7 @@ impl Writer {
         segment.header_written = true;
         let (ready, epoch, part) = (segment.ready, segment.header.epoch, segment.header.part);
         outbox.events.push_back(ShardEvent::Claimed { ready, epoch, part });
+        self.note_durable_writes(id);
     }
 
     fn frame_written(
@@ -80,6 +86,7 @@ impl Writer {
                 {
                     outbox.ops.push_back(Op::WriteOut { file, offset, len });
                 }
+                self.note_durable_writes(id);
             }
             Ok(done) if done > frame.done && !failed => {
                 frame.done = done;

@@ -148,6 +148,7 @@ impl Writer {
         outbox: &mut Outbox,
     ) {
         let token = self.in_flight.begin(UnderWay { segment, what, begun: now.mono });
-        outbox.ops.push_back(Op::Write { token, file, offset: offset + from as u64, buffer, from });
+        let durable = self.config.writes_are_durable();
+        outbox.ops.push_back(Op::Write { token, file, offset: offset + from as u64, buffer, from, durable });
     }
 }

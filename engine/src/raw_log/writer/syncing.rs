@@ -40,14 +40,27 @@ impl Writer {
 
     /// What a sync covered is durable, and forgotten.
     pub(super) fn note_synced(&mut self, id: u64) {
+        let sync = self.segment_mut(id).sync.take().expect("a sync was under way");
+        self.forget_synced(id, sync.frames);
+    }
+
+    /// Where writes are durable, what is written in a row is synced with it. (In a segment that failed nothing counts
+    /// any more: its frames are written elsewhere.)
+    pub(super) fn note_durable_writes(&mut self, id: u64) {
+        let segment = self.segment_mut(id);
+        let (phase, frames) = (segment.phase, segment.syncable());
+        if self.config.writes_are_durable() && matches!(phase, Phase::Open | Phase::Closing) {
+            self.forget_synced(id, frames);
+        }
+    }
+
+    fn forget_synced(&mut self, id: u64, frames: usize) {
         let place = self
             .segments
             .iter()
             .position(|segment| segment.id == id)
             .expect("a segment outlives its operations");
-        let segment = &mut self.segments[place];
-        let sync = segment.sync.take().expect("a sync was under way");
-        for frame in segment.take_synced(sync.frames) {
+        for frame in self.segments[place].take_synced(frames) {
             self.unsynced_bytes -= frame.capacity;
             self.pool.give(frame.buffer.expect("a written frame has its buffer"));
         }

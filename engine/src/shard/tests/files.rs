@@ -84,7 +84,7 @@ impl Files {
     pub(super) fn complete(&mut self, place: usize, outcome: Outcome) -> Completion {
         let (op, covered) = self.pending.remove(place);
         match op {
-            Op::Write { token, file, offset, buffer, from } => {
+            Op::Write { token, file, offset, buffer, from, durable } => {
                 let file = self.files.get_mut(&file).unwrap();
                 assert!(!file.released);
                 let bytes = &buffer[from..];
@@ -95,7 +95,11 @@ impl Files {
                 };
                 let begin = usize::try_from(offset).unwrap();
                 file.cache[begin..begin + taken].copy_from_slice(&bytes[..taken]);
-                file.dirty.push((begin, taken));
+                if durable && outcome != Outcome::Failure {
+                    file.durable[begin..begin + taken].copy_from_slice(&bytes[..taken]);
+                } else {
+                    file.dirty.push((begin, taken));
+                }
                 let result =
                     if outcome == Outcome::Failure { Err(Error::from_raw_os_error(5)) } else { Ok(taken) };
                 Completion::Written { token, buffer, result }

@@ -10,7 +10,11 @@ const INTERVAL: SyncMode = SyncMode::Interval(SECOND);
 
 /// One shard that has its segments, and one peer.
 fn world(sync: SyncMode) -> World {
-    let mut world = World::new(1, sync, AppendMode::Direct, |_| {});
+    world_with(sync, AppendMode::Direct)
+}
+
+fn world_with(sync: SyncMode, append: AppendMode) -> World {
+    let mut world = World::new(1, sync, append, |_| {});
     world.connect(0);
     world.settle();
     world
@@ -41,8 +45,38 @@ fn syncing(world: &World) -> bool {
 }
 
 #[test]
-fn always_answers_after_the_sync_and_syncs_what_gathered_meanwhile_together() {
+fn always_past_the_page_cache_answers_when_a_write_that_is_durable_in_itself_is_complete() {
     let mut world = world(SyncMode::Always);
+    (0..3).for_each(|_| append(&mut world));
+    assert_eq!(world.disk[0].pending(), 4, "the segment's header, three frames, no sync");
+    assert!(!syncing(&world));
+    world.complete(0, 2, Outcome::Success);
+    assert_eq!(acknowledged(&mut world), 0, "durable, but not in a row");
+    world.complete(0, 1, Outcome::Success);
+    assert_eq!(acknowledged(&mut world), 0, "without its header nothing in the file is");
+    world.complete(0, 0, Outcome::Success);
+    assert_eq!(acknowledged(&mut world), 2);
+    world.complete(0, 0, Outcome::Success);
+    assert_eq!(acknowledged(&mut world), 3);
+    assert!(!syncing(&world), "nothing is left to sync");
+    world.finish();
+}
+
+#[test]
+fn always_past_the_page_cache_rewrites_what_followed_a_write_that_failed() {
+    let mut world = world(SyncMode::Always);
+    (0..3).for_each(|_| append(&mut world));
+    world.complete(0, 1, Outcome::Failure);
+    world.complete(0, 0, Outcome::Success);
+    world.complete(0, 0, Outcome::Success);
+    assert_eq!(acknowledged(&mut world), 0, "nothing in a file that failed counts any more");
+    world.finish();
+    assert_eq!(world.peers[0].acknowledged.len(), 3);
+}
+
+#[test]
+fn always_through_the_page_cache_answers_after_the_sync_and_syncs_what_gathered_meanwhile_together() {
+    let mut world = world_with(SyncMode::Always, AppendMode::Buffered);
     append(&mut world);
     complete_writes(&mut world);
     assert_eq!(acknowledged(&mut world), 0, "written is not enough");
@@ -120,7 +154,7 @@ fn many_unsynced_bytes_begin_a_sync_at_once() {
 #[test]
 fn a_failed_sync_is_never_repeated_its_frames_are_written_elsewhere() {
     for sync in [SyncMode::Always, INTERVAL] {
-        let mut world = world(sync);
+        let mut world = world_with(sync, AppendMode::Buffered);
         append(&mut world);
         complete_writes(&mut world);
         world.advance(SECOND);
@@ -147,7 +181,7 @@ fn a_failed_sync_is_never_repeated_its_frames_are_written_elsewhere() {
 
 #[test]
 fn a_segment_that_fails_late_keeps_what_was_synced() {
-    let mut world = world(SyncMode::Always);
+    let mut world = world_with(SyncMode::Always, AppendMode::Buffered);
     append(&mut world);
     complete_writes(&mut world);
     world.complete(0, 0, Outcome::Success);
@@ -200,7 +234,7 @@ fn a_failed_segment_is_cut_only_when_what_is_cut_off_is_durable_elsewhere() {
 
 #[test]
 fn a_second_failure_is_fatal_and_nothing_more_is_acknowledged() {
-    let mut world = world(SyncMode::Always);
+    let mut world = world_with(SyncMode::Always, AppendMode::Buffered);
     append(&mut world);
     complete_writes(&mut world);
     world.complete(0, 0, Outcome::Failure);
