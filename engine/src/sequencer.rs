@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ids::{Epoch, Position};
+use crate::ids::{Epoch, Position, ShardId};
 use crate::limits;
 use crate::time::WallMillis;
 
@@ -18,14 +18,21 @@ pub struct Sequencer {
     next: AtomicU64,
     // How many ordinals each closed epoch handed out. Off the hot path: written once an epoch, read once a
     // shard and epoch.
-    closed: Mutex<BTreeMap<Epoch, u32>>,
+    closed: Mutex<Closed>,
+}
+
+#[derive(Debug, Default)]
+struct Closed {
+    records: BTreeMap<Epoch, u32>,
+    /// The oldest epoch that each shard may still ask for.
+    needed: BTreeMap<ShardId, Epoch>,
 }
 
 impl Sequencer {
     /// Starts in `epoch`, which must be greater than each epoch on disk.
     #[must_use]
     pub fn new(epoch: Epoch) -> Self {
-        Self { next: AtomicU64::new(Position::new(epoch, 0).packed()), closed: Mutex::new(BTreeMap::new()) }
+        Self { next: AtomicU64::new(Position::new(epoch, 0).packed()), closed: Mutex::default() }
     }
 
     /// The next position to be handed out: every record acknowledged so far lies before it.
@@ -65,7 +72,7 @@ impl Sequencer {
                 Ordering::Acquire,
             );
             if swap.is_ok() {
-                closed.insert(epoch, current.ordinal());
+                closed.records.insert(epoch, current.ordinal());
                 return opened.epoch();
             }
         }
@@ -76,7 +83,7 @@ impl Sequencer {
     /// # Panics
     /// If another thread panicked while holding the table of closed epochs.
     pub fn records_of(&self, epoch: Epoch) -> Option<u32> {
-        self.closed.lock().expect("nobody panics while holding it").get(&epoch).copied()
+        self.closed.lock().expect("nobody panics while holding it").records.get(&epoch).copied()
     }
 
     /// The epoch that was closed before `epoch`; `None` if there was none, or it was forgotten.
@@ -85,16 +92,23 @@ impl Sequencer {
     /// If another thread panicked while holding the table of closed epochs.
     pub fn before(&self, epoch: Epoch) -> Option<Epoch> {
         let closed = self.closed.lock().expect("nobody panics while holding it");
-        closed.range(..epoch).next_back().map(|(previous, _)| *previous)
+        closed.records.range(..epoch).next_back().map(|(previous, _)| *previous)
     }
 
-    /// Forgets closed epochs before `epoch`: every shard has sealed them.
+    /// A shard says which epoch is the oldest that it has, or may yet have, records in; never one before what it said
+    /// last. It must say so before it reserves for the first time. Closed epochs that no shard needs are forgotten, but
+    /// for one: the next may have to tell its predecessor.
     ///
     /// # Panics
     /// If another thread panicked while holding the table of closed epochs.
-    pub fn forget_before(&self, epoch: Epoch) {
+    pub fn needs_from(&self, shard: ShardId, epoch: Epoch) {
         let mut closed = self.closed.lock().expect("nobody panics while holding it");
-        *closed = closed.split_off(&epoch);
+        let before = closed.needed.insert(shard, epoch);
+        assert!(before.is_none_or(|before| before <= epoch), "{shard} needs an epoch again");
+        let oldest = closed.needed.values().min().copied().unwrap_or(epoch);
+        if let Some((&kept, _)) = closed.records.range(..oldest).next_back() {
+            closed.records = closed.records.split_off(&kept);
+        }
     }
 }
 
@@ -116,8 +130,28 @@ mod tests {
         assert_eq!(sequencer.records_of(first), Some(4));
         assert_eq!(sequencer.reserve(1), Position::new(second, 0));
         assert_eq!((sequencer.before(first), sequencer.before(second)), (None, Some(first)));
-        sequencer.forget_before(second);
-        assert_eq!(sequencer.before(second), None);
+    }
+
+    #[test]
+    fn a_closed_epoch_is_remembered_while_a_shard_needs_it_or_its_successor() {
+        let first = Epoch::new(1).unwrap();
+        let sequencer = Sequencer::new(first);
+        (0..2).for_each(|shard| sequencer.needs_from(ShardId(shard), first));
+        let epochs: Vec<Epoch> = (0..5)
+            .map(|_| {
+                let epoch = sequencer.reserve(1).epoch();
+                sequencer.close(epoch, WallMillis(0));
+                epoch
+            })
+            .collect();
+        let known = || epochs.iter().map(|&epoch| sequencer.records_of(epoch).is_some()).collect::<Vec<_>>();
+        sequencer.needs_from(ShardId(0), epochs[4]);
+        assert_eq!(known(), [true; 5], "the other shard has not sealed the first");
+        sequencer.needs_from(ShardId(1), epochs[3]);
+        assert_eq!(known(), [false, false, true, true, true]);
+        assert_eq!(sequencer.before(epochs[3]), Some(epochs[2]));
+        (0..2).for_each(|shard| sequencer.needs_from(ShardId(shard), sequencer.next().epoch()));
+        assert_eq!(known(), [false, false, false, false, true]);
     }
 
     #[test]

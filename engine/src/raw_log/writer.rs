@@ -22,7 +22,7 @@ use super::group_sync::GroupSync;
 use super::pool::BufferPool;
 use super::segment::{Phase, ReadySegment, Segment};
 use super::stage::Stage;
-use crate::ids::Position;
+use crate::ids::{Epoch, Position};
 use crate::io::in_flight::InFlight;
 use crate::io::op::{Op, Outbox, ShardEvent};
 use crate::metrics::ShardMetrics;
@@ -65,6 +65,8 @@ pub struct Writer {
     segments_ever: u64,
     /// Positions taken for the first staged frame, whose epoch has no segment yet.
     reserved: Option<Position>,
+    /// What the sequencer was told last.
+    needs_from: Option<Epoch>,
     in_flight: InFlight<UnderWay>,
     frames_in_flight: usize,
     /// Number of the next frame to get a place.
@@ -89,6 +91,7 @@ impl Writer {
             segments: VecDeque::new(),
             segments_ever: 0,
             reserved: None,
+            needs_from: None,
             in_flight: InFlight::with_capacity(config.writes_in_flight_max + OTHERS_IN_FLIGHT_MAX),
             frames_in_flight: 0,
             placed: 0,
@@ -159,6 +162,7 @@ impl Writer {
         if self.fatal {
             return;
         }
+        self.tell_needed();
         self.rescue_failed(now, outbox);
         self.follow_epochs(now, outbox);
         self.dispatch(now, outbox);
@@ -179,6 +183,18 @@ impl Writer {
         let sync = syncs.filter_map(|oldest| self.group_sync.begins_at(oldest)).min();
         let epoch = self.open().map(|open| open.opened + self.config.epoch_max_age);
         sync.into_iter().chain(epoch).min()
+    }
+
+    /// Tells the sequencer which closed epochs this stream may still ask for: before positions are reserved, so that none
+    /// of theirs is forgotten.
+    fn tell_needed(&mut self) {
+        let reserved = self.reserved.map(Position::epoch);
+        let segments = self.segments.iter().map(|segment| segment.header.epoch);
+        let oldest = segments.chain(reserved).min().unwrap_or_else(|| self.sequencer.next().epoch());
+        if self.needs_from != Some(oldest) {
+            self.needs_from = Some(oldest);
+            self.sequencer.needs_from(self.config.shard, oldest);
+        }
     }
 
     fn open(&self) -> Option<&Segment> {
