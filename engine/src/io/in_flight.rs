@@ -3,6 +3,8 @@
 //! Each has a token of slot and generation. A full table is back-pressure; a token that is not under way any
 //! more is a bug, and stops the process before a completion is taken for another's.
 
+use slab::Slab;
+
 /// Names one operation under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token {
@@ -27,17 +29,13 @@ impl Token {
     }
 }
 
-#[derive(Debug)]
-struct Slot<T> {
-    generation: u32,
-    value: Option<T>,
-}
-
 /// A table of at most so many operations.
 #[derive(Debug)]
 pub struct InFlight<T> {
-    slots: Vec<Slot<T>>,
-    free: Vec<u32>,
+    operations: Slab<(u32, T)>,
+    capacity: usize,
+    /// Operations ever begun; tells two uses of one slot apart.
+    begun: u32,
 }
 
 impl<T> InFlight<T> {
@@ -48,27 +46,25 @@ impl<T> InFlight<T> {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         assert!(capacity < 1 << 24, "slots fit a token");
-        let slots = (0..capacity).map(|_| Slot { generation: 0, value: None }).collect();
-        let free = (0..capacity).rev().map(|slot| u32::try_from(slot).expect("checked above")).collect();
-        Self { slots, free }
+        Self { operations: Slab::with_capacity(capacity), capacity, begun: 0 }
     }
 
     /// How many are under way.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.operations.len()
     }
 
     /// Whether none is under way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.operations.is_empty()
     }
 
     /// Whether no other one can begin.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.free.is_empty()
+        self.len() == self.capacity
     }
 
     /// Begins an operation and keeps `value` for its end.
@@ -76,16 +72,15 @@ impl<T> InFlight<T> {
     /// # Panics
     /// If the table is full: the caller asks [`Self::is_full`] first.
     pub fn begin(&mut self, value: T) -> Token {
-        let slot = self.free.pop().expect("the caller left room in the table of operations");
-        let entry = &mut self.slots[slot as usize];
-        assert!(entry.value.is_none(), "a free slot is empty");
-        entry.value = Some(value);
-        Token { slot, generation: entry.generation }
+        assert!(!self.is_full(), "the caller left room in the table of operations");
+        self.begun = self.begun.wrapping_add(1);
+        let slot = self.operations.insert((self.begun, value));
+        Token { slot: u32::try_from(slot).expect("below the capacity"), generation: self.begun }
     }
 
     /// What is kept of all operations under way, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+        self.operations.iter().map(|(_, (_, value))| value)
     }
 
     /// Ends an operation and gives back what was kept.
@@ -93,11 +88,9 @@ impl<T> InFlight<T> {
     /// # Panics
     /// If the operation is not under way: its completion came twice.
     pub fn end(&mut self, token: Token) -> T {
-        let entry = &mut self.slots[token.slot as usize];
-        assert_eq!(entry.generation, token.generation, "a completion came twice");
-        let value = entry.value.take().expect("an operation of this generation is under way");
-        entry.generation = entry.generation.wrapping_add(1);
-        self.free.push(token.slot);
+        let (generation, value) =
+            self.operations.try_remove(token.slot as usize).expect("a completion came twice");
+        assert_eq!(generation, token.generation, "a completion came twice");
         value
     }
 }

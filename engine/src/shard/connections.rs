@@ -3,6 +3,7 @@
 //! An idle connection costs its row and nothing else: buffers come when bytes do, and go again.
 
 use logtank_wire::inbound::{Inbound, InboundLimits};
+use slab::Slab;
 
 use crate::io::op::ConnectionId;
 use crate::time::MonoNanos;
@@ -62,41 +63,32 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
 }
 
-#[derive(Debug, Default)]
-struct Slot {
-    generation: u32,
-    connection: Option<Box<Connection>>,
-}
-
 #[derive(Debug)]
 pub(super) struct Connections {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    rows: Slab<Box<Connection>>,
+    /// Connections ever opened; tells two uses of one row apart.
+    opened: u32,
     most: usize,
     limits: InboundLimits,
 }
 
 impl Connections {
-    pub(super) fn new(most: usize, limits: InboundLimits) -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), most, limits }
+    pub(super) const fn new(most: usize, limits: InboundLimits) -> Self {
+        Self { rows: Slab::new(), opened: 0, most, limits }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.rows.len()
     }
 
     /// A new row, if there is one.
     pub(super) fn open(&mut self, now: MonoNanos) -> Option<ConnectionId> {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None if self.slots.len() < self.most => {
-                self.slots.push(Slot::default());
-                u32::try_from(self.slots.len() - 1).ok()?
-            }
-            None => return None,
-        };
-        let row = &mut self.slots[slot as usize];
-        let id = ConnectionId { slot, generation: row.generation };
+        if self.rows.len() >= self.most {
+            return None;
+        }
+        let row = self.rows.vacant_entry();
+        self.opened = self.opened.wrapping_add(1);
+        let id = ConnectionId { slot: u32::try_from(row.key()).ok()?, generation: self.opened };
         let peer = Peer {
             id,
             phase: Phase::Open,
@@ -110,15 +102,14 @@ impl Connections {
             active: now,
             expires: None,
         };
-        row.connection =
-            Some(Box::new(Connection { inbound: Inbound::new(self.limits), pending_bytes: 0, peer }));
+        row.insert(Box::new(Connection { inbound: Inbound::new(self.limits), pending_bytes: 0, peer }));
         Some(id)
     }
 
     /// The connection, unless it is gone.
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        let row = self.slots.get_mut(id.slot as usize)?;
-        if row.generation == id.generation { row.connection.as_deref_mut() } else { None }
+        let connection = self.rows.get_mut(id.slot as usize)?;
+        if connection.peer.id == id { Some(connection) } else { None }
     }
 
     /// Frees the row.
@@ -126,16 +117,13 @@ impl Connections {
     /// # Panics
     /// If the connection is gone already: its end was reported twice.
     pub(super) fn remove(&mut self, id: ConnectionId) -> Connection {
-        let row = &mut self.slots[id.slot as usize];
-        assert_eq!(row.generation, id.generation, "a connection ended twice");
-        let connection = row.connection.take().expect("a connection of this generation is there");
-        row.generation = row.generation.wrapping_add(1);
-        self.free.push(id.slot);
+        let connection = self.rows.try_remove(id.slot as usize).expect("a connection ended twice");
+        assert_eq!(connection.peer.id, id, "a connection ended twice");
         *connection
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
-        self.slots.iter_mut().filter_map(|slot| slot.connection.as_deref_mut())
+        self.rows.iter_mut().map(|(_, connection)| &mut **connection)
     }
 }
 
@@ -145,7 +133,7 @@ mod tests {
 
     #[test]
     fn an_idle_connection_costs_less_than_half_a_kibibyte() {
-        assert!(size_of::<Connection>() + size_of::<Slot>() < 512, "{}", size_of::<Connection>());
+        assert!(size_of::<Connection>() + size_of::<Option<Box<Connection>>>() < 512, "{}", size_of::<Connection>());
     }
 
     #[test]
