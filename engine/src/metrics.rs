@@ -167,7 +167,7 @@ shard_metrics! {
     frame_bytes: Counter, "logtank_frame_bytes_total", "Bytes of frames written, with headers and padding.";
     segments_claimed: Counter, "logtank_segments_claimed_total", "Raw segments taken into use.";
     segments_sealed: Counter, "logtank_segments_sealed_total", "Raw segments sealed.";
-    syncs: Counter, "logtank_syncs_total", "fdatasync calls that succeeded.";
+    syncs: Counter, "logtank_syncs_total", "fdatasync calls that succeeded, and writes that are durable in themselves (sync = always, past the page cache).";
     sync_errors: Counter, "logtank_sync_errors_total", "fdatasync calls that failed.";
     write_errors: Counter, "logtank_write_errors_total", "Writes to the raw log that failed.";
     rewrites: Counter, "logtank_rewrites_total", "Times that un-synced frames were written again to a fresh segment.";
@@ -181,7 +181,7 @@ shard_metrics! {
     frames_synced: Gauge, "logtank_watermark_synced_frames", "Frames synced, since the start.";
     append_latency: Histogram, "logtank_append_seconds", "From a batch received whole to its reply handed to the kernel.";
     write_latency: Histogram, "logtank_write_seconds", "Writes of frames.";
-    sync_latency: Histogram, "logtank_sync_seconds", "fdatasync calls.";
+    sync_latency: Histogram, "logtank_sync_seconds", "fdatasync calls, and writes that are durable in themselves.";
 }
 
 #[cfg(test)]

@@ -1,16 +1,10 @@
-//! What is counted outside the shards.
+//! What is counted outside the shards, through the `metrics` facade.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
-
-type Labels<const N: usize> = [(&'static str, &'static str); N];
-type Seconds = Gauge<f64, AtomicU64>;
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 /// Methods of the reader and the manager, as labels; `other` is none of them.
 pub(crate) const METHODS: [&str; 8] = [
@@ -25,119 +19,272 @@ pub(crate) const METHODS: [&str; 8] = [
 ];
 
 /// What a file of the raw log is, as a label.
-pub(crate) const RAW_KINDS: [&str; 3] = ["ready", "live", "history"];
+const RAW_KINDS: [&str; 3] = ["ready", "live", "history"];
+const FILESYSTEMS: [&str; 2] = ["raw", "indexes"];
+const PORTS: [&str; 2] = ["reader", "manager"];
 
-/// A duration's histogram with a bucket for each doubling from 1 µs to 67 s.
-fn durations() -> Histogram {
-    Histogram::new((0..27).map(|doubling| f64::from(1u32 << doubling) / 1e6))
-}
+/// What the values of each name mean to whoever reads them.
+static METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
 /// Counters and gauges of everything but the shards. Clones share them.
+///
+/// Each series begins with zero when the host starts rather than with its first event, so that rates are right from
+/// the start.
 #[derive(Clone, Debug)]
-pub(crate) struct HostMetrics {
-    pub(crate) recovery_seconds: Seconds,
-    pub(crate) recovery_lost_positions: Gauge,
-    pub(crate) recovery_dropped_records: Gauge,
-    pub(crate) recovery_damaged: Gauge,
-    pub(crate) free_bytes: Family<Labels<1>, Gauge>,
-    pub(crate) appends_allowed: Gauge,
-    pub(crate) raw_files: Family<Labels<1>, Gauge>,
-    pub(crate) prepared: Family<Labels<1>, Counter>,
-    pub(crate) prepare_seconds: Histogram,
-    pub(crate) index_connections: Family<Labels<1>, Gauge>,
-    pub(crate) index_connections_refused: Family<Labels<1>, Counter>,
-    calls: Family<Labels<2>, Counter>,
-    pub(crate) call_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
-    pub(crate) page_records: Counter,
-    pub(crate) page_bytes: Counter,
+pub(crate) struct HostMetrics(Arc<Cells>);
+
+#[derive(Debug)]
+struct Cells {
+    handle: PrometheusHandle,
+    recovery_seconds: Gauge,
+    recovery_lost_positions: Gauge,
+    recovery_dropped_records: Gauge,
+    recovery_damaged: Gauge,
+    free_bytes: ByLabel<Gauge>,
+    appends_allowed: Gauge,
+    raw_files: ByLabel<Gauge>,
+    prepared_done: Counter,
+    prepared_failed: Counter,
+    prepare_seconds: Histogram,
+    index_connections: ByLabel<Gauge>,
+    index_connections_refused: ByLabel<Counter>,
+    calls: ByLabel<Calls>,
+    page_records: Counter,
+    page_bytes: Counter,
+}
+
+#[derive(Debug)]
+struct Calls {
+    answered: Counter,
+    refused: Counter,
+    seconds: Histogram,
+}
+
+/// One series for each value of a label.
+#[derive(Debug)]
+struct ByLabel<T>(Vec<(&'static str, T)>);
+
+impl<T> ByLabel<T> {
+    fn new(values: &[&'static str], create: impl Fn(&'static str) -> T) -> Self {
+        Self(values.iter().map(|value| (*value, create(value))).collect())
+    }
+
+    fn get(&self, value: &str) -> &T {
+        let found = self.0.iter().find(|(known, _)| *known == value);
+        &found.unwrap_or_else(|| panic!("{value} is not among the label's values")).1
+    }
+}
+
+/// Creates series, each with its help text.
+struct Creator(PrometheusRecorder);
+
+impl Creator {
+    fn counter(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &'static str)],
+    ) -> Counter {
+        self.0.describe_counter(name.into(), None, help.into());
+        self.0.register_counter(&key(name, labels), &METADATA)
+    }
+
+    fn gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &'static str)],
+    ) -> Gauge {
+        self.0.describe_gauge(name.into(), None, help.into());
+        let gauge = self.0.register_gauge(&key(name, labels), &METADATA);
+        gauge.set(0.0);
+        gauge
+    }
+
+    fn durations(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &'static str)],
+    ) -> Histogram {
+        self.0.describe_histogram(name.into(), None, help.into());
+        self.0.register_histogram(&key(name, labels), &METADATA)
+    }
+}
+
+fn key(name: &'static str, labels: &[(&'static str, &'static str)]) -> Key {
+    let labels: Vec<Label> =
+        labels.iter().map(|&(name, value)| Label::from_static_parts(name, value)).collect();
+    Key::from_parts(name, labels)
 }
 
 impl Default for HostMetrics {
     fn default() -> Self {
-        Self {
-            recovery_seconds: Seconds::default(),
-            recovery_lost_positions: Gauge::default(),
-            recovery_dropped_records: Gauge::default(),
-            recovery_damaged: Gauge::default(),
-            free_bytes: Family::default(),
-            appends_allowed: Gauge::default(),
-            raw_files: Family::default(),
-            prepared: Family::default(),
-            prepare_seconds: durations(),
-            index_connections: Family::default(),
-            index_connections_refused: Family::default(),
-            calls: Family::default(),
-            call_seconds: Family::new_with_constructor(durations),
-            page_records: Counter::default(),
-            page_bytes: Counter::default(),
-        }
+        // A bucket for each doubling from 1 µs to 67 s, as those of the shards.
+        let ends: Vec<f64> = (0..27).map(|doubling| f64::from(1u32 << doubling) / 1e6).collect();
+        let builder = PrometheusBuilder::new().set_buckets(&ends).expect("there are some");
+        let new = Creator(builder.build_recorder());
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        new.gauge("logtank_build_info", "The version of this program, as a label; always 1.", &version)
+            .set(1.0);
+        let calls = |method| Calls {
+            answered: new.counter(
+                "logtank_calls_total",
+                "Calls of the reader and the manager, by what came of them.",
+                &[("method", method), ("outcome", "answered")],
+            ),
+            refused: new.counter(
+                "logtank_calls_total",
+                "Calls of the reader and the manager, by what came of them.",
+                &[("method", method), ("outcome", "refused")],
+            ),
+            seconds: new.durations(
+                "logtank_call_seconds",
+                "How long calls of the reader and the manager took.",
+                &[("method", method)],
+            ),
+        };
+        let prepared = |outcome| {
+            let help = "Raw segments made ready, by what came of it.";
+            new.counter("logtank_prepared_segments_total", help, &[("outcome", outcome)])
+        };
+        Self(Arc::new(Cells {
+            handle: new.0.handle(),
+            recovery_seconds: new.gauge(
+                "logtank_recovery_seconds",
+                "How long it took to put the raw log in order at the start.",
+                &[],
+            ),
+            recovery_lost_positions: new.gauge(
+                "logtank_recovery_lost_positions",
+                "Positions that the start found missing from the raw log.",
+                &[],
+            ),
+            recovery_dropped_records: new.gauge(
+                "logtank_recovery_dropped_records",
+                "Records behind a hole in the raw log, given up at the start.",
+                &[],
+            ),
+            recovery_damaged: new.gauge(
+                "logtank_recovery_damaged",
+                "Places in sealed raw segments that the start found damaged.",
+                &[],
+            ),
+            free_bytes: ByLabel::new(&FILESYSTEMS, |filesystem| {
+                new.gauge(
+                    "logtank_free_bytes",
+                    "Free bytes of the filesystem that holds the raw log, and of the one that holds the indexes.",
+                    &[("filesystem", filesystem)],
+                )
+            }),
+            appends_allowed: new.gauge(
+                "logtank_appends_allowed",
+                "1 while batches are taken, 0 while they are refused because the drive is nearly full.",
+                &[],
+            ),
+            raw_files: ByLabel::new(&RAW_KINDS, |kind| {
+                new.gauge(
+                    "logtank_raw_files",
+                    "Files of the raw log: made ready, not dealt yet (with those in use), dealt.",
+                    &[("kind", kind)],
+                )
+            }),
+            prepared_done: prepared("done"),
+            prepared_failed: prepared("failed"),
+            prepare_seconds: new.durations(
+                "logtank_prepare_seconds",
+                "How long it took to make a raw segment ready.",
+                &[],
+            ),
+            index_connections: ByLabel::new(&PORTS, |port| {
+                new.gauge(
+                    "logtank_index_connections",
+                    "Open connections of the reader and the manager.",
+                    &[("port", port)],
+                )
+            }),
+            index_connections_refused: ByLabel::new(&PORTS, |port| {
+                new.counter(
+                    "logtank_index_connections_refused_total",
+                    "Connections of the reader and the manager that were closed because there were too many.",
+                    &[("port", port)],
+                )
+            }),
+            calls: ByLabel::new(&METHODS, calls),
+            page_records: new.counter(
+                "logtank_page_records_total",
+                "Records sent to engines that recover.",
+                &[],
+            ),
+            page_bytes: new.counter(
+                "logtank_page_bytes_total",
+                "Bytes of records sent to engines that recover.",
+                &[],
+            ),
+        }))
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double; beyond 2^53 nobody counts by ones")]
+const fn float(value: u64) -> f64 {
+    value as f64
+}
+
 impl HostMetrics {
-    /// Makes each series begin with zero rather than with its first event, so that rates are right from the start.
-    fn create_labels(&self) {
-        for method in METHODS {
-            let _ = self.call_seconds.get_or_create(&[("method", method)]);
-            for outcome in ["answered", "refused"] {
-                let _ = self.calls.get_or_create(&[("method", method), ("outcome", outcome)]);
-            }
-        }
-        for port in ["reader", "manager"] {
-            let _ = self.index_connections.get_or_create(&[("port", port)]);
-            let _ = self.index_connections_refused.get_or_create(&[("port", port)]);
-        }
-        for filesystem in ["raw", "indexes"] {
-            let _ = self.free_bytes.get_or_create(&[("filesystem", filesystem)]);
-        }
-        for kind in RAW_KINDS {
-            let _ = self.raw_files.get_or_create(&[("kind", kind)]);
-        }
-        for outcome in ["done", "failed"] {
-            let _ = self.prepared.get_or_create(&[("outcome", outcome)]);
-        }
+    /// The lines of all of them.
+    pub(super) fn export(&self) -> String {
+        self.0.handle.render()
+    }
+
+    /// The start put the raw log in order.
+    pub(crate) fn recovered(&self, took: Duration, lost: u64, dropped: u64, damaged: u64) {
+        self.0.recovery_seconds.set(took.as_secs_f64());
+        self.0.recovery_lost_positions.set(float(lost));
+        self.0.recovery_dropped_records.set(float(dropped));
+        self.0.recovery_damaged.set(float(damaged));
+    }
+
+    /// The `raw` or `indexes` filesystem has so many bytes free.
+    pub(crate) fn free_bytes(&self, filesystem: &str, bytes: u64) {
+        self.0.free_bytes.get(filesystem).set(float(bytes));
+    }
+
+    /// Whether batches are taken.
+    pub(crate) fn appends_allowed(&self, allowed: bool) {
+        self.0.appends_allowed.set(f64::from(u8::from(allowed)));
+    }
+
+    /// So many files of the raw log are of this kind: `ready`, `live` or `history`.
+    pub(crate) fn raw_files(&self, kind: &str, count: usize) {
+        self.0.raw_files.get(kind).set(float(count as u64));
     }
 
     /// A raw segment was made ready, or could not be, after this long.
-    pub(crate) fn prepared(&self, done: bool, took: std::time::Duration) {
-        self.prepared.get_or_create(&[("outcome", if done { "done" } else { "failed" })]).inc();
-        self.prepare_seconds.observe(took.as_secs_f64());
+    pub(crate) fn prepared(&self, done: bool, took: Duration) {
+        (if done { &self.0.prepared_done } else { &self.0.prepared_failed }).increment(1);
+        self.0.prepare_seconds.record(took.as_secs_f64());
+    }
+
+    /// The `reader` or `manager` port has so many connections.
+    pub(crate) fn index_connections(&self, port: &str, count: usize) {
+        self.0.index_connections.get(port).set(float(count as u64));
+    }
+
+    /// The `reader` or `manager` port had no room for a connection.
+    pub(crate) fn index_connection_refused(&self, port: &str) {
+        self.0.index_connections_refused.get(port).increment(1);
     }
 
     /// A call of the reader or the manager was answered, after this long.
-    pub(crate) fn call(&self, method: &'static str, answered: bool, took: std::time::Duration) {
-        let outcome = if answered { "answered" } else { "refused" };
-        self.calls.get_or_create(&[("method", method), ("outcome", outcome)]).inc();
-        self.call_seconds.get_or_create(&[("method", method)]).observe(took.as_secs_f64());
+    pub(crate) fn call(&self, method: &'static str, answered: bool, took: Duration) {
+        let calls = self.0.calls.get(method);
+        (if answered { &calls.answered } else { &calls.refused }).increment(1);
+        calls.seconds.record(took.as_secs_f64());
     }
 
-    /// Puts each metric into the registry, with what it says. A help text ends without a full stop: the registry
-    /// adds it.
-    pub(super) fn register(&self, to: &mut Registry) {
-        self.create_labels();
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        to.register("logtank_build", "The version of this program", version);
-        macro_rules! add {
-            ($($metric:ident $name:literal: $help:literal,)*) => {
-                $(to.register($name, $help, self.$metric.clone());)*
-            };
-        }
-        add! {
-            recovery_seconds "logtank_recovery_seconds": "How long it took to put the raw log in order at the start",
-            recovery_lost_positions "logtank_recovery_lost_positions": "Positions that the start found missing from the raw log",
-            recovery_dropped_records "logtank_recovery_dropped_records": "Records behind a hole in the raw log, given up at the start",
-            recovery_damaged "logtank_recovery_damaged": "Places in sealed raw segments that the start found damaged",
-            free_bytes "logtank_free_bytes": "Free bytes of the filesystem that holds the raw log, and of the one that holds the indexes",
-            appends_allowed "logtank_appends_allowed": "1 while batches are taken, 0 while they are refused because the drive is nearly full",
-            raw_files "logtank_raw_files": "Files of the raw log: made ready, not dealt yet (with those in use), dealt",
-            prepared "logtank_prepared_segments": "Raw segments made ready, by what came of it",
-            prepare_seconds "logtank_prepare_seconds": "How long it took to make a raw segment ready",
-            index_connections "logtank_index_connections": "Open connections of the reader and the manager",
-            index_connections_refused "logtank_index_connections_refused": "Connections of the reader and the manager that were closed because there were too many",
-            calls "logtank_calls": "Calls of the reader and the manager, by what came of them",
-            call_seconds "logtank_call_seconds": "How long calls of the reader and the manager took",
-            page_records "logtank_page_records": "Records sent to engines that recover",
-            page_bytes "logtank_page_bytes": "Bytes of records sent to engines that recover",
-        }
+    /// A page was sent to an engine that recovers.
+    pub(crate) fn page(&self, records: u32, bytes: usize) {
+        self.0.page_records.increment(records.into());
+        self.0.page_bytes.increment(bytes as u64);
     }
 }

@@ -2,20 +2,17 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::sync::Arc;
 
+use super::{Exporter, Health};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use prometheus_client::registry::Registry;
-
-use super::Health;
 
 #[derive(Clone)]
 struct Shared {
-    registry: Arc<Registry>,
+    exporter: Exporter,
     health: Health,
 }
 
@@ -25,7 +22,7 @@ struct Shared {
 /// If the thread or its runtime can't be made.
 pub(crate) fn serve(
     listener: TcpListener,
-    registry: Registry,
+    exporter: Exporter,
     health: Health,
     prepare_thread: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
@@ -36,7 +33,7 @@ pub(crate) fn serve(
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .with_state(Shared { registry: Arc::new(registry), health });
+        .with_state(Shared { exporter, health });
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         prepare_thread();
         if let Err(error) = runtime.block_on(axum::serve(listener, router).into_future()) {
@@ -47,10 +44,7 @@ pub(crate) fn serve(
 }
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &shared.registry)
-        .expect("a String takes everything");
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.exporter.page())
 }
 
 async fn ready(State(shared): State<Shared>) -> impl IntoResponse {

@@ -1,103 +1,106 @@
 //! What background work counts, read when it is asked for.
 
-use std::fmt;
-use std::sync::Arc;
-
-use logtank_engine::jobs::shared::Shared;
 use logtank_engine::jobs::stats::{JobStats, Number};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
 
-/// Exports the numbers of background work.
-pub(super) struct JobsCollector(pub(super) Arc<Shared>);
-
-impl fmt::Debug for JobsCollector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JobsCollector")
-    }
-}
+use super::exposition::{Exposition, Kind};
 
 struct Row<'s> {
     name: &'static str,
     help: &'static str,
-    kind: MetricType,
+    kind: Kind,
     number: &'s Number,
 }
 
-/// Name (without the suffix that the encoder adds to counters), what it says, its kind, where it is.
+/// Name, what it says, its kind, where it is.
 fn rows(stats: &JobStats) -> Vec<Row<'_>> {
-    let counter = |name, help, number| Row { name, help, kind: MetricType::Counter, number };
-    let gauge = |name, help, number| Row { name, help, kind: MetricType::Gauge, number };
+    let counter = |name, help, number| Row { name, help, kind: Kind::Counter, number };
+    let gauge = |name, help, number| Row { name, help, kind: Kind::Gauge, number };
     vec![
-        counter("logtank_dealt_epochs", "Epochs dealt.", &stats.dealt_epochs),
-        counter("logtank_dealt_records", "Records written to indexes by dealing.", &stats.dealt_records),
-        counter("logtank_dealt_bytes", "Bytes written to indexes by dealing.", &stats.dealt_bytes),
-        counter("logtank_dealt_segments", "Unsorted segments published by dealing.", &stats.dealt_segments),
+        counter("logtank_dealt_epochs_total", "Epochs dealt.", &stats.dealt_epochs),
         counter(
-            "logtank_deal_passes",
+            "logtank_dealt_records_total",
+            "Records written to indexes by dealing.",
+            &stats.dealt_records,
+        ),
+        counter("logtank_dealt_bytes_total", "Bytes written to indexes by dealing.", &stats.dealt_bytes),
+        counter(
+            "logtank_dealt_segments_total",
+            "Unsorted segments published by dealing.",
+            &stats.dealt_segments,
+        ),
+        counter(
+            "logtank_deal_passes_total",
             "Passes over epochs; more than epochs if memory was too small for one.",
             &stats.deal_passes,
         ),
         counter(
-            "logtank_deal_deleted_records",
+            "logtank_deal_deleted_records_total",
             "Records not dealt because their index was deleted after them.",
             &stats.deleted_records,
         ),
         counter(
-            "logtank_deal_empty_records",
+            "logtank_deal_empty_records_total",
             "Records with neither docid nor content, dropped by dealing.",
             &stats.empty_records,
         ),
         counter(
-            "logtank_deal_rejected_records",
+            "logtank_deal_rejected_records_total",
             "Records that belong to no index, set aside in rejected/.",
             &stats.rejected_records,
         ),
-        counter("logtank_archived_files", "Raw files moved to history.", &stats.archived_files),
+        counter("logtank_archived_files_total", "Raw files moved to history.", &stats.archived_files),
         gauge("logtank_undealt_epochs", "Complete epochs that wait to be dealt.", &stats.waiting_epochs),
         gauge("logtank_undealt_bytes", "Bytes of records that wait to be dealt.", &stats.waiting_bytes),
         gauge("logtank_deal_blocked", "1 while an epoch can't be dealt because of damage.", &stats.blocked),
-        counter("logtank_sorts", "Sorts that published a segment.", &stats.sorts),
+        counter("logtank_sorts_total", "Sorts that published a segment.", &stats.sorts),
         gauge("logtank_sort_waiting", "Indexes that want to be sorted.", &stats.sort_waiting),
-        counter("logtank_optimizations", "Optimizations that published a segment.", &stats.optimizations),
+        counter(
+            "logtank_optimizations_total",
+            "Optimizations that published a segment.",
+            &stats.optimizations,
+        ),
         gauge(
             "logtank_optimization_queue_length",
             "Indexes that wait for their optimization.",
             &stats.queue_length,
         ),
-        counter("logtank_cleaned_segments", "Segments removed by cleaning.", &stats.cleaned_segments),
-        counter("logtank_cleaned_bytes", "Bytes of segments removed by cleaning.", &stats.cleaned_bytes),
-        counter("logtank_removed_indexes", "Folders of deleted indexes removed.", &stats.removed_indexes),
-        counter("logtank_pruned_files", "Files of raw/history/ given up.", &stats.pruned_files),
-        counter("logtank_pruned_bytes", "Bytes of files of raw/history/ given up.", &stats.pruned_bytes),
+        counter("logtank_cleaned_segments_total", "Segments removed by cleaning.", &stats.cleaned_segments),
         counter(
-            "logtank_job_errors",
+            "logtank_cleaned_bytes_total",
+            "Bytes of segments removed by cleaning.",
+            &stats.cleaned_bytes,
+        ),
+        counter(
+            "logtank_removed_indexes_total",
+            "Folders of deleted indexes removed.",
+            &stats.removed_indexes,
+        ),
+        counter("logtank_pruned_files_total", "Files of raw/history/ given up.", &stats.pruned_files),
+        counter(
+            "logtank_pruned_bytes_total",
+            "Bytes of files of raw/history/ given up.",
+            &stats.pruned_bytes,
+        ),
+        counter(
+            "logtank_job_errors_total",
             "Steps of background work that failed and are tried again.",
             &stats.errors,
         ),
     ]
 }
 
-impl Collector for JobsCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let stats = &self.0.stats;
-        for Row { name, help, kind, number } in rows(stats) {
-            let is_counter = matches!(kind, MetricType::Counter);
-            let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
-            if is_counter {
-                metric.encode_counter::<NoLabelSet, _, u64>(&number.get(), None)?;
-            } else {
-                metric.encode_gauge(&number.get())?;
-            }
-        }
-        let (name, help) = (
-            "logtank_undealt_age_seconds",
-            "Age of the oldest epoch that waits to be dealt, 0 if there is none.",
-        );
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        metric.encode_gauge(&age_seconds(stats.oldest_waiting_ms.get(), logtank_os::clock::wall().0))
+/// Appends the numbers of background work.
+pub(super) fn export(stats: &JobStats, to: &mut Exposition) {
+    for Row { name, help, kind, number } in rows(stats) {
+        to.family(name, help, kind);
+        to.value(name, "", number.get());
     }
+    let (name, help) = (
+        "logtank_undealt_age_seconds",
+        "Age of the oldest epoch that waits to be dealt, 0 if there is none.",
+    );
+    to.family(name, help, Kind::Gauge);
+    to.value(name, "", age_seconds(stats.oldest_waiting_ms.get(), logtank_os::clock::wall().0));
 }
 
 /// How long ago `since` was, in seconds; zero if it is zero, or lies ahead.

@@ -232,17 +232,13 @@ pub(crate) async fn put_in_order(
     let recovered = recover(disk, &tree.layout, logtank_os::clock::wall(), &mut progress)
         .await
         .context("the raw log can't be put in order, so nothing may be appended to it")?;
-    metrics.recovery_seconds.set(began.elapsed().as_secs_f64());
     tell(recovered.report(), began.elapsed(), metrics);
     Ok(recovered)
 }
 
 fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
     let lost = report.lost_records();
-    let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    metrics.recovery_lost_positions.set(gauge(lost));
-    metrics.recovery_dropped_records.set(gauge(report.dropped_records));
-    metrics.recovery_damaged.set(gauge(report.damaged.len() as u64));
+    metrics.recovered(took, lost, report.dropped_records, report.damaged.len() as u64);
     tracing::info!(
         sealed_segments = report.sealed_segments,
         records = report.records,

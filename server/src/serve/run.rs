@@ -28,7 +28,7 @@ use super::shards::{self, Shard};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
 use crate::config::Settings;
-use crate::metrics::{self, Health, HostMetrics, ShardsCollector};
+use crate::metrics::{self, Exporter, Health, HostMetrics};
 
 /// When the drive fails: a service manager must not start the host again in a loop.
 pub(crate) const EXIT_DRIVE_FAILED: u8 = 78;
@@ -170,9 +170,10 @@ impl<'s> Host<'s> {
         let listener = bound.listen().context("the metrics port")?;
         let address = listener.local_addr()?;
         let cells = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
-        let registry = metrics::registry(&self.metrics, self.shared.clone(), ShardsCollector::new(cells));
+        let exporter =
+            Exporter { host: self.metrics.clone(), background: self.shared.clone(), shards: cells };
         let placement = self.placement.clone();
-        metrics::serve(listener, registry, self.health.clone(), move || placement.pin_other())?;
+        metrics::serve(listener, exporter, self.health.clone(), move || placement.pin_other())?;
         Ok(address)
     }
 

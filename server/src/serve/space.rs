@@ -52,7 +52,7 @@ impl SpaceWatch {
     pub(super) fn run(self, stop: &Receiver<()>) {
         let mut floor = Floor { bytes: self.free_bytes_min, allowed: true };
         let mut failing = false;
-        self.metrics.appends_allowed.set(1);
+        self.metrics.appends_allowed(true);
         for number in 0u64.. {
             if number.is_multiple_of(COUNT_EVERY) {
                 self.count_files();
@@ -69,7 +69,7 @@ impl SpaceWatch {
                 Err(_) => {}
             }
             if let Ok(free) = free_bytes(self.tree.layout.data()) {
-                self.metrics.free_bytes.get_or_create(&[("filesystem", "indexes")]).set(gauge(free));
+                self.metrics.free_bytes("indexes", free);
             }
             match stop.recv_timeout(LOOK_EVERY) {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -84,9 +84,7 @@ impl SpaceWatch {
             let names = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.file_name());
             Ok(names.filter_map(|name| RawName::parse(name.to_str()?)).collect())
         };
-        let set = |kind, count: usize| {
-            self.metrics.raw_files.get_or_create(&[("kind", kind)]).set(gauge(count as u64));
-        };
+        let set = |kind, count| self.metrics.raw_files(kind, count);
         if let Ok(live) = names(&self.tree.layout.raw_live()) {
             let ready = live.iter().filter(|name| matches!(name, RawName::Ready(_))).count();
             set("ready", ready);
@@ -98,14 +96,14 @@ impl SpaceWatch {
     }
 
     fn look(&self, free: u64, floor: &mut Floor) {
-        self.metrics.free_bytes.get_or_create(&[("filesystem", "raw")]).set(gauge(free));
+        self.metrics.free_bytes("raw", free);
         self.keep_ballast(free, floor.bytes);
         let before = floor.allowed;
         let allowed = floor.observe(free);
         if allowed == before {
             return;
         }
-        self.metrics.appends_allowed.set(i64::from(allowed));
+        self.metrics.appends_allowed(allowed);
         for mailbox in &self.mailboxes {
             // A shard whose mailbox is full is stuck; it takes no batches either.
             let _ = mailbox.post(Mail::AppendsAllowed(allowed));
@@ -162,10 +160,6 @@ fn create(path: &Path) -> io::Result<()> {
 fn free_bytes(path: &Path) -> io::Result<u64> {
     let space = statvfs(path)?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
-}
-
-fn gauge(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

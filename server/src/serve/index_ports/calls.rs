@@ -116,8 +116,7 @@ impl Answerer {
         let ReaderCall::ReadPage { index_code, token } = ReaderCall::parse(call)?;
         let memory = self.pages.clone().acquire_owned().await.expect("the semaphore is never closed");
         let page = self.reader.read_page(index_code, &token).await?;
-        self.metrics.page_records.inc_by(page.records.into());
-        self.metrics.page_bytes.inc_by(page.record_bytes() as u64);
+        self.metrics.page(page.records, page.record_bytes());
         out.reserve(page.record_bytes() + 1024);
         let mut writer = PageWriter::begin(out, call.dialect, call.name, call.sequence);
         // The count of all records goes with the first chunk: only their sum is written.

@@ -45,8 +45,6 @@ impl Port {
     /// If the port fails for good.
     pub(super) async fn accept(self, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
         let own = Rc::new(Cell::new(0usize));
-        let gauge = self.metrics.index_connections.get_or_create_owned(&[("port", self.name)]);
-        let refused = self.metrics.index_connections_refused.get_or_create_owned(&[("port", self.name)]);
         let listener = tokio_uring::net::TcpListener::from_std(self.listener);
         loop {
             let accepted = listener.accept().await;
@@ -66,22 +64,23 @@ impl Port {
                 }
             };
             if own.get() >= self.bounds.connections_max {
-                refused.inc();
+                self.metrics.index_connection_refused(self.name);
                 continue;
             }
             // The peer may be gone already: the first receive will tell.
             let _ = stream.set_nodelay(true);
             own.set(own.get() + 1);
             self.open.count.set(self.open.count.get() + 1);
-            gauge.inc();
+            self.metrics.index_connections(self.name, own.get());
             let (answerer, bounds, stop) = (self.answerer.clone(), self.bounds, stop.clone());
-            let (own, open, gauge) = (own.clone(), self.open.clone(), gauge.clone());
+            let (own, open) = (own.clone(), self.open.clone());
+            let (metrics, name) = (self.metrics.clone(), self.name);
             tokio_uring::spawn(async move {
                 serve(stream, &answerer, bounds, stop).await;
                 own.set(own.get() - 1);
                 open.count.set(open.count.get() - 1);
                 open.closed.notify_one();
-                gauge.dec();
+                metrics.index_connections(name, own.get());
             });
         }
     }

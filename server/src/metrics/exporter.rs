@@ -1,0 +1,92 @@
+//! Everything that a host exports, on one page.
+
+use std::sync::Arc;
+
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::metrics::ShardMetrics;
+
+use super::HostMetrics;
+use super::exposition::Exposition;
+use super::{jobs, process, shards};
+
+/// Where the numbers are.
+#[derive(Clone)]
+pub(crate) struct Exporter {
+    pub(crate) host: HostMetrics,
+    pub(crate) background: Arc<Shared>,
+    /// In the order of their numbers.
+    pub(crate) shards: Arc<[Arc<ShardMetrics>]>,
+}
+
+impl Exporter {
+    /// The page, in Prometheus' text format.
+    pub(crate) fn page(&self) -> String {
+        let mut cells = Exposition::default();
+        shards::export(&self.shards, &mut cells);
+        jobs::export(&self.background.stats, &mut cells);
+        process::export(&mut cells);
+        let mut page = self.host.export();
+        page.push_str(&cells.into_text());
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn exporter() -> Exporter {
+        Exporter {
+            host: HostMetrics::default(),
+            background: Arc::new(Shared::new()),
+            shards: vec![Arc::new(ShardMetrics::default())].into(),
+        }
+    }
+
+    /// docs/metrics.md holds one table row for each metric that is exported, and none besides.
+    #[test]
+    fn the_documentation_lists_what_is_exported() {
+        let page = exporter().page();
+        let mut rows = BTreeMap::new();
+        for line in page.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
+            let (name, help) = line.split_once(' ').unwrap();
+            let kind = page.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap();
+            assert!(help.len() > 10, "{name} needs a help text");
+            let before = rows.insert(name, format!("| `{name}` | {kind} | {help} |"));
+            assert_eq!(before, None, "a name is exported twice");
+        }
+        let documentation = include_str!("../../../docs/metrics.md");
+        let documented: Vec<_> = documentation.lines().filter(|line| line.starts_with("| `")).collect();
+        let expected = rows.values().fold(String::new(), |mut all, row| {
+            writeln!(all, "{row}").unwrap();
+            all
+        });
+        assert!(rows.values().eq(documented), "the table of docs/metrics.md should be:\n{expected}");
+    }
+
+    #[test]
+    fn each_series_of_the_host_is_there_before_anything_happened_and_counts_then() {
+        let exporter = exporter();
+        let begun = exporter.page();
+        for line in [
+            "logtank_calls_total{method=\"read_page\",outcome=\"refused\"} 0",
+            "logtank_call_seconds_count{method=\"read_page\"} 0",
+            "logtank_raw_files{kind=\"ready\"} 0",
+            "logtank_prepared_segments_total{outcome=\"done\"} 0",
+        ] {
+            assert!(begun.lines().any(|found| found == line), "{line} is not in\n{begun}");
+        }
+        exporter.host.call("read_page", false, std::time::Duration::from_micros(3));
+        let later = exporter.page();
+        for line in [
+            "logtank_calls_total{method=\"read_page\",outcome=\"refused\"} 1",
+            "logtank_call_seconds_bucket{method=\"read_page\",le=\"0.000002\"} 0",
+            "logtank_call_seconds_bucket{method=\"read_page\",le=\"0.000004\"} 1",
+        ] {
+            assert!(later.lines().any(|found| found == line), "{line} is not in\n{later}");
+        }
+    }
+}
