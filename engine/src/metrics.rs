@@ -156,6 +156,7 @@ shard_metrics! {
     refused_full: Counter, "logtank_refused_full_total", "Batches refused because the drive is nearly full.";
     refused_method: Counter, "logtank_refused_method_total", "Calls of methods that the service does not have.";
     protocol_errors: Counter, "logtank_protocol_errors_total", "Connections closed because their bytes can't be parsed.";
+    tls_failures: Counter, "logtank_tls_failures_total", "Connections closed because they could not be encrypted: no TLS, or no trusted certificate.";
     connections_accepted: Counter, "logtank_connections_accepted_total", "Connections taken.";
     connections_refused: Counter, "logtank_connections_refused_total", "Connections closed at once because there were too many.";
     connections_timed_out: Counter, "logtank_connections_timed_out_total", "Connections closed for an unfinished message, or for being idle.";

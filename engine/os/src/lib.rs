@@ -12,4 +12,5 @@ pub mod process;
 pub mod random;
 pub mod ring;
 pub mod startup;
+pub mod tls;
 pub mod token_key;

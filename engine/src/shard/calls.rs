@@ -58,6 +58,14 @@ impl Shard {
         received
     }
 
+    /// Bytes came from a connection that are no part of a message yet: of a handshake, or of a record that is not
+    /// complete. Its message's time runs from the first of them.
+    pub fn begun(&mut self, id: ConnectionId, now: Now) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.peer.message_begun.get_or_insert(now.mono);
+        }
+    }
+
     /// Closes a connection that took the memory for partly received messages and unsent replies beyond its bound.
     fn shed(&mut self, id: ConnectionId) {
         self.metrics.connections_shed.add(1);

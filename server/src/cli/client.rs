@@ -1,6 +1,25 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
+
+/// How to reach a host whose ports are encrypted.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Encryption")]
+pub(crate) struct TlsArgs {
+    /// Encrypt, and trust a host whose certificate one of these authorities signed (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// The certificate to show to the host (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_key", requires = "tls_ca")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key (PEM, not encrypted).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The name that the host's certificate must have [default: the address's]
+    #[arg(long, value_name = "NAME", requires = "tls_ca")]
+    pub(crate) tls_name: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct WriteArgs {
@@ -16,6 +35,8 @@ pub(crate) struct WriteArgs {
     /// Give up on a reply after this long.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +53,8 @@ pub(crate) struct ReadArgs {
     /// The index to recover.
     #[arg(value_name = "INDEX")]
     pub(crate) index: String,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 #[derive(Debug, Args)]
@@ -51,4 +74,6 @@ pub(crate) struct StatusArgs {
     /// Give up on a reply after this long.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
-pub(crate) use client::{ReadArgs, StatusArgs, WriteArgs};
+pub(crate) use client::{ReadArgs, StatusArgs, TlsArgs, WriteArgs};
 pub(crate) use files::{DrainArgs, InspectArgs, VerifyArgs};
 pub(crate) use settings::SettingsArgs;
 

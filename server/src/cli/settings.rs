@@ -60,6 +60,18 @@ struct NetworkArgs {
     /// Listen on addresses that other machines reach, without encryption or authentication.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_default_value = true)]
     allow_plain_network: String,
+    /// Encrypt connections: the host's certificate (PEM, with those that lead to its authority).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_cert: Option<String>,
+    /// The private key of the certificate (PEM, not encrypted).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_key: Option<String>,
+    /// Take only clients that show a certificate of one of these authorities (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_client_ca: Option<String>,
+    /// With a certificate: the ports that are encrypted.
+    #[arg(long, value_name = "NAMES", default_value = "writer,reader,manager,metrics")]
+    tls_ports: String,
     /// Connections to one port.
     #[arg(long, value_name = "N", default_value = "16384")]
     connections_max: String,

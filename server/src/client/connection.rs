@@ -6,6 +6,8 @@ use logtank_wire::client::response::ResponseError;
 use logtank_wire::inbound::{Inbound, InboundLimits, ProtocolError};
 use logtank_wire::message::{Dialect, Message};
 
+use super::tls::{Encryption, Stream};
+
 /// As the original's clients write: unframed, with the version in front.
 const DIALECT: Dialect = Dialect { strict: true, framed: false };
 /// A page holds 5 MiB of records or one record, and no record is longer than a message may be.
@@ -45,7 +47,7 @@ impl From<ResponseError> for CallError {
 /// A connection to one of a host's ports.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     inbound: Inbound,
     received: Vec<u8>,
     sent: Vec<u8>,
@@ -57,24 +59,20 @@ impl Connection {
     ///
     /// # Errors
     /// The system's, of the last address tried.
-    pub(crate) fn open(address: &str, timeout: Duration) -> io::Result<Self> {
+    pub(crate) fn open(address: &str, timeout: Duration, encryption: &Encryption) -> io::Result<Self> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in address.to_socket_addrs()? {
-            match Self::open_at(address, timeout) {
-                Ok(connection) => return Ok(connection),
+        for resolved in address.to_socket_addrs()? {
+            match connect(resolved, timeout) {
+                Ok(socket) => return Ok(Self::over(encryption.wrap(socket, address)?)),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
-    fn open_at(address: SocketAddr, timeout: Duration) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, timeout)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(timeout))?;
-        stream.set_write_timeout(Some(timeout))?;
+    fn over(stream: Stream) -> Self {
         let inbound = Inbound::new(REPLY_LIMITS);
-        Ok(Self { stream, inbound, received: vec![0; 64 * 1024], sent: Vec::new(), sequence: 0 })
+        Self { stream, inbound, received: vec![0; 64 * 1024], sent: Vec::new(), sequence: 0 }
     }
 
     /// Sends the call that `encode` appends, waits for its reply and gives it to `decode`.
@@ -90,6 +88,7 @@ impl Connection {
         self.sent.clear();
         encode(&mut self.sent, DIALECT, self.sequence);
         self.stream.write_all(&self.sent)?;
+        self.stream.flush()?;
         loop {
             let length = self.stream.read(&mut self.received).map_err(explain)?;
             if length == 0 {
@@ -104,6 +103,15 @@ impl Connection {
             }
         }
     }
+}
+
+/// A socket on which nothing takes longer than `timeout`.
+pub(super) fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    Ok(stream)
 }
 
 /// A timed out read says "resource temporarily unavailable", which helps nobody.

@@ -1,6 +1,9 @@
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::time::Duration;
+
+use super::connection::connect;
+use super::tls::Encryption;
 
 /// A response is metrics as text; with every label there is, far below this.
 const RESPONSE_BYTES_MAX: u64 = 16 << 20;
@@ -9,14 +12,18 @@ const RESPONSE_BYTES_MAX: u64 = 16 << 20;
 ///
 /// # Errors
 /// The system's, or `InvalidData` if the answer is no HTTP.
-pub(crate) fn get(address: &str, path: &str, timeout: Duration) -> io::Result<(u16, String)> {
+pub(crate) fn get(
+    address: &str,
+    path: &str,
+    timeout: Duration,
+    encryption: &Encryption,
+) -> io::Result<(u16, String)> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP");
-    let address = address.to_socket_addrs()?.next().ok_or_else(invalid)?;
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
-    stream.set_read_timeout(Some(timeout))?;
-    stream.set_write_timeout(Some(timeout))?;
+    let resolved = address.to_socket_addrs()?.next().ok_or_else(invalid)?;
+    let mut stream = encryption.wrap(connect(resolved, timeout)?, address)?;
     // Version 1.0: no chunks, and the end of the body is the end of the connection.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    stream.flush()?;
     let mut response = String::new();
     stream.take(RESPONSE_BYTES_MAX).read_to_string(&mut response)?;
     let (head, body) = response.split_once("\r\n\r\n").ok_or_else(invalid)?;

@@ -2,6 +2,8 @@
 
 mod connection;
 mod http;
+mod tls;
 
 pub(crate) use connection::{CallError, Connection};
 pub(crate) use http::get;
+pub(crate) use tls::Encryption;

@@ -10,7 +10,7 @@ use logtank_wire::client::{request, response};
 use logtank_wire::page::LogPageToken;
 
 use crate::cli::ReadArgs;
-use crate::client::{CallError, Connection};
+use crate::client::{CallError, Connection, Encryption};
 use crate::record_json::RecordJson;
 
 /// Prints the records of an index.
@@ -26,6 +26,7 @@ pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<()> {
     let mut recovery = Recovery {
         args,
         connection: None,
+        encryption: Encryption::load(&args.tls)?,
         out: io::BufWriter::new(io::stdout().lock()),
         records: 0,
         bytes: 0,
@@ -55,6 +56,7 @@ pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<()> {
 struct Recovery<'a> {
     args: &'a ReadArgs,
     connection: Option<Connection>,
+    encryption: Encryption,
     out: io::BufWriter<io::StdoutLock<'static>>,
     records: u64,
     bytes: u64,
@@ -99,7 +101,7 @@ impl Recovery<'_> {
         let (addr, index) = (&self.args.addr, self.args.index.as_bytes());
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => self.connection.insert(Connection::open(addr, self.args.timeout)?),
+            None => self.connection.insert(Connection::open(addr, self.args.timeout, &self.encryption)?),
         };
         let (mut lines, mut records) = (Vec::new(), 0);
         let next = connection.call(

@@ -10,7 +10,7 @@ use logtank_wire::info::{IndexLogInfo, RawLogInfo, SegmentInfo};
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
-use crate::client::{Connection, get};
+use crate::client::{Connection, Encryption, get};
 
 /// What a host said.
 struct Status {
@@ -76,10 +76,11 @@ fn ask(args: &StatusArgs) -> anyhow::Result<Status> {
     let port = |name: &str, address: &str| {
         format!("can't connect to the {name} port {address}; is a host running there?")
     };
-    let (_, readiness) = get(&args.metrics_addr, "/readyz", args.timeout)
+    let encryption = Encryption::load(&args.tls)?;
+    let (_, readiness) = get(&args.metrics_addr, "/readyz", args.timeout, &encryption)
         .with_context(|| port("metrics", &args.metrics_addr))?;
-    let (_, metrics) = get(&args.metrics_addr, "/metrics", args.timeout)?;
-    let mut manager = Connection::open(&args.manager_addr, args.timeout)
+    let (_, metrics) = get(&args.metrics_addr, "/metrics", args.timeout, &encryption)?;
+    let mut manager = Connection::open(&args.manager_addr, args.timeout, &encryption)
         .with_context(|| port("manager", &args.manager_addr))?;
     let raw = manager.call(request::get_raw_log_info, response::raw_log_info)?;
     let indexes =

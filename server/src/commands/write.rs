@@ -7,7 +7,7 @@ use logtank_engine::ids::IndexCode;
 use logtank_wire::client::{request, response};
 
 use crate::cli::WriteArgs;
-use crate::client::{CallError, Connection};
+use crate::client::{CallError, Connection, Encryption};
 use crate::record_json::RecordJson;
 
 /// A batch is sent when it has grown to this many bytes, however few records it holds.
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &WriteArgs) -> anyhow::Result<()> {
 }
 
 fn connect(args: &WriteArgs) -> anyhow::Result<Connection> {
-    Connection::open(&args.addr, args.timeout)
+    Connection::open(&args.addr, args.timeout, &Encryption::load(&args.tls)?)
         .with_context(|| format!("can't connect to the writer port {}; is a host running there?", args.addr))
 }
 

@@ -6,8 +6,10 @@ mod layers;
 mod print;
 mod problems;
 mod settings;
+mod tls;
 mod units;
 
 pub(crate) use layers::Layers;
 pub(crate) use print::to_toml;
 pub(crate) use settings::{Append, LogFormat, Settings, Sync};
+pub(crate) use tls::{PortTls, certificates};

@@ -8,6 +8,7 @@ use logtank_engine::limits::{Limits, SHARDS_MAX};
 
 use super::layers::Layers;
 use super::problems::Problems;
+use super::tls::Tls;
 use super::units;
 
 /// Which parts of a host run in this process.
@@ -73,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) reader_addr: SocketAddr,
     pub(crate) manager_addr: SocketAddr,
     pub(crate) metrics_addr: Option<SocketAddr>,
+    pub(crate) tls: Tls,
     pub(crate) message_timeout: Duration,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) sync: Sync,
@@ -91,13 +93,13 @@ pub(crate) struct Settings {
 }
 
 /// Reads one setting after the other, and goes on after a bad one so that all are reported.
-struct Check<'l> {
-    layers: &'l Layers,
-    problems: Problems,
+pub(super) struct Check<'l> {
+    pub(super) layers: &'l Layers,
+    pub(super) problems: Problems,
 }
 
 impl Check<'_> {
-    fn get<T>(&mut self, name: &str, stand_in: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+    pub(super) fn get<T>(&mut self, name: &str, stand_in: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
         let layered = self.layers.get(name);
         match parse(layered.text.as_deref().unwrap_or_default()) {
             Ok(value) => value,
@@ -130,6 +132,11 @@ impl Check<'_> {
                 Err(format!("`{text}` must be {} to {}", bounds().0, bounds().1))
             }
         })
+    }
+
+    /// A path that need not be set.
+    pub(super) fn optional_path(&mut self, name: &str) -> Option<PathBuf> {
+        self.layers.get(name).text.is_some().then(|| self.path(name))
     }
 
     fn path(&mut self, name: &str) -> PathBuf {
@@ -188,7 +195,7 @@ impl Settings {
         let append = [("auto", Append::Auto), ("buffered", Append::Buffered), ("direct", Append::Direct)];
         let role = [("all", Role::All), ("writer", Role::Writer), ("indexes", Role::Indexes)];
         let format = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-        let raw_dir = check.layers.get("raw_dir").text.is_some().then(|| check.path("raw_dir"));
+        let raw_dir = check.optional_path("raw_dir");
         let mut settings = Self {
             data: check.path("data"),
             raw_dir,
@@ -200,6 +207,7 @@ impl Settings {
             reader_addr: check.address("reader_addr"),
             manager_addr: check.address("manager_addr"),
             metrics_addr: check.get("metrics_addr", None, |text| units::or_word(text, "off", units::address)),
+            tls: Tls::check(&mut check),
             message_timeout: check.between(
                 "message_timeout",
                 Duration::from_millis(100),
@@ -255,21 +263,26 @@ impl Settings {
             if address.ip().is_loopback() {
                 continue;
             }
-            if allowed {
-                self.warnings.push(format!(
+            match (self.tls.of(name), allowed) {
+                (Some(tls), _) if tls.wants_clients_certificates() => {}
+                (Some(_), _) => self.warnings.push(format!(
+                    "{name} {address} can be reached from other machines, and takes whoever comes: it is encrypted, but \
+                     there is no authentication. Give --tls-client-ca, or let a firewall admit only the hosts that \
+                     need it"
+                )),
+                (None, true) => self.warnings.push(format!(
                     "{name} {address} can be reached from other machines, and there is neither encryption nor \
                      authentication: whoever reaches it can read, write and delete every index. Let a firewall \
-                     admit only the hosts that need it"
-                ));
-            } else {
-                check.problems.add(
+                     admit only the hosts that need it, or give --tls-cert, --tls-key and --tls-client-ca"
+                )),
+                (None, false) => check.problems.add(
                     origin,
                     format_args!(
                         "{name}: {address} can be reached from other machines, without encryption or \
-                         authentication; use a loopback address, or say --allow-plain-network if a firewall \
-                         protects it"
+                         authentication; use a loopback address, encrypt with --tls-cert and --tls-key, or say \
+                         --allow-plain-network if a firewall protects it"
                     ),
-                );
+                ),
             }
         }
     }

@@ -3,6 +3,9 @@
 use std::io;
 use std::net::TcpListener;
 
+use logtank_os::tls::TlsConfig;
+
+use super::secured_listener::SecuredListener;
 use super::{Exporter, Health};
 use axum::Router;
 use axum::extract::State;
@@ -22,6 +25,7 @@ struct Shared {
 /// If the thread or its runtime can't be made.
 pub(crate) fn serve(
     listener: TcpListener,
+    tls: Option<&TlsConfig>,
     exporter: Exporter,
     health: Health,
     prepare_thread: impl FnOnce() + Send + 'static,
@@ -34,9 +38,16 @@ pub(crate) fn serve(
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
         .with_state(Shared { exporter, health });
+    let tls = tls.map(TlsConfig::rustls);
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         prepare_thread();
-        if let Err(error) = runtime.block_on(axum::serve(listener, router).into_future()) {
+        let served = runtime.block_on(async {
+            match tls {
+                None => axum::serve(listener, router).await,
+                Some(tls) => axum::serve(SecuredListener::new(listener, tls)?, router).await,
+            }
+        });
+        if let Err(error) = served {
             tracing::error!(%error, "the metrics port is closed; restart the host to open it again");
         }
     })?;

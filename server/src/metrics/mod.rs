@@ -7,6 +7,7 @@ mod host;
 mod http;
 mod jobs;
 mod process;
+mod secured_listener;
 mod shards;
 
 pub(crate) use exporter::Exporter;

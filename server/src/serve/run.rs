@@ -27,7 +27,7 @@ use super::raw_log::RawLog;
 use super::shards::{self, Shard};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
-use crate::config::Settings;
+use crate::config::{PortTls, Settings};
 use crate::metrics::{self, Exporter, Health, HostMetrics};
 
 /// When the drive fails: a service manager must not start the host again in a loop.
@@ -173,7 +173,8 @@ impl<'s> Host<'s> {
         let exporter =
             Exporter { host: self.metrics.clone(), background: self.shared.clone(), shards: cells };
         let placement = self.placement.clone();
-        metrics::serve(listener, exporter, self.health.clone(), move || placement.pin_other())?;
+        let tls = self.settings.tls.of("metrics").map(PortTls::config);
+        metrics::serve(listener, tls, exporter, self.health.clone(), move || placement.pin_other())?;
         Ok(address)
     }
 
@@ -259,6 +260,8 @@ impl<'s> Host<'s> {
                 idle_timeout: settings.idle_timeout,
                 connections_max: settings.limits.connections_max,
             },
+            reader_tls: settings.tls.of("reader").map(|tls| tls.config().clone()),
+            manager_tls: settings.tls.of("manager").map(|tls| tls.config().clone()),
             page_bytes_max: settings.limits.in_flight_bytes_max,
             key,
             shared: self.shared.clone(),

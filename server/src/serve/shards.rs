@@ -60,8 +60,12 @@ fn config(
     config.writer.epoch_max_age = settings.epoch_max_age;
     config.message_timeout = settings.message_timeout;
     config.idle_timeout = settings.idle_timeout;
-    let ring =
-        RingConfig { write_path: append.write, busy_poll: settings.busy_poll, ..RingConfig::default() };
+    let ring = RingConfig {
+        write_path: append.write,
+        busy_poll: settings.busy_poll,
+        tls: settings.tls.of("writer").map(|tls| tls.config().clone()),
+        ..RingConfig::default()
+    };
     (config, ring)
 }
 

@@ -6,6 +6,7 @@ use logtank_engine::sequencer::Sequencer;
 
 use crate::append_signal::ShardSignal;
 use crate::mailbox::Mailbox;
+use crate::tls::TlsConfig;
 
 /// How frames reach the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct RingConfig {
     /// How many there are; a power of two, at most 32,768. All connections share them, so this bounds what can have
     /// been received and not yet looked at.
     pub receive_buffers: u16,
+    /// How connections are encrypted; `None`: not at all.
+    pub tls: Option<TlsConfig>,
 }
 
 impl Default for RingConfig {
@@ -38,6 +41,7 @@ impl Default for RingConfig {
             busy_poll: Duration::ZERO,
             receive_buffer_bytes: 32 * 1024,
             receive_buffers: 128,
+            tls: None,
         }
     }
 }

@@ -123,7 +123,7 @@ impl Driver<'_> {
                 self.complete(completed)?;
             }
             self.kernel.refresh();
-            self.offer_held();
+            self.offer_held()?;
             if self.shut_down && self.held.is_empty() {
                 self.shard.shut_down(self.now);
             }
@@ -180,7 +180,10 @@ impl Driver<'_> {
             Op::Send { connection, bytes } => self.send(connection, bytes),
             Op::PauseReceive { connection } => self.pause(connection),
             Op::ResumeReceive { connection } => self.resume(connection),
-            Op::ShutdownSend { connection } => self.shutdown(connection, libc::SHUT_WR),
+            Op::ShutdownSend { connection } => match self.sockets.secured(connection) {
+                None => self.shutdown(connection, libc::SHUT_WR),
+                Some(_) => self.shut_secured(connection),
+            },
             Op::Close { connection } => self.close(connection),
         }
     }

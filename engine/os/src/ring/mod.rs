@@ -14,6 +14,7 @@ mod mail;
 mod network;
 mod receive_buffers;
 mod registered_buffers;
+mod secured;
 mod sockets;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use logtank_engine::shard::Received;
 use super::driver::{CONNECTIONS_INDEX, Driver, Held};
 use super::kernel::Completed;
 use super::receive_buffers::{Filled, GROUP};
+use super::secured::Secured;
 use super::sockets::Sending;
 use super::user_data::Purpose;
 
@@ -28,7 +29,12 @@ impl Driver<'_> {
         let Some(id) = self.shard.accept(self.now) else { return Ok(()) };
         self.kernel.submitter.register_files_update(index(id).0, &[socket.as_raw_fd()])?;
         self.sockets.open(id);
-        self.sockets.get(id).wanted = true;
+        let row = self.sockets.get(id);
+        row.wanted = true;
+        if let Some(config) = &self.config.tls {
+            row.tls = Some(Secured::new(config));
+            self.shard.begun(id, self.now);
+        }
         self.arm(id)
     }
 
@@ -47,7 +53,7 @@ impl Driver<'_> {
         let row = self.sockets.get(id);
         row.armed = completed.more();
         match (filled, &result) {
-            (Some(filled), Ok(1..)) => self.offer(Held { connection: id, filled, taken: 0 }),
+            (Some(filled), Ok(1..)) => self.offer(Held { connection: id, filled, taken: 0 })?,
             (filled, _) => {
                 if let Some(filled) = filled {
                     self.buffers.give(filled);
@@ -87,29 +93,37 @@ impl Driver<'_> {
     }
 
     /// Offers bytes to the shard, behind those that it had no room for.
-    fn offer(&mut self, held: Held) {
+    fn offer(&mut self, held: Held) -> io::Result<()> {
         self.held.push_back(held);
-        self.offer_held();
+        self.offer_held()
     }
 
     /// Offers what is held, as far as there is room.
-    pub(super) fn offer_held(&mut self) {
+    pub(super) fn offer_held(&mut self) -> io::Result<()> {
         while let Some(mut held) = self.held.pop_front() {
             if held.filled.is_end() {
                 self.shard.peer_finished(held.connection, self.now);
                 continue;
             }
             let mut bytes = &self.buffers.bytes(&held.filled)[held.taken..];
-            let received = self.shard.receive(held.connection, &mut bytes, self.now);
+            let received = match self.sockets.secured(held.connection) {
+                None => self.shard.receive(held.connection, &mut bytes, self.now),
+                Some(secured) => secured.receive(&mut self.shard, held.connection, &mut bytes, self.now),
+            };
             held.taken = held.filled.len() - bytes.len();
+            let id = held.connection;
             match received {
                 Received::All => self.buffers.give(held.filled),
-                Received::Stalled => {
-                    self.held.push_front(held);
-                    return;
-                }
+                Received::Stalled => self.held.push_front(held),
+            }
+            if self.config.tls.is_some() {
+                self.follow_secured(id)?;
+            }
+            if received == Received::Stalled {
+                break;
             }
         }
+        Ok(())
     }
 
     /// Connections that found no free buffer receive again when there are some.
@@ -132,12 +146,15 @@ impl Driver<'_> {
 
     pub(super) fn send(&mut self, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
         let row = self.sockets.get(id);
+        if row.tls.is_some() {
+            return self.send_secured(id, bytes);
+        }
         assert!(row.sending.is_none(), "one send at a time");
-        row.sending = Some(Sending { bytes, sent: 0 });
+        row.sending = Some(Sending { bytes, sent: 0, plain: None });
         self.send_rest(id)
     }
 
-    fn send_rest(&mut self, id: ConnectionId) -> io::Result<()> {
+    pub(super) fn send_rest(&mut self, id: ConnectionId) -> io::Result<()> {
         let sending = self.sockets.get(id).sending.as_ref().expect("the caller saw to it");
         let bytes = &sending.bytes[sending.sent..];
         let len = u32::try_from(bytes.len()).expect("replies are shorter than 4 GiB");
@@ -164,7 +181,11 @@ impl Driver<'_> {
             }
             Err(error) => Err(error),
         };
-        self.shard.complete(Completion::Sent { connection: id, bytes: sending.bytes, result }, self.now);
+        let reply = if row.tls.is_some() { sending.plain } else { Some(sending.bytes) };
+        if let Some(bytes) = reply {
+            self.shard.complete(Completion::Sent { connection: id, bytes, result }, self.now);
+        }
+        self.flush_secured(id)?;
         self.rest(id)
     }
 
@@ -204,6 +225,7 @@ impl Driver<'_> {
     }
 
     pub(super) fn close(&mut self, id: ConnectionId) -> io::Result<()> {
+        self.part_secured(id)?;
         let row = self.sockets.get(id);
         row.closing = true;
         row.wanted = false;

@@ -2,12 +2,17 @@
 
 use logtank_engine::io::op::ConnectionId;
 
+use super::secured::Secured;
+
 /// A send under way.
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) bytes: Vec<u8>,
     /// How many the kernel has taken already.
     pub(super) sent: usize,
+    /// What the shard asked to send and is owed back; on an encrypted connection not what is sent, and there are sends
+    /// that it did not ask for.
+    pub(super) plain: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -22,6 +27,8 @@ pub(super) struct Row {
     /// Cancellations and shutdowns under way: they name the file by its slot, so it must stay.
     pub(super) controls: u32,
     pub(super) closing: bool,
+    /// The connection is encrypted.
+    pub(super) tls: Option<Box<Secured>>,
 }
 
 impl Row {
@@ -62,6 +69,12 @@ impl Sockets {
         row
     }
 
+    /// The connection's encryption, if it is still there and encrypted.
+    pub(super) fn secured(&mut self, id: ConnectionId) -> Option<&mut Secured> {
+        let row = self.rows.get_mut(id.slot as usize)?;
+        if row.open && row.generation == id.generation { row.tls.as_deref_mut() } else { None }
+    }
+
     /// Whether the connection is still there.
     pub(super) fn is_open(&self, id: ConnectionId) -> bool {
         self.rows.get(id.slot as usize).is_some_and(|row| row.open && row.generation == id.generation)
@@ -72,6 +85,7 @@ impl Sockets {
         let row = self.get(id);
         assert!(row.at_rest(), "nothing is under way on a connection that ends");
         row.open = false;
+        row.tls = None;
     }
 
     /// Whether the kernel may still use memory on behalf of a connection.

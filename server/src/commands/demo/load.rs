@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use logtank_wire::client::{request, response};
 
 use super::model::{Index, apply};
-use crate::client::{CallError, Connection};
+use crate::client::{CallError, Connection, Encryption};
 use crate::record_json::{Number, RecordJson};
 
 /// Connections that write at once.
@@ -63,7 +63,7 @@ impl Writer {
     /// # Errors
     /// If the host refuses a batch, or answers nonsense.
     pub(super) fn write(&mut self, address: &str, control: &Control) -> anyhow::Result<()> {
-        let mut connection = Connection::open(address, Duration::from_secs(30))?;
+        let mut connection = Connection::open(address, Duration::from_secs(30), &Encryption::default())?;
         while !control.over.load(Ordering::Relaxed) {
             let index = usize::try_from(self.next_random() % INDEXES as u64).expect("a small number");
             let name = index_name(index);

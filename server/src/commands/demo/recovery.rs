@@ -6,7 +6,7 @@ use logtank_wire::client::{request, response};
 use logtank_wire::page::LogPageToken;
 
 use super::model::{Index, apply};
-use crate::client::{CallError, Connection};
+use crate::client::{CallError, Connection, Encryption};
 use crate::record_json::RecordJson;
 
 /// A recovered index, and what it took.
@@ -24,7 +24,7 @@ pub(super) struct Recovered {
 /// # Errors
 /// If a page can't be had.
 pub(super) fn recover(address: &str, name: &str) -> Result<Recovered, CallError> {
-    let mut connection = Connection::open(address, Duration::from_secs(30))?;
+    let mut connection = Connection::open(address, Duration::from_secs(30), &Encryption::default())?;
     let mut recovered = Recovered::default();
     let mut token = LogPageToken::default();
     loop {

@@ -14,7 +14,7 @@ use super::host::Host;
 use super::load::{BATCH_RECORDS, CONNECTIONS, Control, INDEXES, Writer, index_name};
 use super::model::{Index, differences};
 use super::recovery::recover;
-use crate::client::{CallError, Connection};
+use crate::client::{CallError, Connection, Encryption};
 
 /// For dealing and optimizing what the load left.
 const BACKGROUND_PATIENCE: Duration = Duration::from_secs(60);
@@ -206,7 +206,7 @@ fn check(host: &Host, writers: &[Writer], when: &str) -> anyhow::Result<()> {
 /// Waits until everything is dealt, has every index optimized, and waits until that is done.
 fn background(host: &Host, interrupt: &Interrupt) -> anyhow::Result<()> {
     let began = Instant::now();
-    let mut manager = Connection::open(host.manager(), Duration::from_secs(30))?;
+    let mut manager = Connection::open(host.manager(), Duration::from_secs(30), &Encryption::default())?;
     let raw = |manager: &mut Connection| -> anyhow::Result<RawLogInfo> {
         Ok(manager.call(request::get_raw_log_info, response::raw_log_info)?)
     };

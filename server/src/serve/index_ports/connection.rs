@@ -1,7 +1,6 @@
 //! One connection of the reader or the manager: calls in, replies out, in order.
 
 use std::io;
-use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use logtank_wire::inbound::{Inbound, InboundLimits};
@@ -9,9 +8,9 @@ use logtank_wire::message::{Dialect, MessageKind};
 use logtank_wire::reply::{self, ExceptionKind};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_uring::net::TcpStream;
 
 use super::calls::Answerer;
+use super::stream::Stream;
 
 /// Received at once. Calls are short: a method, an index code, a token.
 const RECEIVE_BYTES: usize = 4096;
@@ -21,6 +20,9 @@ const CALL_BYTES_MAX: usize = 64 * 1024;
 const DEPTH_MAX: usize = 16;
 /// A reply's buffer is given back when it has grown beyond this: most connections are idle most of the time.
 const REPLY_BYTES_KEPT: usize = 16 * 1024;
+
+/// For telling the peer that its connection ends.
+const PART_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long peers may take.
 #[derive(Clone, Copy, Debug)]
@@ -42,18 +44,18 @@ enum Flow {
 
 /// Serves a connection until the peer is done, breaks the contract, is too slow, or the host stops.
 pub(super) async fn serve(
-    stream: TcpStream,
+    mut stream: Stream,
     answerer: &Answerer,
     bounds: Bounds,
     mut stop: watch::Receiver<bool>,
 ) {
-    let _ = converse(&stream, answerer, bounds, &mut stop).await;
-    // A receive that was given up still holds the socket: only this ends it.
-    let _ = stream.shutdown(Shutdown::Both);
+    let _ = converse(&mut stream, answerer, bounds, &mut stop).await;
+    let _ = timeout(PART_PATIENCE, stream.part()).await;
+    stream.shut_down();
 }
 
 async fn converse(
-    stream: &TcpStream,
+    stream: &mut Stream,
     answerer: &Answerer,
     bounds: Bounds,
     stop: &mut watch::Receiver<bool>,
@@ -61,6 +63,14 @@ async fn converse(
     let limits = InboundLimits { message_bytes_max: CALL_BYTES_MAX, depth_max: DEPTH_MAX };
     let mut inbound = Inbound::new(limits);
     let mut begun: Option<Instant> = None;
+    tokio::select! {
+        biased;
+        _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        agreed = timeout(bounds.message_timeout, stream.agree()) => match agreed {
+            Ok(outcome) => outcome?,
+            Err(_) => return Ok(()),
+        },
+    }
     let (mut received, mut reply) = (Vec::with_capacity(RECEIVE_BYTES), Vec::new());
     loop {
         let patience = match begun {

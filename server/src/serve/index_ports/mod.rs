@@ -3,6 +3,7 @@
 mod calls;
 mod connection;
 mod port;
+mod stream;
 mod thread;
 
 pub(super) use connection::Bounds;

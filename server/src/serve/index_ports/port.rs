@@ -5,10 +5,12 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
+use logtank_os::tls::TlsConfig;
 use tokio::sync::{Notify, watch};
 
 use super::calls::Answerer;
 use super::connection::{Bounds, serve};
+use super::stream::Stream;
 use crate::metrics::HostMetrics;
 use crate::serve::listeners;
 
@@ -16,6 +18,7 @@ use crate::serve::listeners;
 pub(super) struct Port {
     pub(super) name: &'static str,
     pub(super) listener: TcpListener,
+    pub(super) tls: Option<TlsConfig>,
     pub(super) answerer: Rc<Answerer>,
     pub(super) bounds: Bounds,
     pub(super) metrics: HostMetrics,
@@ -72,6 +75,7 @@ impl Port {
             own.set(own.get() + 1);
             self.open.count.set(self.open.count.get() + 1);
             self.metrics.index_connections(self.name, own.get());
+            let stream = Stream::new(stream, self.tls.as_ref());
             let (answerer, bounds, stop) = (self.answerer.clone(), self.bounds, stop.clone());
             let (own, open) = (own.clone(), self.open.clone());
             let (metrics, name) = (self.metrics.clone(), self.name);

@@ -11,6 +11,7 @@ use logtank_engine::recovery_read::token::TokenKey;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
+use logtank_os::tls::TlsConfig;
 use tokio::sync::watch;
 
 use super::calls::{Answerer, Service};
@@ -30,6 +31,9 @@ pub(in crate::serve) struct IndexThread {
     pub(in crate::serve) reader: TcpListener,
     pub(in crate::serve) manager: TcpListener,
     pub(in crate::serve) bounds: Bounds,
+    /// How each port's connections are encrypted.
+    pub(in crate::serve) reader_tls: Option<TlsConfig>,
+    pub(in crate::serve) manager_tls: Option<TlsConfig>,
     /// Memory for pages that are being filled or sent.
     pub(in crate::serve) page_bytes_max: usize,
     pub(in crate::serve) key: TokenKey,
@@ -58,7 +62,7 @@ impl IndexThread {
             let pages = Answerer::pages_at_once(self.page_bytes_max);
             let open = Rc::new(Open::default());
             let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
-            let port = |listener, service: Service| {
+            let port = |listener, tls, service: Service| {
                 let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
                 let answerer = Answerer::new(
                     service,
@@ -72,14 +76,15 @@ impl IndexThread {
                 Port {
                     name: service.name(),
                     listener,
+                    tls,
                     answerer: Rc::new(answerer),
                     bounds: self.bounds,
                     metrics: self.metrics.clone(),
                     open: open.clone(),
                 }
             };
-            let reader_port = port(self.reader, Service::Reader).accept(self.stop.clone());
-            let manager_port = port(self.manager, Service::Manager).accept(self.stop.clone());
+            let reader_port = port(self.reader, self.reader_tls, Service::Reader).accept(self.stop.clone());
+            let manager_port = port(self.manager, self.manager_tls, Service::Manager).accept(self.stop.clone());
             let mut stop = self.stop.clone();
             let watch = async {
                 let releasing = async {

@@ -10,8 +10,8 @@ use logtank_wire::record::RecordWriter;
 
 pub(super) const DIALECT: Dialect = Dialect { strict: true, framed: false };
 
-pub(super) struct Client {
-    pub(super) stream: TcpStream,
+pub(super) struct Client<S = TcpStream> {
+    pub(super) stream: S,
     inbound: Inbound,
     /// Received and not looked at yet.
     received: Vec<u8>,
@@ -28,18 +28,23 @@ pub(super) fn record(docid: &str, text_bytes: usize) -> Vec<u8> {
     bytes
 }
 
-impl Client {
-    pub(super) fn new(stream: TcpStream) -> Self {
+impl<S: Read + Write> Client<S> {
+    pub(super) fn new(stream: S) -> Self {
         let inbound = Inbound::new(InboundLimits { message_bytes_max: 1 << 20, depth_max: 16 });
         Self { stream, inbound, received: Vec::new(), sequence: 0 }
     }
 
     /// Sends a batch without waiting for its reply.
     pub(super) fn post<'r>(&mut self, records: impl IntoIterator<Item = &'r [u8]>) {
+        self.try_post(records).unwrap();
+    }
+
+    /// The same, to a host that may end the connection.
+    pub(super) fn try_post<'r>(&mut self, records: impl IntoIterator<Item = &'r [u8]>) -> std::io::Result<()> {
         let mut bytes = Vec::new();
         self.sequence += 1;
         request::send_batch(&mut bytes, DIALECT, self.sequence, records);
-        self.stream.write_all(&bytes).unwrap();
+        self.stream.write_all(&bytes)
     }
 
     /// The next reply, to call `sequence`: an exception's text if it is one; `None` at the end of the connection.

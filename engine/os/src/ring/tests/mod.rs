@@ -2,6 +2,7 @@
 
 mod client;
 mod host;
+mod secured;
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -1,0 +1,128 @@
+//! Encrypted connections: between what the ring receives and sends and what the shard does.
+
+use std::io;
+
+use logtank_engine::io::op::{Completion, ConnectionId};
+use logtank_engine::shard::{Received, Shard};
+use logtank_engine::time::Now;
+
+use super::driver::Driver;
+use super::sockets::Sending;
+use crate::tls::{TlsConfig, TlsSession};
+
+/// One connection's encryption, and what waits for it.
+#[derive(Debug)]
+pub(super) struct Secured {
+    session: TlsSession,
+    /// The shard's reply, encrypted, that waits for a send under way to end.
+    waiting: Option<Vec<u8>>,
+    /// Nothing more will be sent once all is.
+    shut: bool,
+    /// The peer broke the protocol, or is not trusted.
+    pub(super) broken: bool,
+}
+
+impl Secured {
+    pub(super) fn new(config: &TlsConfig) -> Box<Self> {
+        Box::new(Self { session: config.session(), waiting: None, shut: false, broken: false })
+    }
+
+    /// Decrypts `cipher`, and gives the shard what it has room for. Takes bytes off its front.
+    pub(super) fn receive(
+        &mut self,
+        shard: &mut Shard,
+        id: ConnectionId,
+        cipher: &mut &[u8],
+        now: Now,
+    ) -> Received {
+        loop {
+            let mut plain = self.session.plain();
+            if !plain.is_empty() {
+                let offered = plain.len();
+                let received = shard.receive(id, &mut plain, now);
+                let taken = offered - plain.len();
+                self.session.consume(taken);
+                if received == Received::Stalled {
+                    return Received::Stalled;
+                }
+                continue;
+            }
+            if cipher.is_empty() {
+                return Received::All;
+            }
+            let handshaking = self.session.is_handshaking();
+            if self.session.receive(cipher).is_err() {
+                self.broken = true;
+            } else if self.session.plain().is_empty() {
+                if handshaking && !self.session.is_handshaking() {
+                    // Agreed; the time of the first message has not begun.
+                    shard.receive(id, &mut &[][..], now);
+                } else {
+                    shard.begun(id, now);
+                }
+            }
+        }
+    }
+}
+
+impl Driver<'_> {
+    /// Sends the shard's reply on a connection that is encrypted.
+    pub(super) fn send_secured(&mut self, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
+        let secured = self.sockets.get(id).tls.as_mut().expect("the caller saw it");
+        assert!(secured.waiting.is_none(), "one send at a time");
+        secured.session.send(&bytes);
+        secured.waiting = Some(bytes);
+        self.flush_secured(id)
+    }
+
+    /// Tells the peer that nothing more will be sent, when all is.
+    pub(super) fn shut_secured(&mut self, id: ConnectionId) -> io::Result<()> {
+        let secured = self.sockets.get(id).tls.as_mut().expect("the caller saw it");
+        secured.session.close();
+        secured.shut = true;
+        self.flush_secured(id)
+    }
+
+    /// Sends what the encryption has to send: replies, and what the two sides agree by.
+    pub(super) fn flush_secured(&mut self, id: ConnectionId) -> io::Result<()> {
+        let row = self.sockets.get(id);
+        let Some(secured) = &mut row.tls else { return Ok(()) };
+        if row.sending.is_some() || row.closing {
+            return Ok(());
+        }
+        let output = secured.session.output();
+        if output.is_empty() {
+            return if std::mem::take(&mut secured.shut) { self.shutdown(id, libc::SHUT_WR) } else { Ok(()) };
+        }
+        row.sending = Some(Sending { bytes: output, sent: 0, plain: secured.waiting.take() });
+        self.send_rest(id)
+    }
+
+    /// After bytes of an encrypted connection were offered to the shard: answers of the encryption itself, and its end.
+    pub(super) fn follow_secured(&mut self, id: ConnectionId) -> io::Result<()> {
+        let Some(secured) = self.sockets.secured(id) else { return Ok(()) };
+        let broken = std::mem::take(&mut secured.broken);
+        // The alert that says why goes out before the connection ends.
+        self.flush_secured(id)?;
+        if broken {
+            self.links.metrics.tls_failures.add(1);
+            self.shard.peer_finished(id, self.now);
+        }
+        Ok(())
+    }
+
+    /// An encrypted connection is about to be closed: the peer is told, so that it can tell the end from an attack.
+    /// What still waits to be sent never is.
+    pub(super) fn part_secured(&mut self, id: ConnectionId) -> io::Result<()> {
+        let Some(secured) = self.sockets.secured(id) else { return Ok(()) };
+        secured.shut = false;
+        if let Some(bytes) = secured.waiting.take() {
+            let result = Err(io::ErrorKind::ConnectionAborted.into());
+            self.shard.complete(Completion::Sent { connection: id, bytes, result }, self.now);
+            self.completed_inline = true;
+            return Ok(());
+        }
+        secured.session.close();
+        self.flush_secured(id)
+    }
+}

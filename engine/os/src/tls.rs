@@ -1,0 +1,134 @@
+//! Encryption of one connection, without its socket: ciphertext and plaintext in, plaintext and ciphertext out.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use rustls::{ServerConfig, ServerConnection};
+
+/// Plaintext is taken out in portions of this: one TLS record.
+const PORTION_BYTES: usize = 16 * 1024;
+
+/// How connections are encrypted: the host's certificate, and whom it trusts.
+#[derive(Clone, Debug)]
+pub struct TlsConfig(Arc<ServerConfig>);
+
+impl TlsConfig {
+    /// Tries the configuration.
+    ///
+    /// # Errors
+    /// If no server's connection can be made with it.
+    pub fn new(config: Arc<ServerConfig>) -> Result<Self, rustls::Error> {
+        ServerConnection::new(config.clone())?;
+        Ok(Self(config))
+    }
+
+    /// A connection that waits for the client's first message.
+    #[must_use]
+    pub fn session(&self) -> TlsSession {
+        let mut connection = ServerConnection::new(self.0.clone()).expect("it was tried");
+        // What is written is taken out at once, by `output`: the caller bounds it.
+        connection.set_buffer_limit(None);
+        TlsSession { connection, plain: Vec::new(), taken: 0, failed: false }
+    }
+
+    /// For libraries that make their own connections.
+    #[must_use]
+    pub fn rustls(&self) -> Arc<ServerConfig> {
+        self.0.clone()
+    }
+}
+
+/// The server's half of an encrypted connection.
+#[derive(Debug)]
+pub struct TlsSession {
+    connection: ServerConnection,
+    /// Plaintext that was received; taken from the front.
+    plain: Vec<u8>,
+    taken: usize,
+    failed: bool,
+}
+
+impl TlsSession {
+    /// Takes received bytes off the front of `cipher`, until there is plaintext or `cipher` is empty.
+    ///
+    /// # Errors
+    /// If the peer breaks the protocol, or is not trusted. [`Self::output`] has an alert for it then; further bytes are
+    /// ignored.
+    pub fn receive(&mut self, cipher: &mut &[u8]) -> Result<(), rustls::Error> {
+        while self.plain().is_empty() && !cipher.is_empty() && !self.failed {
+            // It fails only while plaintext waits to be taken, which the loop sees to, or on a read that fails.
+            self.connection.read_tls(cipher).expect("a slice can be read, and no plaintext waits");
+            if let Err(error) = self.connection.process_new_packets() {
+                self.failed = true;
+                *cipher = &[];
+                return Err(error);
+            }
+            self.fill();
+        }
+        if self.failed {
+            *cipher = &[];
+        }
+        Ok(())
+    }
+
+    /// Moves all plaintext that there is out of the connection.
+    fn fill(&mut self) {
+        self.plain.clear();
+        self.taken = 0;
+        loop {
+            let begin = self.plain.len();
+            self.plain.resize(begin + PORTION_BYTES, 0);
+            let read = self.connection.reader().read(&mut self.plain[begin..]);
+            self.plain.truncate(begin + read.as_ref().copied().unwrap_or(0));
+            match read {
+                // The peer closed it, or nothing is left for now; or it went without saying so, which the socket tells.
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Received plaintext that was not consumed.
+    #[must_use]
+    pub fn plain(&self) -> &[u8] {
+        &self.plain[self.taken..]
+    }
+
+    /// The first `bytes` of [`Self::plain`] are done with.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn consume(&mut self, bytes: usize) {
+        assert!(bytes <= self.plain().len(), "consumed more than there is");
+        self.taken += bytes;
+        if self.taken == self.plain.len() {
+            self.taken = 0;
+            self.plain = Vec::new();
+        }
+    }
+
+    /// Encrypts a reply; [`Self::output`] has it then (or when the handshake is done).
+    pub fn send(&mut self, plain: &[u8]) {
+        self.connection.writer().write_all(plain).expect("the buffer is not limited");
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn close(&mut self) {
+        self.connection.send_close_notify();
+    }
+
+    /// Bytes to be sent to the peer: empty if there are none.
+    pub fn output(&mut self) -> Vec<u8> {
+        let mut output = Vec::new();
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut output).expect("a vector takes everything");
+        }
+        output
+    }
+
+    /// Whether the two sides have not agreed yet.
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+}
