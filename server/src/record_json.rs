@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordJson<'a> {
     pub(crate) docid: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub(crate) deleted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fields: Option<Strings<'a>>,
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn what_is_not_set_stays_unset() {
-        let record: RecordJson<'_> = serde_json::from_str(r#"{"docid":"a"}"#).unwrap();
+        let record: RecordJson<'_> = serde_json::from_str(r#"{"docid":"a","deleted":false}"#).unwrap();
         assert_eq!(record, RecordJson { docid: "a".into(), ..RecordJson::default() });
-        assert_eq!(serde_json::to_string(&record).unwrap(), r#"{"docid":"a"}"#);
+        assert_eq!(serde_json::to_string(&record).unwrap(), r#"{"docid":"a","deleted":false}"#);
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl Host {
     }
 }
 
-const LINES: &str = r#"{"docid":"a","fields":{"text":"hello"},"variables":{"1":2.5}}
-{"docid":"b","fields":{"text":"bye"},"categories":{"color":"red"}}
+const LINES: &str = r#"{"docid":"a","deleted":false,"fields":{"text":"hello"},"variables":{"1":2.5}}
+{"docid":"b","deleted":false,"fields":{"text":"bye"},"categories":{"color":"red"}}
 
 {"docid":"b","deleted":true}
 "#;

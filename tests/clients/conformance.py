@@ -4,31 +4,49 @@ Each case runs over Apache's generated client and over thriftpy2, framed and unf
 """
 
 import contextlib
+import http.client
 import importlib
+import itertools
 import os
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import tempfile
 import traceback
+import urllib.request
 
 import thriftpy2
 from thrift.protocol import TBinaryProtocol
 from thrift.Thrift import TApplicationException
-from thrift.transport import TSocket, TTransport
+from thrift.transport import TSocket, TSSLSocket, TTransport
 from thriftpy2.protocol import TBinaryProtocolFactory
 from thriftpy2.rpc import make_client
 from thriftpy2.thrift import TApplicationException as TApplicationException2
 from thriftpy2.transport import TBufferedTransportFactory, TFramedTransportFactory
 
-PROGRAM, IDL = sys.argv[1], sys.argv[2]
+PROGRAM, IDL, CERTIFICATES = sys.argv[1:]
+PORTS = {"LogWriter": "writer", "LogReader": "reader", "LogManager": "manager"}
 ERRORS = (TApplicationException, TApplicationException2)
 
 
+def certificate(name, kind="pem"):
+    return os.path.join(CERTIFICATES, f"{name}.{kind}")
+
+
+def tls_context(identity):
+    """Trusts the host's authority; shows the certificate of `identity`, or none."""
+    context = ssl.create_default_context(cafile=certificate("authority"))
+    if identity:
+        context.load_cert_chain(certificate(identity), certificate(identity, "key"))
+    return context
+
+
 class Host:
-    def __init__(self, folder):
+    def __init__(self, folder, encrypted=False):
+        self.encrypted = encrypted
         names = ["writer", "reader", "manager", "metrics"]
         sockets = [socket.socket() for _ in names]
         for one in sockets:
@@ -39,6 +57,9 @@ class Host:
         arguments = [PROGRAM, "serve", "--data", folder]
         for name in names:
             arguments += [f"--{name}-addr", f"127.0.0.1:{self.port[name]}"]
+        if encrypted:
+            arguments += ["--tls-cert", certificate("host"), "--tls-key", certificate("host", "key")]
+            arguments += ["--tls-client-ca", certificate("authority")]
         self.process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if "ready" in line and "ready-" not in line:
@@ -63,9 +84,17 @@ class Apache:
 
     @staticmethod
     @contextlib.contextmanager
-    def client(service, port, framed, strict):
+    def client(service, host, framed, strict, identity="client"):
         module = importlib.import_module(f"logtank.rpc.{service}")
-        transport = TSocket.TSocket("127.0.0.1", port)
+        port = host.port[PORTS[service]]
+        if host.encrypted:
+            # Thrift's own encrypted socket.
+            own = {"certfile": certificate(identity), "keyfile": certificate(identity, "key")} if identity else {}
+            transport = TSSLSocket.TSSLSocket(
+                "localhost", port, cert_reqs=ssl.CERT_REQUIRED, ca_certs=certificate("authority"), **own
+            )
+        else:
+            transport = TSocket.TSocket("127.0.0.1", port)
         transport.setTimeout(20_000)
         transport = TTransport.TFramedTransport(transport) if framed else TTransport.TBufferedTransport(transport)
         client = module.Client(TBinaryProtocol.TBinaryProtocol(transport, strictRead=strict, strictWrite=strict))
@@ -84,11 +113,12 @@ class Thriftpy2:
 
     @staticmethod
     @contextlib.contextmanager
-    def client(service, port, framed, strict):
+    def client(service, host, framed, strict, identity="client"):
         client = make_client(
             getattr(Thriftpy2.types, service),
-            "127.0.0.1",
-            port,
+            "localhost" if host.encrypted else "127.0.0.1",
+            host.port[PORTS[service]],
+            ssl_context=tls_context(identity) if host.encrypted else None,
             proto_factory=TBinaryProtocolFactory(strict_read=strict, strict_write=strict),
             trans_factory=TFramedTransportFactory() if framed else TBufferedTransportFactory(),
             timeout=20_000,
@@ -104,7 +134,7 @@ def recover(library, host, index, framed, strict):
     state = {}
     token = library.types.LogPageToken()
     pages = 0
-    with library.client("LogReader", host.port["reader"], framed, strict) as reader:
+    with library.client("LogReader", host, framed, strict) as reader:
         while True:
             page = reader.read_page(index, token)
             pages += 1
@@ -134,7 +164,7 @@ def batch(library, *records):
 
 def writes_and_recovers(library, host, framed, strict):
     index = f"w-{library.name}-{framed:d}-{strict:d}"
-    with library.client("LogWriter", host.port["writer"], framed, strict) as writer:
+    with library.client("LogWriter", host, framed, strict) as writer:
         writer.send_batch(
             batch(
                 library,
@@ -156,7 +186,7 @@ def writes_and_recovers(library, host, framed, strict):
 
 def refuses_and_goes_on(library, host, framed, strict):
     index = f"r-{library.name}-{framed:d}-{strict:d}"
-    with library.client("LogWriter", host.port["writer"], framed, strict) as writer:
+    with library.client("LogWriter", host, framed, strict) as writer:
         good = record(library, index, "good", fields={"t": "1"})
         for bad in (
             record(library, None, "x", fields={"t": "1"}),
@@ -181,7 +211,7 @@ def refuses_and_goes_on(library, host, framed, strict):
 def many_pages(library, host, framed, strict):
     index = f"p-{library.name}-{framed:d}-{strict:d}"
     count, text = 400, "0123456789abcdef" * 2048
-    with library.client("LogWriter", host.port["writer"], framed, strict) as writer:
+    with library.client("LogWriter", host, framed, strict) as writer:
         for first in range(0, count, 50):
             writer.send_batch(
                 batch(library, *(record(library, index, f"d{n}", fields={"t": text}) for n in range(first, first + 50)))
@@ -194,9 +224,9 @@ def many_pages(library, host, framed, strict):
 
 def manages(library, host, framed, strict):
     index = f"m-{library.name}-{framed:d}-{strict:d}"
-    with library.client("LogWriter", host.port["writer"], framed, strict) as writer:
+    with library.client("LogWriter", host, framed, strict) as writer:
         writer.send_batch(batch(library, record(library, index, "a", fields={"t": "1"})))
-    with library.client("LogManager", host.port["manager"], framed, strict) as manager:
+    with library.client("LogManager", host, framed, strict) as manager:
         assert manager.get_raw_log_info().undealt_segments, "what was just written is not dealt yet"
         info = manager.get_index_log_info("never-" + index)
         assert not info.unsorted_segments and info.unoptimized_record_count == 0
@@ -205,14 +235,14 @@ def manages(library, host, framed, strict):
         manager.delete_index(index)
         manager.delete_index("never-" + index)
     assert recover(library, host, index, framed, strict)[0] == {}
-    with library.client("LogWriter", host.port["writer"], framed, strict) as writer:
+    with library.client("LogWriter", host, framed, strict) as writer:
         writer.send_batch(batch(library, record(library, index, "b", fields={"t": "2"})))
     assert set(recover(library, host, index, framed, strict)[0]) == {"b"}
 
 
 def refuses_forged_tokens(library, host, framed, strict):
     index = f"f-{library.name}-{framed:d}-{strict:d}"
-    with library.client("LogReader", host.port["reader"], framed, strict) as reader:
+    with library.client("LogReader", host, framed, strict) as reader:
         for forged in (
             library.types.LogPageToken(type=1, timestamp=1, file_position=17),
             library.types.LogPageToken(type=3, timestamp=-1, file_position=-1),
@@ -241,7 +271,10 @@ def pipelines(_library, host, framed, strict):
         body = b"\x0c\x00\x01\x0f\x00\x01\x0c" + struct.pack(">i", 1) + fields + b"\x00\x00"
         message = head + struct.pack(">i", number) + body
         requests += (struct.pack(">i", len(message)) if framed else b"") + message
-    with socket.create_connection(("127.0.0.1", host.port["writer"]), timeout=20) as connection:
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(socket.create_connection(("127.0.0.1", host.port["writer"]), timeout=20))
+        if host.encrypted:
+            connection = stack.enter_context(tls_context("client").wrap_socket(connection, server_hostname="localhost"))
         connection.sendall(requests)
         stream = connection.makefile("rb")
         for number in range(count):
@@ -259,27 +292,60 @@ def pipelines(_library, host, framed, strict):
             assert stream.read(1) == b"\x00"
 
 
+def strangers_are_refused(library, host, framed, strict):
+    """Who shows no certificate of the host's authority gets nowhere, on any port; neither does who speaks no TLS."""
+    for service in PORTS:
+        for identity in (None, "unknown"):
+            try:
+                with library.client(service, host, framed, strict, identity) as client:
+                    if service == "LogWriter":
+                        client.send_batch(batch(library, record(library, "stranger", "d")))
+                    elif service == "LogReader":
+                        client.read_page("stranger", library.types.LogPageToken())
+                    else:
+                        client.list_existing_indexes()
+            except Exception as error:
+                assert not isinstance(error, ERRORS), error
+            else:
+                raise AssertionError(f"{service} took {identity}")
+    state, _ = recover(library, host, "stranger", framed, strict)
+    assert state == {}
+
+
+def scrapes_encrypted(_library, host, _framed, _strict):
+    url = f"https://localhost:{host.port['metrics']}/metrics"
+    with urllib.request.urlopen(url, context=tls_context("client"), timeout=20) as answer:
+        assert "logtank_records_total" in answer.read().decode()
+    try:
+        urllib.request.urlopen(url, context=tls_context(None), timeout=20)
+    except (OSError, http.client.HTTPException):
+        pass
+    else:
+        raise AssertionError("metrics for whoever asks")
+
+
 CASES = [writes_and_recovers, refuses_and_goes_on, many_pages, manages, refuses_forged_tokens, pipelines]
+CASES_ENCRYPTED = [*CASES, strangers_are_refused, scrapes_encrypted]
 
 
 def main():
     passed, failed = 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        host = Host(os.path.join(folder, "data"))
-        for case in CASES:
-            for library in (Apache, Thriftpy2):
-                for framed in (False, True):
-                    for strict in (True, False):
-                        name = f"{case.__name__} {library.name} framed={framed} strict={strict}"
-                        try:
-                            case(library, host, framed, strict)
-                            passed += 1
-                            print(f"ok   {name}")
-                        except Exception:
-                            failed += 1
-                            print(f"FAIL {name}")
-                            traceback.print_exc()
-        host.stop()
+        for encrypted, cases in ((False, CASES), (True, CASES_ENCRYPTED)):
+            host = Host(os.path.join(folder, f"data-{encrypted:d}"), encrypted)
+            for case, library, framed, strict in itertools.product(
+                cases, (Apache, Thriftpy2), (False, True), (True, False)
+            ):
+                name = f"{case.__name__} {library.name} encrypted={encrypted} framed={framed} strict={strict}"
+                try:
+                    case(library, host, framed, strict)
+                    passed += 1
+                    print(f"ok   {name}")
+                except Exception:
+                    failed += 1
+                    print(f"FAIL {name}")
+                    traceback.print_exc()
+            host.stop()
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -7,3 +7,4 @@ mod lifecycle;
 mod many_connections;
 mod order;
 mod replay;
+mod tls;

@@ -133,7 +133,11 @@ mod tests {
 
     #[test]
     fn an_idle_connection_costs_less_than_half_a_kibibyte() {
-        assert!(size_of::<Connection>() + size_of::<Option<Box<Connection>>>() < 512, "{}", size_of::<Connection>());
+        assert!(
+            size_of::<Connection>() + size_of::<Option<Box<Connection>>>() < 512,
+            "{}",
+            size_of::<Connection>()
+        );
     }
 
     #[test]

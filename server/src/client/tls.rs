@@ -57,7 +57,8 @@ impl Encryption {
             None => {
                 let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
                 let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-                ServerName::try_from(host).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?
+                ServerName::try_from(host)
+                    .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?
             }
         };
         let connection = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;

@@ -99,7 +99,12 @@ pub(super) struct Check<'l> {
 }
 
 impl Check<'_> {
-    pub(super) fn get<T>(&mut self, name: &str, stand_in: T, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+    pub(super) fn get<T>(
+        &mut self,
+        name: &str,
+        stand_in: T,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
         let layered = self.layers.get(name);
         match parse(layered.text.as_deref().unwrap_or_default()) {
             Ok(value) => value,

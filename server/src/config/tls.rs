@@ -51,9 +51,10 @@ impl Tls {
         let ports = check.get("tls_ports", Vec::new(), |text| {
             let port = |word: &str| {
                 let word = word.trim();
-                PORTS.into_iter().find(|port| *port == word).ok_or_else(|| {
-                    format!("`{word}` is no port; there are {}", PORTS.join(", "))
-                })
+                PORTS
+                    .into_iter()
+                    .find(|port| *port == word)
+                    .ok_or_else(|| format!("`{word}` is no port; there are {}", PORTS.join(", ")))
             };
             text.split(',').map(port).collect()
         });
@@ -72,9 +73,12 @@ impl Tls {
                 return Self::default();
             }
             (cert, _) => {
-                let (given, missing) = if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
+                let (given, missing) =
+                    if cert.is_some() { ("tls_cert", "tls_key") } else { ("tls_key", "tls_cert") };
                 let origin = &check.layers.get(given).origin;
-                check.problems.add(origin, format_args!("{given}: {missing} is missing; encryption needs both"));
+                check
+                    .problems
+                    .add(origin, format_args!("{given}: {missing} is missing; encryption needs both"));
                 return Self::default();
             }
         };
@@ -92,8 +96,9 @@ impl Tls {
 fn load(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<TlsConfig, String> {
     let chain = certificates(cert)?;
     let key_file = key.display();
-    let key = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| format!("tls_key: {key_file}: {error}; it takes an unencrypted private key in PEM"))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+        format!("tls_key: {key_file}: {error}; it takes an unencrypted private key in PEM")
+    })?;
     let builder = match client_ca {
         None => ServerConfig::builder().with_no_client_auth(),
         Some(path) => {

@@ -84,7 +84,8 @@ impl IndexThread {
                 }
             };
             let reader_port = port(self.reader, self.reader_tls, Service::Reader).accept(self.stop.clone());
-            let manager_port = port(self.manager, self.manager_tls, Service::Manager).accept(self.stop.clone());
+            let manager_port =
+                port(self.manager, self.manager_tls, Service::Manager).accept(self.stop.clone());
             let mut stop = self.stop.clone();
             let watch = async {
                 let releasing = async {

@@ -40,7 +40,10 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// The same, to a host that may end the connection.
-    pub(super) fn try_post<'r>(&mut self, records: impl IntoIterator<Item = &'r [u8]>) -> std::io::Result<()> {
+    pub(super) fn try_post<'r>(
+        &mut self,
+        records: impl IntoIterator<Item = &'r [u8]>,
+    ) -> std::io::Result<()> {
         let mut bytes = Vec::new();
         self.sequence += 1;
         request::send_batch(&mut bytes, DIALECT, self.sequence, records);
