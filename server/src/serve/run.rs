@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use logtank_engine::jobs::shared::Shared;
+use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::sequencer::Sequencer;
 use logtank_os::append_signal::AppendSignal;
@@ -17,7 +18,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 use super::acceptor::{Destination, accept};
-use super::background::{BackgroundThread, jobs_config};
+use super::background::{BackgroundThread, jobs_config, policy};
 use super::events::{Events, HostEvent, Step};
 use super::index_ports::{Bounds, IndexThread};
 use super::listeners::{self, Bound};
@@ -81,6 +82,8 @@ struct Host<'s> {
     metrics: HostMetrics,
     shared: Arc<Shared>,
     signal: Arc<AppendSignal>,
+    /// How frames are written; `None` as long as it is not known, or for a process without shards.
+    append: Option<AppendMode>,
     shards: Vec<Shard>,
     stopping: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -97,6 +100,7 @@ impl<'s> Host<'s> {
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
         Ok(Self {
             signal: AppendSignal::new(shards.len()),
+            append: None,
             settings,
             tree,
             events,
@@ -184,6 +188,7 @@ impl<'s> Host<'s> {
     ) -> anyhow::Result<Option<std::net::SocketAddr>> {
         let settings = self.settings;
         let append = machine::choose_append(settings.append, settings.sync, &self.tree)?;
+        self.append = Some(append.mode);
         let (to_raw_log, from_shards) = unbounded_channel();
         let raw_log = RawLog {
             tree: self.tree.clone(),
@@ -239,6 +244,7 @@ impl<'s> Host<'s> {
             tree: self.tree.clone(),
             limits: settings.limits.clone(),
             config: jobs_config(settings),
+            policy: policy(settings, self.append),
             shared: self.shared.clone(),
             signal: self.signal.clone(),
             health: self.health.clone(),
@@ -259,6 +265,7 @@ impl<'s> Host<'s> {
                 connections_max: settings.limits.connections_max,
             },
             page_bytes_max: settings.limits.in_flight_bytes_max,
+            policy: policy(settings, self.append),
             key,
             shared: self.shared.clone(),
             signal: self.signal.clone(),
