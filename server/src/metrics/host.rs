@@ -1,6 +1,7 @@
 //! What is counted outside the shards.
 
 use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -8,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use super::Slowest;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Seconds = Gauge<f64, AtomicU64>;
@@ -50,6 +53,8 @@ pub(crate) struct HostMetrics {
     pub(crate) call_seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
     pub(crate) page_records: Counter,
     pub(crate) page_bytes: Counter,
+    /// For the status page; not a metric.
+    pub(crate) slowest: Slowest,
 }
 
 impl Default for HostMetrics {
@@ -70,6 +75,7 @@ impl Default for HostMetrics {
             call_seconds: Family::new_with_constructor(durations),
             page_records: Counter::default(),
             page_bytes: Counter::default(),
+            slowest: Slowest::default(),
         }
     }
 }
@@ -102,6 +108,7 @@ impl HostMetrics {
     pub(crate) fn prepared(&self, done: bool, took: std::time::Duration) {
         self.prepared.get_or_create(&[("outcome", if done { "done" } else { "failed" })]).inc();
         self.prepare_seconds.observe(took.as_secs_f64());
+        self.slowest.note("making a raw segment ready", took, Instant::now());
     }
 
     /// A call of the reader or the manager was answered, after this long.
@@ -109,6 +116,7 @@ impl HostMetrics {
         let outcome = if answered { "answered" } else { "refused" };
         self.calls.get_or_create(&[("method", method), ("outcome", outcome)]).inc();
         self.call_seconds.get_or_create(&[("method", method)]).observe(took.as_secs_f64());
+        self.slowest.note(method, took, Instant::now());
     }
 
     /// Puts each metric into the registry, with what it says. A help text ends without a full stop: the registry

@@ -96,8 +96,13 @@ impl Collector for JobsCollector {
             "Age of the oldest epoch that waits to be dealt, 0 if there is none.",
         );
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        metric.encode_gauge(&age_seconds(stats.oldest_waiting_ms.get(), logtank_os::clock::wall().0))
+        metric.encode_gauge(&undealt_age_seconds(stats))
     }
+}
+
+/// Age of the oldest epoch that waits to be dealt; zero if there is none.
+pub(super) fn undealt_age_seconds(stats: &JobStats) -> f64 {
+    age_seconds(stats.oldest_waiting_ms.get(), logtank_os::clock::wall().0)
 }
 
 /// How long ago `since` was, in seconds; zero if it is zero, or lies ahead.

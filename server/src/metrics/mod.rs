@@ -1,15 +1,20 @@
-//! What a host tells about itself: /metrics for Prometheus, /healthz and /readyz for whoever starts and watches it.
+//! What a host tells about itself: / for people, /metrics for Prometheus, /healthz and /readyz for whoever starts and
+//! watches it.
 
+mod exposition;
 mod health;
 mod host;
 mod http;
 mod jobs;
+mod page;
 mod process;
+mod readiness;
 mod shards;
 
 pub(crate) use health::Health;
 pub(crate) use host::{HostMetrics, METHODS};
 pub(crate) use http::serve;
+pub(crate) use page::{Page, Slowest, Sources};
 pub(crate) use shards::ShardsCollector;
 
 use std::sync::Arc;
@@ -18,10 +23,16 @@ use logtank_engine::jobs::shared::Shared;
 use prometheus_client::registry::Registry;
 
 /// Everything that a host exports.
-pub(crate) fn registry(host: &HostMetrics, background: Arc<Shared>, shards: ShardsCollector) -> Registry {
+pub(crate) fn registry(
+    host: &HostMetrics,
+    background: Arc<Shared>,
+    shards: ShardsCollector,
+    health: Health,
+) -> Registry {
     let mut registry = Registry::default();
     host.register(&mut registry);
     registry.register_collector(Box::new(shards));
+    registry.register_collector(Box::new(readiness::ReadinessCollector(health)));
     registry.register_collector(Box::new(jobs::JobsCollector(background)));
     registry.register_collector(Box::new(process::ProcessCollector));
     registry
@@ -40,7 +51,7 @@ mod tests {
     fn the_documentation_lists_what_is_exported() {
         let shards = ShardsCollector::new(vec![Arc::new(ShardMetrics::default())]);
         let mut text = String::new();
-        let registry = registry(&HostMetrics::default(), Arc::new(Shared::new()), shards);
+        let registry = registry(&HostMetrics::default(), Arc::new(Shared::new()), shards, Health::starting());
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         let mut rows: Vec<String> = Vec::new();
         for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {

@@ -28,8 +28,9 @@ use super::raw_log::RawLog;
 use super::shards::{self, Shard};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
-use crate::config::Settings;
-use crate::metrics::{self, Health, HostMetrics, ShardsCollector};
+use super::service_manager;
+use crate::config::{Role, Settings};
+use crate::metrics::{self, Health, HostMetrics, Page, ShardsCollector, Sources};
 
 /// When the drive fails: a service manager must not start the host again in a loop.
 pub(crate) const EXIT_DRIVE_FAILED: u8 = 78;
@@ -154,6 +155,8 @@ impl<'s> Host<'s> {
         }
         self.start_space()?;
         self.health.started();
+        self.start_watchdog()?;
+        service_manager::ready();
         let at = |name: &str| {
             let found = addresses.iter().find(|(port, _)| *port == name);
             found.map_or_else(|| "off".to_owned(), |(_, address)| address.to_string())
@@ -173,10 +176,28 @@ impl<'s> Host<'s> {
     fn serve_metrics(&self, bound: Bound) -> anyhow::Result<std::net::SocketAddr> {
         let listener = bound.listen().context("the metrics port")?;
         let address = listener.local_addr()?;
-        let cells = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
-        let registry = metrics::registry(&self.metrics, self.shared.clone(), ShardsCollector::new(cells));
+        let cells: Vec<_> = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
+        let page = Page::new(Sources {
+            shards: cells.clone(),
+            host: self.metrics.clone(),
+            jobs: self.shared.clone(),
+            health: self.health.clone(),
+            layout: self.tree.layout.clone(),
+            role: match self.settings.role {
+                Role::All => "writer and indexes",
+                Role::Writer => "writer",
+                Role::Indexes => "indexes",
+            },
+            started: Instant::now(),
+        });
+        let registry = metrics::registry(
+            &self.metrics,
+            self.shared.clone(),
+            ShardsCollector::new(cells),
+            self.health.clone(),
+        );
         let placement = self.placement.clone();
-        metrics::serve(listener, registry, self.health.clone(), move || placement.pin_other())?;
+        metrics::serve(listener, registry, self.health.clone(), page, move || placement.pin_other())?;
         Ok(address)
     }
 
@@ -297,12 +318,27 @@ impl<'s> Host<'s> {
         })
     }
 
+    /// Nothing if no service manager asked for signs of life.
+    fn start_watchdog(&mut self) -> anyhow::Result<()> {
+        let Some(every) = service_manager::watchdog_period() else { return Ok(()) };
+        let (shards, stopping, placement) = (self.shards.clone(), self.stopping.clone(), self.placement.clone());
+        std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(move || {
+                placement.pin_other();
+                service_manager::show_life(&shards, every, &stopping);
+            })
+            .context("starting the thread watchdog")?;
+        Ok(())
+    }
+
     /// Waits for a reason to end, and ends.
     fn serve(mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<ExitCode> {
         match heard.recv().expect("the host itself holds a sender") {
             HostEvent::Signal(signal) => {
                 tracing::info!(signal, "asked to end: finishing what was received");
                 self.health.stopping();
+                service_manager::stopping();
                 self.stop(heard)
             }
             HostEvent::Fatal(what) => Ok(self.give_up(&what)),

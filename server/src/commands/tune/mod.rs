@@ -48,7 +48,7 @@ fn tune(args: &TuneArgs) -> anyhow::Result<State> {
     };
     let mut report = tuning.look()?;
     if args.script {
-        print!("{}", script(&report));
+        output::say(&script(&report))?;
         return Ok(report.state());
     }
     let mut applied = Vec::new();
@@ -57,9 +57,10 @@ fn tune(args: &TuneArgs) -> anyhow::Result<State> {
     }
     let tuned = tuning.keep_measured()?;
     if args.json {
-        println!("{}", output::to_json(&report, &applied, tuning.measured.as_ref(), tuned.as_deref()));
+        let json = output::to_json(&report, &applied, tuning.measured.as_ref(), tuned.as_deref());
+        output::say(&format!("{json}\n"))?;
     } else {
-        output::print(&report, &applied, tuned.as_deref());
+        output::say(&output::to_text(&report, &applied, tuned.as_deref()))?;
     }
     Ok(report.state())
 }

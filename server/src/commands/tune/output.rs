@@ -1,5 +1,7 @@
 //! The report for people and for programs.
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use logtank_sysconfig::{Applied, Fix, Item, Measured, Report, State};
@@ -7,45 +9,63 @@ use serde_json::{Value, json};
 
 const WIDTH: usize = 100;
 
-pub(super) fn print(report: &Report, applied: &[Applied], tuned: Option<&Path>) {
+/// One more line of a String.
+macro_rules! out_line {
+    ($out:ident, $($what:tt)*) => {
+        writeln!($out, $($what)*).expect("a String takes everything")
+    };
+}
+
+/// Prints. A reader that has seen enough, as `head`, is no error.
+pub(super) fn say(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+pub(super) fn to_text(report: &Report, applied: &[Applied], tuned: Option<&Path>) -> String {
+    let mut out = String::new();
     for item in &report.items {
-        print_item(item);
+        add_item(&mut out, item);
     }
     for one in applied {
         match &one.outcome {
-            Ok(()) => println!("applied  {}: {}", one.item, what(&one.fix)),
-            Err(error) => println!("FAILED   {}: {error}", one.item),
+            Ok(()) => out_line!(out, "applied  {}: {}", one.item, what(&one.fix)),
+            Err(error) => out_line!(out, "FAILED   {}: {error}", one.item),
         }
     }
     if let Some(path) = tuned {
-        println!("measured {} (what `serve` takes for its defaults)", path.display());
+        out_line!(out, "measured {} (what `serve` takes for its defaults)", path.display());
     }
     let count = |state| report.items.iter().filter(|item| item.state == state).count();
-    println!(
+    out_line!(
+        out,
         "{} as wanted, {} not, {} could not be told",
         count(State::Good),
         count(State::Differs),
         count(State::Unknown)
     );
+    out
 }
 
-fn print_item(item: &Item) {
+fn add_item(out: &mut String, item: &Item) {
     let sign = match item.state {
         State::Good => "ok",
         State::Differs => "DIFFERS",
         State::Unknown => "UNKNOWN",
     };
-    println!("{sign:<8} {}: {}", item.name, item.current);
+    out_line!(out, "{sign:<8} {}: {}", item.name, item.current);
     if item.state == State::Good {
         return;
     }
-    println!("{:9}wanted: {}", "", item.wanted);
+    out_line!(out, "{:9}wanted: {}", "", item.wanted);
     for line in wrapped(&item.why) {
-        println!("{:9}{line}", "");
+        out_line!(out, "{:9}{line}", "");
     }
     for fix in &item.fixes {
         let how = if matches!(fix, Fix::ByHand { .. }) { "by hand" } else { "--apply" };
-        println!("{:9}{how}: {}", "", what(fix));
+        out_line!(out, "{:9}{how}: {}", "", what(fix));
     }
 }
 
