@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod client;
 pub mod host;
+pub mod http;
 pub mod load;
 pub mod random;
 pub mod thrift;

@@ -6,5 +6,8 @@ mod kill;
 mod lifecycle;
 mod many_connections;
 mod order;
+mod prometheus;
+mod status_page;
+mod tune;
 mod replay;
 mod tls;

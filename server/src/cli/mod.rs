@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod settings;
+mod tune;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 pub(crate) use client::{ReadArgs, StatusArgs, TlsArgs, WriteArgs};
 pub(crate) use files::{DrainArgs, InspectArgs, VerifyArgs};
 pub(crate) use settings::SettingsArgs;
+pub(crate) use tune::TuneArgs;
 
 /// A storage host for write-ahead logs of search indexes.
 #[derive(Debug, Parser)]
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Deal everything that a stopped host has received, so that raw/live is empty.
     Drain(DrainArgs),
+    /// Look at this machine, and measure the drive, for a data directory; say what should be otherwise, or make it so.
+    Tune(TuneArgs),
     /// Print the settings `serve` would run with, and where each comes from; exit 1 if they are wrong.
     CheckConfig(HostArgs),
     /// Print a completion script for a shell.
@@ -47,7 +51,7 @@ pub(crate) enum Command {
     },
 }
 
-/// What a host is run with: flags, over `LOGTANK_…` variables, over the file, over defaults.
+/// What a host is run with: flags, over `LOGTANK_…` variables, over the file, over what `tune` found, over defaults.
 #[derive(Debug, Args)]
 pub(crate) struct HostArgs {
     /// A TOML file of settings, named as the flags with `_` for `-`.

@@ -135,6 +135,12 @@ struct BackgroundArgs {
     /// Memory that dealing, sorting or optimizing may use, each.
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     job_bytes_max: String,
+    /// What background work may always read and write, in a second, however slow appends are.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    background_rate_min: String,
+    /// Direct appends that take longer than this, and than they do in calm, slow background work down.
+    #[arg(long, value_name = "DURATION", default_value = "250us")]
+    append_slow_after: String,
     /// Files that a background job keeps open at once.
     #[arg(long, value_name = "N", default_value = "1024")]
     open_files_max: String,

@@ -8,5 +8,6 @@ pub(crate) mod inspect;
 pub(crate) mod read;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod tune;
 pub(crate) mod verify;
 pub(crate) mod write;

@@ -1,4 +1,5 @@
-//! Which layer gives each setting: flags over the environment over the file over defaults.
+//! Which layer gives each setting: flags over the environment over the file over what `logtank tune` found out over
+//! defaults.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -36,6 +37,9 @@ impl fmt::Display for Origin {
     }
 }
 
+/// What a measurement may set: nothing that changes what is promised.
+const TUNED: [&str; 2] = ["append_slow_after", "background_rate_min"];
+
 /// A setting's text and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layered {
@@ -52,11 +56,18 @@ pub(crate) struct Layered {
 pub(crate) struct Layers(Vec<Layered>);
 
 impl Layers {
-    /// Joins what clap found on the command line and in the environment with the file `config`.
+    /// Joins what clap found on the command line and in the environment with the file `config`, and with what
+    /// `logtank tune` has left in the data directory.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// What is wrong with the files.
     pub(crate) fn resolve(matches: &ArgMatches, config: Option<&Path>) -> Result<Self, Problems> {
+        let mut layers = Self::given(matches, config)?;
+        layers.add_tuned()?;
+        Ok(layers)
+    }
+
+    fn given(matches: &ArgMatches, config: Option<&Path>) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let declared = SettingsArgs::augment_args(clap::Command::new("settings"));
         let names: Vec<&str> = declared.get_arguments().map(|arg| arg.get_id().as_str()).collect();
@@ -86,6 +97,23 @@ impl Layers {
         });
         let layers = Self(layered.collect());
         problems.or(layers)
+    }
+
+    /// Replaces defaults by what was found out about the drive, where it was.
+    fn add_tuned(&mut self) -> Result<(), Problems> {
+        let Some(data) = self.get("data").text.clone() else { return Ok(()) };
+        let path = logtank_sysconfig::settings_file(Path::new(&data));
+        // Not there, or not for this user to see: the host runs with its own defaults, and check-config shows them.
+        let Ok(source) = std::fs::read_to_string(&path) else { return Ok(()) };
+        let mut problems = Problems::default();
+        let mut found = file::parse(&path, &source, &TUNED, &mut problems);
+        for layered in self.0.iter_mut().filter(|layered| layered.origin == Origin::Default) {
+            if let Some(found) = found.remove(&layered.name) {
+                layered.text = Some(found.text);
+                layered.origin = Origin::File(path.clone(), found.line);
+            }
+        }
+        problems.or(())
     }
 
     /// All settings.

@@ -11,5 +11,5 @@ mod units;
 
 pub(crate) use layers::Layers;
 pub(crate) use print::to_toml;
-pub(crate) use settings::{Append, LogFormat, Settings, Sync};
+pub(crate) use settings::{Append, LogFormat, Role, Settings, Sync};
 pub(crate) use tls::{PortTls, certificates};

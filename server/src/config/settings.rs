@@ -85,6 +85,9 @@ pub(crate) struct Settings {
     pub(crate) shards: Option<u16>,
     pub(crate) busy_poll: Duration,
     pub(crate) unread_before_clean: Duration,
+    /// Bytes a second.
+    pub(crate) background_rate_min: u64,
+    pub(crate) append_slow_after: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: tracing::Level,
     pub(crate) limits: Limits,
@@ -231,6 +234,12 @@ impl Settings {
             shards: check.get("shards", None, |text| units::or_word(text, "auto", shards)),
             busy_poll: check.between("busy_poll", Duration::ZERO, Duration::from_millis(10)),
             unread_before_clean: check.duration("unread_before_clean"),
+            background_rate_min: check.get("background_rate_min", RATE_BYTES_MIN, rate),
+            append_slow_after: check.between(
+                "append_slow_after",
+                Duration::from_micros(1),
+                Duration::from_secs(1),
+            ),
             log_format: check.get("log_format", LogFormat::Text, |text| units::word(text, &format)),
             log_level: check.get("log_level", tracing::Level::INFO, level),
             limits: check.limits(),
@@ -290,6 +299,19 @@ impl Settings {
                 ),
             }
         }
+    }
+}
+
+/// Background work must go on under any load; a drive that moves more a second needs no bound.
+const RATE_BYTES_MIN: u64 = 1 << 20;
+const RATE_BYTES_MAX: u64 = 1 << 30;
+
+fn rate(text: &str) -> Result<u64, String> {
+    let bytes = units::bytes(text)?;
+    if (RATE_BYTES_MIN..=RATE_BYTES_MAX).contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(format!("`{text}` must be 1 MiB to 1 GiB"))
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::metrics::ShardMetrics;
 
-use super::HostMetrics;
-use super::exposition::Exposition;
+use super::exposition::{Exposition, Kind};
+use super::{Health, HostMetrics};
 use super::{jobs, process, shards};
 
 /// Where the numbers are.
@@ -16,6 +16,7 @@ pub(crate) struct Exporter {
     pub(crate) background: Arc<Shared>,
     /// In the order of their numbers.
     pub(crate) shards: Arc<[Arc<ShardMetrics>]>,
+    pub(crate) health: Health,
 }
 
 impl Exporter {
@@ -24,6 +25,9 @@ impl Exporter {
         let mut cells = Exposition::default();
         shards::export(&self.shards, &mut cells);
         jobs::export(&self.background.stats, &mut cells);
+        let help = "1 while everything is served, 0 while /readyz gives a reason why not.";
+        cells.family("logtank_ready", help, Kind::Gauge);
+        cells.value("logtank_ready", "", u8::from(self.health.not_ready().is_none()));
         process::export(&mut cells);
         let mut page = self.host.export();
         page.push_str(&cells.into_text());
@@ -43,6 +47,7 @@ mod tests {
             host: HostMetrics::default(),
             background: Arc::new(Shared::new()),
             shards: vec![Arc::new(ShardMetrics::default())].into(),
+            health: Health::starting(),
         }
     }
 

@@ -1,10 +1,13 @@
 //! What is counted outside the shards, through the `metrics` facade.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use super::Slowest;
 
 /// Methods of the reader and the manager, as labels; `other` is none of them.
 pub(crate) const METHODS: [&str; 8] = [
@@ -36,6 +39,8 @@ pub(crate) struct HostMetrics(Arc<Cells>);
 #[derive(Debug)]
 struct Cells {
     handle: PrometheusHandle,
+    /// What the status page shows of them: a recorder's gauges can't be read.
+    shown: Shown,
     recovery_seconds: Gauge,
     recovery_lost_positions: Gauge,
     recovery_dropped_records: Gauge,
@@ -51,6 +56,16 @@ struct Cells {
     calls: ByLabel<Calls>,
     page_records: Counter,
     page_bytes: Counter,
+}
+
+/// What the status page shows.
+#[derive(Debug, Default)]
+struct Shown {
+    slowest: Slowest,
+    free_raw_bytes: AtomicU64,
+    free_index_bytes: AtomicU64,
+    lost_positions: AtomicU64,
+    damaged: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -150,6 +165,7 @@ impl Default for HostMetrics {
         };
         Self(Arc::new(Cells {
             handle: new.0.handle(),
+            shown: Shown::default(),
             recovery_seconds: new.gauge(
                 "logtank_recovery_seconds",
                 "How long it took to put the raw log in order at the start.",
@@ -242,11 +258,32 @@ impl HostMetrics {
         self.0.recovery_lost_positions.set(float(lost));
         self.0.recovery_dropped_records.set(float(dropped));
         self.0.recovery_damaged.set(float(damaged));
+        self.0.shown.lost_positions.store(lost, Ordering::Relaxed);
+        self.0.shown.damaged.store(damaged, Ordering::Relaxed);
+    }
+
+    /// Positions that the start found missing, and places that it found damaged.
+    pub(super) fn found_at_start(&self) -> (u64, u64) {
+        let Shown { lost_positions, damaged, .. } = &self.0.shown;
+        (lost_positions.load(Ordering::Relaxed), damaged.load(Ordering::Relaxed))
+    }
+
+    /// The slowest operations of late.
+    pub(super) fn slowest(&self) -> &Slowest {
+        &self.0.shown.slowest
+    }
+
+    /// Free bytes of the raw log's filesystem, and of the indexes'.
+    pub(super) fn free(&self) -> (u64, u64) {
+        let Shown { free_raw_bytes, free_index_bytes, .. } = &self.0.shown;
+        (free_raw_bytes.load(Ordering::Relaxed), free_index_bytes.load(Ordering::Relaxed))
     }
 
     /// The `raw` or `indexes` filesystem has so many bytes free.
     pub(crate) fn free_bytes(&self, filesystem: &str, bytes: u64) {
         self.0.free_bytes.get(filesystem).set(float(bytes));
+        let Shown { free_raw_bytes, free_index_bytes, .. } = &self.0.shown;
+        (if filesystem == "raw" { free_raw_bytes } else { free_index_bytes }).store(bytes, Ordering::Relaxed);
     }
 
     /// Whether batches are taken.
@@ -263,6 +300,7 @@ impl HostMetrics {
     pub(crate) fn prepared(&self, done: bool, took: Duration) {
         (if done { &self.0.prepared_done } else { &self.0.prepared_failed }).increment(1);
         self.0.prepare_seconds.record(took.as_secs_f64());
+        self.slowest().note("making a raw segment ready", took, Instant::now());
     }
 
     /// The `reader` or `manager` port has so many connections.
@@ -280,6 +318,7 @@ impl HostMetrics {
         let calls = self.0.calls.get(method);
         (if answered { &calls.answered } else { &calls.refused }).increment(1);
         calls.seconds.record(took.as_secs_f64());
+        self.slowest().note(method, took, Instant::now());
     }
 
     /// A page was sent to an engine that recovers.

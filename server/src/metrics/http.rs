@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use logtank_os::tls::TlsConfig;
 
 use super::secured_listener::SecuredListener;
-use super::{Exporter, Health};
+use super::{Exporter, Page};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -16,7 +16,7 @@ use axum::routing::get;
 #[derive(Clone)]
 struct Shared {
     exporter: Exporter,
-    health: Health,
+    page: Page,
 }
 
 /// Answers on `listener` from a thread of its own, until the process ends. `prepare_thread` is called there first.
@@ -27,21 +27,25 @@ pub(crate) fn serve(
     listener: TcpListener,
     tls: Option<&TlsConfig>,
     exporter: Exporter,
-    health: Health,
+    page: Page,
     prepare_thread: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
+    let history = page.clone();
     let router = Router::new()
+        .route("/", get(|State(shared): State<Shared>| async move { shared.page.html() }))
+        .route("/status.json", get(|State(shared): State<Shared>| async move { shared.page.status() }))
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .with_state(Shared { exporter, health });
+        .with_state(Shared { exporter, page });
     let tls = tls.map(TlsConfig::rustls);
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         prepare_thread();
         let served = runtime.block_on(async {
+            tokio::spawn(history.keep_history());
             match tls {
                 None => axum::serve(listener, router).await,
                 Some(tls) => axum::serve(SecuredListener::new(listener, tls)?, router).await,
@@ -59,7 +63,7 @@ async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
 }
 
 async fn ready(State(shared): State<Shared>) -> impl IntoResponse {
-    match shared.health.not_ready() {
+    match shared.exporter.health.not_ready() {
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }

@@ -100,7 +100,12 @@ pub(super) fn export(stats: &JobStats, to: &mut Exposition) {
         "Age of the oldest epoch that waits to be dealt, 0 if there is none.",
     );
     to.family(name, help, Kind::Gauge);
-    to.value(name, "", age_seconds(stats.oldest_waiting_ms.get(), logtank_os::clock::wall().0));
+    to.value(name, "", undealt_age_seconds(stats));
+}
+
+/// Age of the oldest epoch that waits to be dealt; zero if there is none.
+pub(super) fn undealt_age_seconds(stats: &JobStats) -> f64 {
+    age_seconds(stats.oldest_waiting_ms.get(), logtank_os::clock::wall().0)
 }
 
 /// How long ago `since` was, in seconds; zero if it is zero, or lies ahead.

@@ -1,4 +1,5 @@
-//! What a host tells about itself: /metrics for Prometheus, /healthz and /readyz for whoever starts and watches it.
+//! What a host tells about itself: / for people, /metrics for Prometheus, /healthz and /readyz for whoever starts and
+//! watches it.
 
 mod exporter;
 mod exposition;
@@ -6,6 +7,7 @@ mod health;
 mod host;
 mod http;
 mod jobs;
+mod page;
 mod process;
 mod secured_listener;
 mod shards;
@@ -14,3 +16,4 @@ pub(crate) use exporter::Exporter;
 pub(crate) use health::Health;
 pub(crate) use host::{HostMetrics, METHODS};
 pub(crate) use http::serve;
+pub(crate) use page::{Page, Slowest, Sources};

@@ -8,6 +8,7 @@ use logtank_engine::jobs::report::Report;
 use logtank_engine::jobs::schedule::Background;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::Limits;
+use logtank_engine::raw_log::config::AppendMode;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
@@ -27,12 +28,23 @@ pub(crate) fn jobs_config(settings: &Settings) -> JobsConfig {
     }
 }
 
+/// How background work gives way to appends that are written so; `None` if this process has none.
+pub(super) fn policy(settings: &Settings, append: Option<AppendMode>) -> Policy {
+    let mut policy = Policy { rate_bytes_min: settings.background_rate_min, ..Policy::default() };
+    // A buffered append is a copy to memory: how long the drive takes for a write says nothing of it.
+    if append == Some(AppendMode::Direct) {
+        policy.slow_min = settings.append_slow_after;
+    }
+    policy
+}
+
 /// What the thread needs.
 #[derive(Debug)]
 pub(super) struct BackgroundThread {
     pub(super) tree: Tree,
     pub(super) limits: Limits,
     pub(super) config: JobsConfig,
+    pub(super) policy: Policy,
     pub(super) shared: Arc<Shared>,
     pub(super) signal: Arc<AppendSignal>,
     pub(super) health: Health,
@@ -46,7 +58,7 @@ impl BackgroundThread {
     /// If there is no ring, or the folders can't be opened.
     pub(super) fn run(self) -> anyhow::Result<()> {
         block_on(async {
-            let disk = self.tree.disk(Throttle::new(Policy::default(), self.signal.clone()))?;
+            let disk = self.tree.disk(Throttle::new(self.policy.clone(), self.signal.clone()))?;
             let layout = self.tree.layout.clone();
             let mut background = Background::new(
                 disk,

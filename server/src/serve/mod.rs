@@ -8,6 +8,7 @@
 //! background  deals, sorts, optimizes, cleans
 //! indexes     ports 15100 and 16000
 //! space       watches the drives
+//! watchdog    tells the service manager that every shard turns
 //! metrics     port 15200
 //! signals     SIGTERM, SIGINT
 //! ```
@@ -21,6 +22,7 @@ mod machine;
 mod placement;
 mod raw_log;
 mod run;
+mod service_manager;
 mod shards;
 mod signals;
 mod space;

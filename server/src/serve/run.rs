@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use logtank_engine::jobs::shared::Shared;
+use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::sequencer::Sequencer;
 use logtank_os::append_signal::AppendSignal;
@@ -17,7 +18,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 use super::acceptor::{Destination, accept};
-use super::background::{BackgroundThread, jobs_config};
+use super::background::{BackgroundThread, jobs_config, policy};
 use super::events::{Events, HostEvent, Step};
 use super::index_ports::{Bounds, IndexThread};
 use super::listeners::{self, Bound};
@@ -27,8 +28,9 @@ use super::raw_log::RawLog;
 use super::shards::{self, Shard};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
-use crate::config::{PortTls, Settings};
-use crate::metrics::{self, Exporter, Health, HostMetrics};
+use super::service_manager;
+use crate::config::{PortTls, Role, Settings};
+use crate::metrics::{self, Exporter, Health, HostMetrics, Page, Sources};
 
 /// When the drive fails: a service manager must not start the host again in a loop.
 pub(crate) const EXIT_DRIVE_FAILED: u8 = 78;
@@ -81,6 +83,8 @@ struct Host<'s> {
     metrics: HostMetrics,
     shared: Arc<Shared>,
     signal: Arc<AppendSignal>,
+    /// How frames are written; `None` as long as it is not known, or for a process without shards.
+    append: Option<AppendMode>,
     shards: Vec<Shard>,
     stopping: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
@@ -97,6 +101,7 @@ impl<'s> Host<'s> {
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
         Ok(Self {
             signal: AppendSignal::new(shards.len()),
+            append: None,
             settings,
             tree,
             events,
@@ -150,6 +155,8 @@ impl<'s> Host<'s> {
         }
         self.start_space()?;
         self.health.started();
+        self.start_watchdog()?;
+        service_manager::ready();
         let at = |name: &str| {
             let found = addresses.iter().find(|(port, _)| *port == name);
             found.map_or_else(|| "off".to_owned(), |(_, address)| address.to_string())
@@ -169,12 +176,29 @@ impl<'s> Host<'s> {
     fn serve_metrics(&self, bound: Bound) -> anyhow::Result<std::net::SocketAddr> {
         let listener = bound.listen().context("the metrics port")?;
         let address = listener.local_addr()?;
-        let cells = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
-        let exporter =
-            Exporter { host: self.metrics.clone(), background: self.shared.clone(), shards: cells };
+        let cells: Vec<_> = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
+        let page = Page::new(Sources {
+            shards: cells.clone(),
+            host: self.metrics.clone(),
+            jobs: self.shared.clone(),
+            health: self.health.clone(),
+            layout: self.tree.layout.clone(),
+            role: match self.settings.role {
+                Role::All => "writer and indexes",
+                Role::Writer => "writer",
+                Role::Indexes => "indexes",
+            },
+            started: Instant::now(),
+        });
+        let exporter = Exporter {
+            host: self.metrics.clone(),
+            background: self.shared.clone(),
+            shards: cells.into(),
+            health: self.health.clone(),
+        };
         let placement = self.placement.clone();
         let tls = self.settings.tls.of("metrics").map(PortTls::config);
-        metrics::serve(listener, tls, exporter, self.health.clone(), move || placement.pin_other())?;
+        metrics::serve(listener, tls, exporter, page, move || placement.pin_other())?;
         Ok(address)
     }
 
@@ -186,6 +210,7 @@ impl<'s> Host<'s> {
     ) -> anyhow::Result<Option<std::net::SocketAddr>> {
         let settings = self.settings;
         let append = machine::choose_append(settings.append, settings.sync, &self.tree)?;
+        self.append = Some(append.mode);
         let (to_raw_log, from_shards) = unbounded_channel();
         let raw_log = RawLog {
             tree: self.tree.clone(),
@@ -241,6 +266,7 @@ impl<'s> Host<'s> {
             tree: self.tree.clone(),
             limits: settings.limits.clone(),
             config: jobs_config(settings),
+            policy: policy(settings, self.append),
             shared: self.shared.clone(),
             signal: self.signal.clone(),
             health: self.health.clone(),
@@ -263,6 +289,7 @@ impl<'s> Host<'s> {
             reader_tls: settings.tls.of("reader").map(|tls| tls.config().clone()),
             manager_tls: settings.tls.of("manager").map(|tls| tls.config().clone()),
             page_bytes_max: settings.limits.in_flight_bytes_max,
+            policy: policy(settings, self.append),
             key,
             shared: self.shared.clone(),
             signal: self.signal.clone(),
@@ -294,12 +321,27 @@ impl<'s> Host<'s> {
         })
     }
 
+    /// Nothing if no service manager asked for signs of life.
+    fn start_watchdog(&mut self) -> anyhow::Result<()> {
+        let Some(every) = service_manager::watchdog_period() else { return Ok(()) };
+        let (shards, stopping, placement) = (self.shards.clone(), self.stopping.clone(), self.placement.clone());
+        std::thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(move || {
+                placement.pin_other();
+                service_manager::show_life(&shards, every, &stopping);
+            })
+            .context("starting the thread watchdog")?;
+        Ok(())
+    }
+
     /// Waits for a reason to end, and ends.
     fn serve(mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<ExitCode> {
         match heard.recv().expect("the host itself holds a sender") {
             HostEvent::Signal(signal) => {
                 tracing::info!(signal, "asked to end: finishing what was received");
                 self.health.stopping();
+                service_manager::stopping();
                 self.stop(heard)
             }
             HostEvent::Fatal(what) => Ok(self.give_up(&what)),

@@ -37,6 +37,7 @@ pub(in crate::serve) struct IndexThread {
     /// Memory for pages that are being filled or sent.
     pub(in crate::serve) page_bytes_max: usize,
     pub(in crate::serve) key: TokenKey,
+    pub(in crate::serve) policy: Policy,
     pub(in crate::serve) shared: Arc<Shared>,
     pub(in crate::serve) signal: Arc<AppendSignal>,
     pub(in crate::serve) metrics: HostMetrics,
@@ -50,7 +51,7 @@ impl IndexThread {
     /// If there is no ring, the folders can't be opened, or a port fails for good.
     pub(in crate::serve) fn run(self) -> anyhow::Result<()> {
         block_on(async {
-            let disk = self.tree.disk(Throttle::new(Policy::default(), self.signal.clone()))?;
+            let disk = self.tree.disk(Throttle::new(self.policy.clone(), self.signal.clone()))?;
             let layout = self.tree.layout.clone();
             let reader = Rc::new(Reader::new(
                 disk.clone(),

@@ -1,0 +1,122 @@
+//! The drives below a filesystem: through partitions, volumes and arrays down to what has a queue of its own.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::{Mount, System};
+
+/// What a drive is made of, as far as its I/O scheduler should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriveKind {
+    /// Has a head that must travel.
+    Rotational,
+    /// Flash behind SATA or SAS.
+    Ssd,
+    /// Flash behind NVMe.
+    Nvme,
+    /// A virtual machine's (virtio, Xen): what is behind it is the host's secret.
+    Virtual,
+    /// A file as a drive.
+    Loop,
+}
+
+impl DriveKind {
+    /// In words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rotational => "rotational",
+            Self::Ssd => "SSD",
+            Self::Nvme => "NVMe",
+            Self::Virtual => "virtual drive",
+            Self::Loop => "loop device",
+        }
+    }
+}
+
+/// A drive with a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drive {
+    /// As in `sdb`.
+    pub name: String,
+    /// Device numbers, `major:minor`.
+    pub device: String,
+    /// What it is made of.
+    pub kind: DriveKind,
+}
+
+impl Drive {
+    /// Those that hold a filesystem; none for one in memory or on the network. In the order of their names.
+    #[must_use]
+    pub fn below(system: &System, mount: &Mount) -> Vec<Self> {
+        // Filesystems over several drives (btrfs) report a number of their own, but name one of the drives.
+        let by_name =
+            || Path::new(&mount.source).file_name().map(|name| Path::new("/sys/class/block").join(name));
+        let by_number = Path::new("/sys/dev/block").join(&mount.device);
+        let start = system.follow(by_number).ok().or_else(|| {
+            let named = mount.source.starts_with("/dev/").then(by_name).flatten()?;
+            system.follow(named).ok()
+        });
+        let mut found = Vec::new();
+        if let Some(start) = start {
+            descend(system, &start, &mut found);
+        }
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        found.dedup();
+        found
+    }
+
+    /// Its folder in /sys.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        Path::new("/sys/block").join(&self.name)
+    }
+
+    /// A file of its queue.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> PathBuf {
+        self.folder().join("queue").join(name)
+    }
+
+    /// What udev knows it by: its serial number, or else its name (which may change at a restart). The match of a rule.
+    #[must_use]
+    pub fn udev_match(&self, system: &System) -> String {
+        let known = system.read(Path::new("/run/udev/data").join(format!("b{}", self.device)));
+        let serial = known.ok().and_then(|text| {
+            text.lines().find_map(|line| line.strip_prefix("E:ID_SERIAL=")).map(str::to_owned)
+        });
+        match serial {
+            Some(serial) if !serial.contains('"') => format!("ENV{{ID_SERIAL}}==\"{serial}\""),
+            _ => format!("KERNEL==\"{}\"", self.name),
+        }
+    }
+}
+
+fn descend(system: &System, folder: &Path, found: &mut Vec<Drive>) {
+    // A partition lies below its drive.
+    let folder =
+        if system.exists(folder.join("partition")) { folder.parent().unwrap_or(folder) } else { folder };
+    let slaves = system.list(folder.join("slaves"));
+    if !slaves.is_empty() {
+        for slave in slaves {
+            if let Ok(below) = system.follow(folder.join("slaves").join(slave)) {
+                descend(system, &below, found);
+            }
+        }
+        return;
+    }
+    let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { return };
+    let device = system.read(folder.join("dev")).unwrap_or_default();
+    let rotational = system.read(folder.join("queue/rotational")).is_ok_and(|flag| flag == "1");
+    let kind = match name {
+        _ if name.starts_with("nvme") => DriveKind::Nvme,
+        // A virtual drive says it rotates when its driver does not know better.
+        _ if name.starts_with("vd") || name.starts_with("xvd") => DriveKind::Virtual,
+        _ if name.starts_with("loop") => DriveKind::Loop,
+        _ if rotational => DriveKind::Rotational,
+        _ => DriveKind::Ssd,
+    };
+    found.push(Drive { name: name.to_owned(), device, kind });
+}
