@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use logtank_wire::page::LogPageToken;
 
+use super::buffers::Buffers;
 use super::draft::Draft;
 use super::error::{ReadError, StartOver};
 use super::live_page::LiveEnd;
@@ -36,6 +37,7 @@ pub struct Reader<D: Disk, C: Clock> {
     pub(super) layout: Layout,
     pub(super) options: ReadOptions,
     pub(super) open: OpenSegments<D>,
+    pub(super) buffers: Buffers,
     key: TokenKey,
 }
 
@@ -50,7 +52,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     /// A reader of the tree at `layout`, whose tokens `key` signs.
     #[must_use]
     pub const fn new(disk: D, clock: C, layout: Layout, key: TokenKey, options: ReadOptions) -> Self {
-        Self { disk, clock, layout, options, open: OpenSegments::new(), key }
+        Self { disk, clock, layout, options, open: OpenSegments::new(), buffers: Buffers::new(), key }
     }
 
     /// The next page of a recovery. Memory is about two pages.
@@ -94,10 +96,16 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         Err(ReadError::Unsettled)
     }
 
-    /// Closes segments that no recovery has read for a minute. Each page does so, too; to be called now and then
-    /// while there are none, so that removed files give back their space.
+    /// Takes back the memory of a page that was sent.
+    pub fn recycle(&self, page: Page) {
+        self.buffers.keep(page);
+    }
+
+    /// Closes segments that no recovery has read for a minute, and gives back memory. To be called every few minutes, so
+    /// that removed files give back their space when there are no recoveries.
     pub fn release_idle(&self) {
         self.open.release_idle(self.clock.now().mono);
+        self.buffers.release();
     }
 
     /// The cleaner leaves alone what was read lately. A page does not fail for that: not when the drive is full, and

@@ -47,7 +47,8 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                 self.open.keep(&draft.code, place.name, segment, self.clock.now().mono);
                 return Ok(SegmentEnd::Full);
             }
-            let read = segment.read_raw(at.offset..cut.offset).await?;
+            let read =
+                segment.read_raw_into(at.offset..cut.offset, |capacity| self.buffers.take(capacity)).await?;
             let end = if fits { cut } else { first_records(&segment, &read, at, draft.room())? };
             let length = usize::try_from(end.offset - at.offset).expect("within what was read");
             draft.push(

@@ -151,7 +151,8 @@ impl Host {
         while let Some(present) = token {
             let page = self.page(index, &present)?;
             apply_page(state, &page);
-            token = page.next;
+            token = page.next.clone();
+            self.reader.recycle(page);
             pages += 1;
             assert!(pages < 100_000, "the recovery does not end");
         }

@@ -126,6 +126,7 @@ impl Answerer {
             writer.records(std::mem::take(&mut records), chunk);
         }
         writer.finish(page.next.as_ref());
+        self.reader.recycle(page);
         Ok(Some(memory))
     }
 
