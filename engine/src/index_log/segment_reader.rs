@@ -70,10 +70,10 @@ impl Cut {
 }
 
 impl RawRecords {
-    /// The memory, to be used again.
+    /// The memory, to be used again, and where in it the records stand.
     #[must_use]
-    pub fn into_buffer(self) -> AlignedBuf {
-        self.buffer
+    pub fn into_parts(self) -> (AlignedBuf, Range<usize>) {
+        (self.buffer, self.range)
     }
 }
 

@@ -3,12 +3,11 @@
 
 use std::cell::RefCell;
 
-use super::page::{Chunk, Page};
 use crate::io::buffers::AlignedBuf;
 use crate::limits::SIDECAR_BLOCK_BYTES;
 
 /// Buffers kept at most: recoveries take turns.
-const KEPT_MAX: usize = 2;
+const KEPT_MAX: usize = 4;
 /// Smaller ones are not worth keeping.
 const KEPT_BYTES_MIN: usize = 1 << 20;
 /// A buffer may be so much larger than needed: all of it is read into.
@@ -34,19 +33,11 @@ impl Buffers {
     }
 
     /// Keeps what a page that is done with was read into.
-    pub(super) fn keep(&self, page: Page) {
-        let mut kept = self.0.borrow_mut();
-        for chunk in page.chunks {
-            match chunk {
-                Chunk::Segment(records, _) => {
-                    let buffer = records.into_buffer();
-                    if buffer.capacity() >= KEPT_BYTES_MIN {
-                        kept.truncate(KEPT_MAX - 1);
-                        kept.push(buffer);
-                    }
-                }
-                Chunk::Live(_) => {}
-            }
+    pub(super) fn keep(&self, buffer: AlignedBuf) {
+        if buffer.capacity() >= KEPT_BYTES_MIN {
+            let mut kept = self.0.borrow_mut();
+            kept.truncate(KEPT_MAX - 1);
+            kept.push(buffer);
         }
     }
 

@@ -47,7 +47,7 @@ fn pages(host: &Host) -> Vec<Vec<Vec<u8>>> {
         let page = host.page("m", &present).unwrap();
         pages.push(records(&page));
         token = page.next.clone();
-        host.reader.recycle(page);
+        host.recycle(page);
     }
     pages
 }
@@ -74,7 +74,7 @@ fn memory_of_pages_that_were_sent_is_used_again() {
         served.extend(records(&page).concat());
         places.push(page.chunks[0].as_ptr().addr() / SIDECAR_BLOCK_BYTES);
         token = page.next.clone();
-        host.reader.recycle(page);
+        host.recycle(page);
     }
     assert_eq!(served, bytes);
     // The last page is a short one.
