@@ -69,6 +69,14 @@ impl Cut {
     }
 }
 
+impl RawRecords {
+    /// The memory, to be used again, and where in it the records stand.
+    #[must_use]
+    pub fn into_parts(self) -> (AlignedBuf, Range<usize>) {
+        (self.buffer, self.range)
+    }
+}
+
 impl Deref for RawRecords {
     type Target = [u8];
 
@@ -151,6 +159,22 @@ impl<D: Disk> OpenSegment<D> {
     /// # Panics
     /// If the range lies beyond the segment or runs backwards.
     pub async fn read_raw(&self, bytes: Range<u64>) -> Result<RawRecords> {
+        self.read_raw_into(bytes, AlignedBuf::with_capacity).await
+    }
+
+    /// As [`Self::read_raw`], into the buffer that `buffer` gives for a capacity: of that, or a little more (all
+    /// of it is read into).
+    ///
+    /// # Errors
+    /// As [`Self::read_raw`].
+    ///
+    /// # Panics
+    /// As [`Self::read_raw`]; also if the buffer is too small.
+    pub async fn read_raw_into(
+        &self,
+        bytes: Range<u64>,
+        buffer: impl FnOnce(usize) -> AlignedBuf,
+    ) -> Result<RawRecords> {
         assert!(
             bytes.start <= bytes.end && bytes.end <= self.sidecar.header().bytes,
             "a range of the segment"
@@ -160,7 +184,9 @@ impl<D: Disk> OpenSegment<D> {
         }
         let first = bytes.start / BLOCK * BLOCK;
         let length = usize::try_from(bytes.end - first).expect("a page fits into memory");
-        let buffer = AlignedBuf::with_capacity(length.next_multiple_of(SIDECAR_BLOCK_BYTES));
+        let capacity = length.next_multiple_of(SIDECAR_BLOCK_BYTES);
+        let buffer = buffer(capacity);
+        assert!(buffer.capacity() >= capacity, "the buffer holds what is asked for");
         let buffer = self.read_blocks(buffer, first, bytes.end).await?;
         let begin = usize::try_from(bytes.start - first).expect("less than a block");
         Ok(RawRecords { buffer, range: begin..length })

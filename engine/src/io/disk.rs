@@ -65,6 +65,15 @@ pub enum Transfer {
     Direct,
 }
 
+/// A file that [`Disk::create_all`] creates whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// Where.
+    pub path: PathBuf,
+    /// All its bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// A filesystem.
 pub trait Disk: Clone + 'static {
     /// An open file; closed when dropped.
@@ -110,6 +119,39 @@ pub trait Disk: Clone + 'static {
 
     /// Room on the filesystem that holds `path`.
     fn space(&self, path: &Path) -> impl Future<Output = DiskResult<Space>>;
+
+    /// Creates small files with their bytes, and the folders that are missing; what has one of the names already is
+    /// replaced. Durable after [`Self::sync_filesystem`]. After an error, or if the future is dropped, any of
+    /// them may be there, whole or in part, and more of them may still be coming.
+    ///
+    /// Written in terms of the other verbs; a disk for which thousands of calls cost more than their work does
+    /// better.
+    fn create_all(&self, files: Vec<NewFile>) -> impl Future<Output = DiskResult<()>> {
+        async move {
+            for NewFile { path, bytes } in files {
+                let file = create_anew(self, &path).await?;
+                file.write_at(AlignedBuf::copy_of(&bytes), 0).await.0?;
+            }
+            Ok(())
+        }
+    }
+
+    /// What [`Self::list`] says of each folder, in their order; of one that is not there, that it is empty. The
+    /// folders are not all looked at in one moment.
+    ///
+    /// As [`Self::create_all`], for a disk to do better.
+    fn list_all(&self, folders: Vec<PathBuf>) -> impl Future<Output = DiskResult<Vec<Vec<Entry>>>> {
+        async move {
+            let mut listings = Vec::with_capacity(folders.len());
+            for folder in folders {
+                listings.push(match self.list(&folder).await {
+                    Err(error) if error.is_not_found() => Vec::new(),
+                    entries => entries?,
+                });
+            }
+            Ok(listings)
+        }
+    }
 }
 
 /// An open file of a [`Disk`]. Buffers are handed over for the call and come back with its result.
@@ -138,6 +180,19 @@ pub trait DiskFile: 'static {
 
     /// The path it was opened by.
     fn path(&self) -> &Path;
+}
+
+/// Creates a file through the page cache, with its folder if that is missing, in place of any that has the name.
+async fn create_anew<D: Disk>(disk: &D, path: &Path) -> DiskResult<D::File> {
+    match disk.create(path, Transfer::Cached).await {
+        // Nearly always the folder is there, so it is not looked for before.
+        Err(error) if error.is_not_found() => disk.create_folder(parent(path)).await?,
+        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
+            disk.remove_file(path).await?;
+        }
+        result => return result,
+    }
+    disk.create(path, Transfer::Cached).await
 }
 
 /// Reads a whole file that is known to be small.

@@ -1,5 +1,6 @@
 use logtank_wire::record::write_normalized;
 
+use super::ahead::Ahead;
 use super::page::Chunk;
 use super::token::{Place, Progress};
 use crate::error::Corruption;
@@ -15,6 +16,8 @@ pub(super) struct Draft {
     pub(super) progress: Progress,
     /// Whether holes in the raw log are taken for what they will stay.
     pub(super) gaps_accepted: bool,
+    /// What was read before the page was asked for.
+    pub(super) ahead: Option<Ahead>,
     from_before: Position,
     bytes_max: usize,
     bytes: usize,
@@ -39,6 +42,7 @@ impl Draft {
             from_before: progress.from,
             progress,
             gaps_accepted: false,
+            ahead: None,
             bytes_max,
             bytes: 0,
             records: 0,

@@ -4,6 +4,8 @@
 //! ([`look`]), finds out from the client's [`token`] and that look what comes next ([`route`]), and reads it
 //! ([`reader`], [`live_page`]).
 
+pub mod ahead;
+mod buffers;
 mod draft;
 pub mod error;
 mod live_page;

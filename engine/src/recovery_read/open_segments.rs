@@ -46,15 +46,21 @@ impl<D: Disk> OpenSegments<D> {
         code: &IndexCode,
         name: SegmentName,
     ) -> Result<OpenSegment<D>> {
-        let kept = self.0.borrow().iter().position(|kept| kept.code == *code && kept.name == name);
-        if let Some(at) = kept {
-            return Ok(self.0.borrow_mut().swap_remove(at).segment);
+        if let Some(segment) = self.take_kept(code, name) {
+            return Ok(segment);
         }
         if disk.metadata(&layout.sidecar(code, name)).await?.is_none() {
             // Reading goes on without it, for instance when the drive is full.
             drop(sidecar_file::rebuild_sidecar(disk, layout, code, name).await);
         }
         OpenSegment::open(disk, layout, code, name).await
+    }
+
+    /// The segment, if it is one of those kept.
+    pub(super) fn take_kept(&self, code: &IndexCode, name: SegmentName) -> Option<OpenSegment<D>> {
+        let mut all = self.0.borrow_mut();
+        let at = all.iter().position(|kept| kept.code == *code && kept.name == name)?;
+        Some(all.swap_remove(at).segment)
     }
 
     /// Keeps a segment of which there is more to read.

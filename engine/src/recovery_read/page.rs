@@ -1,10 +1,11 @@
 //! What one call of `read_page` answers.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use logtank_wire::page::LogPageToken;
 
 use crate::index_log::segment_reader::RawRecords;
+use crate::io::buffers::AlignedBuf;
 
 /// A page of a recovery: encoded records, ready for the wire.
 #[derive(Debug)]
@@ -26,6 +27,23 @@ pub enum Chunk {
     Live(Vec<u8>),
 }
 
+impl Chunk {
+    /// Its memory, and where in it the records stand.
+    #[must_use]
+    pub fn into_parts(self) -> (ChunkMemory, Range<usize>) {
+        match self {
+            Self::Segment(records, bytes) => {
+                let (buffer, range) = records.into_parts();
+                (ChunkMemory::Segment(buffer), range.start..range.start + bytes)
+            }
+            Self::Live(records) => {
+                let range = 0..records.len();
+                (ChunkMemory::Live(records), range)
+            }
+        }
+    }
+}
+
 impl Deref for Chunk {
     type Target = [u8];
 
@@ -35,6 +53,15 @@ impl Deref for Chunk {
             Self::Live(records) => records,
         }
     }
+}
+
+/// Memory of a [`Chunk`].
+#[derive(Debug)]
+pub enum ChunkMemory {
+    /// To be given back to [`super::reader::Reader::recycle`] when it is sent.
+    Segment(AlignedBuf),
+    /// Of no further use.
+    Live(Vec<u8>),
 }
 
 impl Page {

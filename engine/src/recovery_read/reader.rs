@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use logtank_wire::page::LogPageToken;
 
+use super::ahead::Ahead;
+use super::buffers::Buffers;
 use super::draft::Draft;
 use super::error::{ReadError, StartOver};
 use super::live_page::LiveEnd;
 use super::look::Look;
 use super::open_segments::OpenSegments;
 use super::options::ReadOptions;
-use super::page::Page;
+use super::page::{ChunkMemory, Page};
 use super::route::{self, Next};
 use super::segment_page::SegmentEnd;
 use super::token::{Place, Progress, TokenKey};
@@ -36,6 +38,7 @@ pub struct Reader<D: Disk, C: Clock> {
     pub(super) layout: Layout,
     pub(super) options: ReadOptions,
     pub(super) open: OpenSegments<D>,
+    pub(super) buffers: Buffers,
     key: TokenKey,
 }
 
@@ -50,7 +53,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     /// A reader of the tree at `layout`, whose tokens `key` signs.
     #[must_use]
     pub const fn new(disk: D, clock: C, layout: Layout, key: TokenKey, options: ReadOptions) -> Self {
-        Self { disk, clock, layout, options, open: OpenSegments::new(), key }
+        Self { disk, clock, layout, options, open: OpenSegments::new(), buffers: Buffers::new(), key }
     }
 
     /// The next page of a recovery. Memory is about two pages.
@@ -63,6 +66,19 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     /// If this host may not serve recoveries, the code names no index, the token can't be gone on from (start over), the
     /// disk fails, or what the page should hold is damaged.
     pub async fn read_page(&self, index_code: &[u8], token: &LogPageToken) -> Result<Page, ReadError> {
+        self.read_page_with(index_code, token, None).await
+    }
+
+    /// As [`Self::read_page`], with what was read ahead for it; of no harm if it was for another page.
+    ///
+    /// # Errors
+    /// As [`Self::read_page`].
+    pub async fn read_page_with(
+        &self,
+        index_code: &[u8],
+        token: &LogPageToken,
+        ahead: Option<Ahead>,
+    ) -> Result<Page, ReadError> {
         let code = IndexCode::new(index_code)?;
         let now = self.clock.now();
         self.open.release_idle(now.mono);
@@ -73,8 +89,9 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         self.mark_read(&code).await;
         match progress {
             Some(progress) => {
-                let draft =
-                    Draft::new(code, Progress { issued: now.wall, ..progress }, self.options.page_bytes_max);
+                let progress = Progress { issued: now.wall, ..progress };
+                let mut draft = Draft::new(code, progress, self.options.page_bytes_max);
+                draft.ahead = ahead;
                 self.fill(draft, None, now.mono).await
             }
             None => self.first_page(code, now).await,
@@ -94,10 +111,30 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         Err(ReadError::Unsettled)
     }
 
-    /// Closes segments that no recovery has read for a minute. Each page does so, too; to be called now and then
-    /// while there are none, so that removed files give back their space.
+    /// Takes back memory of a page that was sent ([`super::page::Chunk::into_parts`]).
+    pub fn recycle(&self, memory: ChunkMemory) {
+        match memory {
+            ChunkMemory::Segment(buffer) => self.buffers.keep(buffer),
+            ChunkMemory::Live(_) => {}
+        }
+    }
+
+    /// Reads what the page at `token` will most likely hold, if that is known without looking at the disk: while the
+    /// page before is being sent, say. Only for [`Self::read_page_with`], which answers as if it were not there.
+    /// Memory is one page.
+    pub async fn read_ahead(&self, index_code: &[u8], token: &LogPageToken) -> Option<Ahead> {
+        let code = IndexCode::new(index_code).ok()?;
+        let now = self.clock.now();
+        let progress = self.key.open(&code, token, now.wall, self.options.token_age_max).ok()??;
+        let Place::Inside(place) = progress.place else { return None };
+        self.read_segment_ahead(code, place).await
+    }
+
+    /// Closes segments that no recovery has read for a minute, and gives back memory. To be called every few minutes, so
+    /// that removed files give back their space when there are no recoveries.
     pub fn release_idle(&self) {
         self.open.release_idle(self.clock.now().mono);
+        self.buffers.release();
     }
 
     /// The cleaner leaves alone what was read lately. A page does not fail for that: not when the drive is full, and

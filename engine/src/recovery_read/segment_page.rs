@@ -2,12 +2,14 @@
 
 use logtank_wire::record::RecordView;
 
+use super::ahead::Ahead;
 use super::draft::Draft;
 use super::error::{ReadError, StartOver};
 use super::reader::Reader;
 use super::token::{Place, SegmentPlace};
 use crate::error::Corruption;
 use crate::format::index::Point;
+use crate::ids::IndexCode;
 use crate::index_log::segment_reader::OpenSegment;
 use crate::io::disk::Disk;
 use crate::time::Clock;
@@ -47,7 +49,11 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                 self.open.keep(&draft.code, place.name, segment, self.clock.now().mono);
                 return Ok(SegmentEnd::Full);
             }
-            let read = segment.read_raw(at.offset..cut.offset).await?;
+            let bytes = at.offset..cut.offset;
+            let read = match draft.ahead.take().filter(|ahead| ahead.is_of(&draft.code, place.name, &bytes)) {
+                Some(ahead) => ahead.records,
+                None => segment.read_raw_into(bytes, |capacity| self.buffers.take(capacity)).await?,
+            };
             let end = if fits { cut } else { first_records(&segment, &read, at, draft.room())? };
             let length = usize::try_from(end.offset - at.offset).expect("within what was read");
             draft.push(
@@ -60,6 +66,21 @@ impl<D: Disk, C: Clock> Reader<D, C> {
             draft.progress.place = Place::Inside(place);
         }
         Ok(SegmentEnd::Ended)
+    }
+
+    /// Reads the stretch that a page which begins at `place` holds first, if the segment is at hand.
+    pub(super) async fn read_segment_ahead(&self, code: IndexCode, place: SegmentPlace) -> Option<Ahead> {
+        let segment = self.open.take_kept(&code, place.name)?;
+        let at = Point { offset: place.offset, record: place.records };
+        let cut = segment.sidecar().cut_after(at, self.options.page_bytes_max as u64);
+        let bytes = at.offset..cut.offset;
+        if bytes.is_empty() {
+            return None;
+        }
+        // What goes wrong here, the page that needs it will meet again and tell.
+        let read = segment.read_raw_into(bytes.clone(), |capacity| self.buffers.take(capacity)).await;
+        self.open.keep(&code, place.name, segment, self.clock.now().mono);
+        Some(Ahead { code, name: place.name, bytes, records: read.ok()? })
     }
 }
 

@@ -44,8 +44,13 @@ impl Envelope {
 
     /// Ends the message, whose struct was appended meanwhile.
     pub(crate) fn end(self, out: &mut [u8]) {
+        self.end_around(out, 0);
+    }
+
+    /// As [`Self::end`], of a message of which the caller sends this many bytes more, that are not in `out`.
+    pub(crate) fn end_around(self, out: &mut [u8], elsewhere: usize) {
         if self.framed {
-            put::length_at(out, self.start, out.len() - self.start - 4);
+            put::length_at(out, self.start, out.len() - self.start - 4 + elsewhere);
         }
     }
 

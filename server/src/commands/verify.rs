@@ -10,6 +10,7 @@ use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::IndexCode;
 use logtank_engine::index_log::verify::verify_index;
 use logtank_engine::io::disk::{Disk, EntryKind};
+use logtank_engine::jobs::dealer;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
@@ -72,11 +73,13 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
     for finding in raw.findings {
         verified.finding(&progress, finding);
     }
+    // If that can't be told, the reason is among the findings already.
+    let undealt = dealer::undealt(disk, layout).await.unwrap_or_default();
     let codes = indexes(disk, layout).await?;
     progress.set_length(codes.len() as u64);
     for code in codes {
         progress.set_message(code.to_string());
-        match verify_index(disk, layout, &code, &Limits::default()).await {
+        match verify_index(disk, layout, &code, &Limits::default(), &undealt).await {
             Ok(index) => {
                 verified.files += index.segments;
                 verified.records += index.records;

@@ -5,6 +5,7 @@
 //! transfers ask the governor first, so that appends of the shards don't wait behind them.
 
 mod background;
+mod batch;
 mod blocking;
 mod direct;
 mod filesystems;
@@ -20,3 +21,4 @@ pub use background::block_on;
 pub use throttle::Throttle;
 pub use uring_disk::UringDisk;
 pub use uring_file::UringFile;
+pub use window::Window;

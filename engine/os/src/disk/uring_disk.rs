@@ -1,14 +1,15 @@
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logtank_engine::error::DiskError;
-use logtank_engine::io::disk::{Disk, DiskResult, Entry, EntryKind, Metadata, Space, Transfer};
+use logtank_engine::io::disk::{Disk, DiskResult, Entry, EntryKind, Metadata, NewFile, Space, Transfer};
 use logtank_engine::time::WallMillis;
 use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_NOW, futimens, open, statvfs};
 use tokio_uring::fs::{File, OpenOptions, StatxBuilder};
 
+use super::batch;
 use super::blocking::blocking;
 use super::filesystems::Filesystems;
 use super::listing;
@@ -178,6 +179,14 @@ impl Disk for UringDisk {
             })
         })
         .await
+    }
+
+    async fn create_all(&self, files: Vec<NewFile>) -> DiskResult<()> {
+        batch::create_all(&self.throttle, files).await
+    }
+
+    async fn list_all(&self, folders: Vec<PathBuf>) -> DiskResult<Vec<Vec<Entry>>> {
+        batch::list_all(folders).await
     }
 }
 

@@ -1,8 +1,8 @@
 use logtank_engine::io::buffers::AlignedBuf;
 use tokio_uring::buf::{IoBuf, IoBufMut};
 
-/// A stretch of a buffer, owned by an operation in flight: what is read or written, no more.
-pub(super) struct Window {
+/// A stretch of a buffer, owned by an operation in flight: what is read or written, or sent, no more.
+pub struct Window {
     buffer: AlignedBuf,
     begin: usize,
     len: usize,
@@ -13,7 +13,8 @@ impl Window {
     ///
     /// # Panics
     /// If they are not all in use.
-    pub(super) fn new(buffer: AlignedBuf, begin: usize, len: usize) -> Self {
+    #[must_use]
+    pub fn new(buffer: AlignedBuf, begin: usize, len: usize) -> Self {
         assert!(
             begin.checked_add(len).is_some_and(|end| end <= buffer.len()),
             "window beyond the bytes in use"
@@ -21,7 +22,9 @@ impl Window {
         Self { buffer, begin, len }
     }
 
-    pub(super) fn into_buffer(self) -> AlignedBuf {
+    /// The buffer.
+    #[must_use]
+    pub fn into_buffer(self) -> AlignedBuf {
         self.buffer
     }
 }

@@ -1,6 +1,7 @@
 //! A job that ends at any of its calls, by a kill, a power cut or an error: what is recovered afterwards is
 //! right at once, and running the job again finishes it, with nothing left over.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -100,7 +101,8 @@ fn finish(found: &MemDisk, job: Job, expected: &State, finished: &[PathBuf], wha
     run(perform(found, job.repaired_by())).unwrap();
     assert_eq!(run(state(found)).unwrap(), *expected, "recovered after the job: {what}");
     assert_eq!(found.files(), finished, "nothing is left over: {what}");
-    let verified = run(verify_index(found, &layout(), &code(), &limits(16 * MIB as usize))).unwrap();
+    let verified =
+        run(verify_index(found, &layout(), &code(), &limits(16 * MIB as usize), &BTreeSet::new())).unwrap();
     assert_eq!(verified.findings, [], "{what}");
 }
 

@@ -1,5 +1,6 @@
 //! Damage: each flipped bit, cut or missing file is found, or does no harm.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::crash::index_of_all_kinds;
@@ -18,7 +19,7 @@ use crate::limits::MIB;
 use crate::testing::{MemDisk, run};
 
 fn verify(disk: &MemDisk) -> Verified {
-    run(verify_index(disk, &layout(), &code(), &limits(16 * MIB as usize))).unwrap()
+    run(verify_index(disk, &layout(), &code(), &limits(16 * MIB as usize), &BTreeSet::new())).unwrap()
 }
 
 // Segments that have a sidecar, and the sidecars, with an index of which all segments count.

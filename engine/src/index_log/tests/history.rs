@@ -1,5 +1,7 @@
 //! Any history of changes, split in any way, sorted, optimized and cleaned in any order, comes to the same.
 
+use std::collections::BTreeSet;
+
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -102,7 +104,7 @@ proptest! {
             prop_assert_eq!(run(state(&disk)).unwrap(), State::after(&history));
             check_chain(&disk, &run(look(&disk)).unwrap());
         }
-        let verified = run(verify_index(&disk, &super::tree::layout(), &super::tree::code(), &limits)).unwrap();
+        let verified = run(verify_index(&disk, &super::tree::layout(), &super::tree::code(), &limits, &BTreeSet::new())).unwrap();
         prop_assert_eq!(verified.findings, []);
     }
 

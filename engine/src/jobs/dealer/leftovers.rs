@@ -1,15 +1,30 @@
 //! What a dealing that did not end left behind: removed before it is done again, since the second time an
 //! index may get fewer records, or none, if it was deleted meanwhile.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
+use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::{SIDECAR_SUFFIX, SegmentKind, SegmentName, TEMPORARY_PREFIX};
 use crate::ids::{Epoch, IndexCode};
-use crate::io::disk::{Disk, Entry, EntryKind};
+use crate::io::disk::{Disk, Entry, EntryKind, Transfer};
 use crate::raw_log::live::LiveView;
+
+/// The epochs of which indexes may have segments that don't count, whole or in part: to be dealt, with their raw segments
+/// there. Only meaningful while nobody deals.
+///
+/// # Errors
+/// The disk's; corruption if the checkpoint is unreadable.
+pub async fn undealt<D: Disk>(disk: &D, layout: &Layout) -> Result<BTreeSet<Epoch>> {
+    let view = LiveView::look(disk, layout, Transfer::Cached).await?;
+    let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
+    Ok(view.epochs.range(checkpoint..).map(|(epoch, _)| *epoch).collect())
+}
+
+/// Folders looked into with one call.
+const FOLDERS_AT_ONCE: usize = 1_000;
 
 /// Removes unsorted segments (their sidecars, their temporary files) of epochs that are still to be dealt and
 /// whose raw segments are there, durably. Also makes durable whatever else is visible and may not be: folders
@@ -23,24 +38,35 @@ pub(super) async fn remove<D: Disk>(
     let mut left = BTreeMap::new();
     let undealt = |epoch: Epoch| epoch >= checkpoint && view.epochs.contains_key(&epoch);
     let indexes = list(disk, &layout.indexes()).await?;
-    for index in indexes.iter().filter(|entry| entry.kind == EntryKind::Folder) {
-        let unsorted =
-            remove_from(disk, &layout.indexes().join(&index.name).join("segments"), undealt).await?;
-        if let Ok(code) = IndexCode::new(index.name.as_bytes())
-            && unsorted > 0
-        {
-            left.insert(code, unsorted);
+    let indexes: Vec<_> = indexes.iter().filter(|entry| entry.kind == EntryKind::Folder).collect();
+    for indexes in indexes.chunks(FOLDERS_AT_ONCE) {
+        let folder = |index: &&Entry| layout.indexes().join(&index.name).join("segments");
+        let folders: Vec<PathBuf> = indexes.iter().map(folder).collect();
+        let listings = disk.list_all(folders.clone()).await?;
+        for ((index, folder), entries) in indexes.iter().zip(folders).zip(listings) {
+            let unsorted = remove_from(disk, &folder, entries, undealt).await?;
+            if unsorted > 0
+                && let Ok(code) = IndexCode::new(index.name.as_bytes())
+            {
+                left.insert(code, unsorted);
+            }
         }
     }
-    remove_from(disk, &layout.rejected(), undealt).await?;
+    let rejected = list(disk, &layout.rejected()).await?;
+    remove_from(disk, &layout.rejected(), rejected, undealt).await?;
     disk.sync_filesystem(layout.data()).await?;
     Ok(left)
 }
 
 /// Returns how many unsorted segments it left.
-async fn remove_from<D: Disk>(disk: &D, folder: &Path, undealt: impl Fn(Epoch) -> bool) -> Result<usize> {
+async fn remove_from<D: Disk>(
+    disk: &D,
+    folder: &Path,
+    entries: Vec<Entry>,
+    undealt: impl Fn(Epoch) -> bool,
+) -> Result<usize> {
     let mut left = 0;
-    for entry in list(disk, folder).await? {
+    for entry in entries {
         match dealt_as(&entry.name) {
             Some(epoch) if entry.kind == EntryKind::File && undealt(epoch) => {
                 disk.remove_file(&folder.join(&entry.name)).await?;

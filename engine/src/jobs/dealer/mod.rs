@@ -10,4 +10,5 @@ mod split;
 mod tests;
 
 pub use deal::Dealer;
+pub use leftovers::undealt;
 pub use outcome::{Dealt, DealtIndex, Lag, Outcome};

@@ -1,11 +1,8 @@
 //! Publishing what the targets of one pass get.
 //!
-//! For few targets each file is synced by itself. For many, all are written under temporary names, the
-//! filesystem is synced once, all get their names, and it is synced again: two calls in place of thousands.
-//! Only one file is open at a time.
-//!
-//! A sidecar is written under its final name at once: it means nothing before its segment has its name, and
-//! the segment gets it only when both are durable.
+//! Files are written under their final names at once: nobody takes a segment at or after the checkpoint for one, and
+//! the first dealing after an attempt that ended removes what it left. For few targets each file is synced by
+//! itself. For many, the filesystem is synced once for all.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -22,16 +19,18 @@ use crate::format::names::{SegmentKind, SegmentName, sidecar_of};
 use crate::ids::{Epoch, IndexCode};
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::buffers::AlignedBuf;
-use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer, parent, temporary_beside};
+use crate::io::disk::{Disk, DiskFile, DiskResult, NewFile, Transfer, parent};
 use crate::limits::{DIRECT_BLOCK_BYTES, MIB};
 
-/// From this many targets on, syncing the filesystem twice costs less than syncing three files for each.
+/// From this many targets on, syncing the filesystem once costs less than syncing two files and a folder for each.
 const MANY: usize = 16;
 /// Files shorter than this go through the page cache: direct I/O would cost them another call to cut the
 /// padding off, and they are read again soon.
 const DIRECT_BYTES_MIN: usize = 256 * 1024;
 /// Bytes of one write.
 const CHUNK_BYTES: usize = MIB as usize;
+/// Of many targets, this much is handed to the disk at once.
+const BATCH_BYTES: usize = MIB as usize;
 
 /// Publishes what the targets of one pass get.
 pub(super) struct Publisher<'p, D: Disk> {
@@ -40,18 +39,6 @@ pub(super) struct Publisher<'p, D: Disk> {
     epoch: Epoch,
     // What goes out in pieces.
     spilled: Option<(Target, SegmentWriter<D>)>,
-}
-
-/// A segment that is written and has not its name yet.
-struct Written {
-    temporary: PathBuf,
-    path: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sync {
-    EachFile,
-    Filesystem,
 }
 
 impl<'p, D: Disk> Publisher<'p, D> {
@@ -65,7 +52,7 @@ impl<'p, D: Disk> Publisher<'p, D> {
             Some(spilled) => spilled,
             None => {
                 let folder = self.folder(target);
-                self.create_folder(&folder, Sync::EachFile).await?;
+                self.create_folder(&folder).await?;
                 let writer =
                     SegmentWriter::create(self.disk, &folder, SegmentKind::Unsorted, self.epoch).await?;
                 self.spilled.insert((target.clone(), writer))
@@ -92,30 +79,53 @@ impl<'p, D: Disk> Publisher<'p, D> {
             let published = writer.publish(EpochRange::only(self.epoch)).await?;
             indexes.extend(dealt(&target, published.name.records, published.bytes));
         }
-        let sync = if parts.len() < MANY { Sync::EachFile } else { Sync::Filesystem };
-        let mut written = Vec::new();
-        for (target, part) in parts {
-            indexes.extend(dealt(&target, part.records, part.bytes.len() as u64));
-            let segment = self.write(&target, part, sync).await?;
-            match sync {
-                Sync::EachFile => {
-                    self.disk.rename(&segment.temporary, &segment.path).await?;
-                    self.disk.sync_folder(parent(&segment.path)).await?;
-                }
-                Sync::Filesystem => written.push(segment),
+        if parts.len() < MANY {
+            for (target, part) in parts {
+                indexes.extend(dealt(&target, part.records, part.bytes.len() as u64));
+                self.publish_one(&target, part).await?;
             }
+            return Ok(());
         }
-        if !written.is_empty() {
-            self.disk.sync_filesystem(self.layout.data()).await?;
-            for segment in written {
-                self.disk.rename(&segment.temporary, &segment.path).await?;
-            }
-            self.disk.sync_filesystem(self.layout.data()).await?;
-        }
-        Ok(())
+        self.write_many(parts, indexes).await?;
+        Ok(self.disk.sync_filesystem(self.layout.data()).await?)
     }
 
-    async fn write(&self, target: &Target, part: Part, sync: Sync) -> Result<Written> {
+    async fn publish_one(&self, target: &Target, part: Part) -> Result<()> {
+        let [segment, sidecar] = self.files(target, part);
+        let folder = parent(&segment.path).to_owned();
+        for file in [segment, sidecar] {
+            self.write_file(&file).await?.sync().await?;
+        }
+        Ok(self.disk.sync_folder(&folder).await?)
+    }
+
+    /// Writes the files of all targets, not durably.
+    async fn write_many(
+        &self,
+        parts: BTreeMap<Target, Part>,
+        indexes: &mut Vec<DealtIndex>,
+    ) -> DiskResult<()> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for (target, part) in parts {
+            indexes.extend(dealt(&target, part.records, part.bytes.len() as u64));
+            for file in self.files(&target, part) {
+                if file.bytes.len() >= DIRECT_BYTES_MIN {
+                    self.write_file(&file).await?;
+                    continue;
+                }
+                bytes += file.bytes.len();
+                batch.push(file);
+            }
+            if bytes >= BATCH_BYTES {
+                self.disk.create_all(std::mem::take(&mut batch)).await?;
+                bytes = 0;
+            }
+        }
+        self.disk.create_all(batch).await
+    }
+
+    /// The segment of a target, and its sidecar.
+    fn files(&self, target: &Target, part: Part) -> [NewFile; 2] {
         let name = SegmentName { time: self.epoch, kind: SegmentKind::Unsorted, records: part.records };
         let path = self.folder(target).join(name.to_string());
         let mut sidecar = SidecarBuilder::new();
@@ -123,21 +133,19 @@ impl<'p, D: Disk> Publisher<'p, D> {
             sidecar.push(bytes, docid);
         }
         let sidecar = sidecar.finish(SegmentKind::Unsorted, EpochRange::only(self.epoch)).encode();
-        let temporary = temporary_beside(&path);
-        self.write_file(&temporary, &part.bytes, sync).await?;
-        self.write_file(&sidecar_of(&path), &sidecar, sync).await?;
-        Ok(Written { temporary, path })
+        let sidecar = NewFile { path: sidecar_of(&path), bytes: sidecar };
+        [NewFile { path, bytes: part.bytes }, sidecar]
     }
 
-    async fn write_file(&self, path: &Path, bytes: &[u8], sync: Sync) -> Result<()> {
+    async fn write_file(&self, NewFile { path, bytes }: &NewFile) -> DiskResult<D::File> {
         let transfer = if bytes.len() < DIRECT_BYTES_MIN { Transfer::Cached } else { Transfer::Direct };
         let file = match self.disk.create(path, transfer).await {
             // Nearly always the folder is there, so it is not looked for before.
             Err(error) if error.is_not_found() => {
-                self.create_folder(parent(path), sync).await?;
+                self.create_folder(parent(path)).await?;
                 self.disk.create(path, transfer).await?
             }
-            // Of an attempt that failed in this process, or of no use to anyone.
+            // Of no use to anyone: what an attempt before left was removed.
             Err(error) if error.source.kind() == ErrorKind::AlreadyExists => {
                 self.disk.remove_file(path).await?;
                 self.disk.create(path, transfer).await?
@@ -145,27 +153,17 @@ impl<'p, D: Disk> Publisher<'p, D> {
             result => result?,
         };
         write_whole::<D>(&file, bytes, transfer).await?;
-        match sync {
-            Sync::EachFile => file.sync().await?,
-            Sync::Filesystem => {}
-        }
-        Ok(())
+        Ok(file)
     }
 
-    async fn create_folder(&self, folder: &Path, sync: Sync) -> DiskResult<()> {
+    /// Creates a folder durably.
+    async fn create_folder(&self, folder: &Path) -> DiskResult<()> {
         self.disk.create_folder(folder).await?;
-        match sync {
-            Sync::Filesystem => Ok(()),
-            Sync::EachFile => {
-                // Each folder up to the data directory may be new.
-                for above in
-                    folder.ancestors().skip(1).take_while(|above| above.starts_with(self.layout.data()))
-                {
-                    self.disk.sync_folder(above).await?;
-                }
-                Ok(())
-            }
+        // Each folder up to the data directory may be new.
+        for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(self.layout.data())) {
+            self.disk.sync_folder(above).await?;
         }
+        Ok(())
     }
 
     fn folder(&self, target: &Target) -> PathBuf {

@@ -95,12 +95,15 @@ impl Split {
 
     /// Adds a record of a target that this pass takes; `encode` appends its bytes.
     pub(super) fn add(&mut self, target: &[u8], encode: impl FnOnce(&mut Vec<u8>)) {
-        if !self.parts.contains_key(target) {
-            let part = Part { bytes: Vec::with_capacity(FIRST_BYTES), records: 0 };
-            self.cost += part.cost();
-            self.parts.insert(target.into(), part);
-        }
-        let part = self.parts.get_mut(target).expect("it was there or has just been inserted");
+        // Looked for first: nearly every record finds its target there, and a key of its own would be an allocation.
+        let part = match self.parts.get_mut(target) {
+            Some(part) => part,
+            None => {
+                let part = Part { bytes: Vec::with_capacity(FIRST_BYTES), records: 0 };
+                self.cost += part.cost();
+                self.parts.entry(target.into()).or_insert(part)
+            }
+        };
         let cost = part.cost();
         encode(&mut part.bytes);
         part.records += 1;

@@ -65,7 +65,8 @@ struct Recovery {
 
 fn read(reader: SteppingReader, token: LogPageToken) -> Stepped<'static, PageRead> {
     Stepped::new(async move {
-        let page = reader.read_page(INDEX.as_bytes(), &token).await;
+        let ahead = reader.read_ahead(INDEX.as_bytes(), &token).await;
+        let page = reader.read_page_with(INDEX.as_bytes(), &token, ahead).await;
         (reader, token, page)
     })
 }
@@ -231,7 +232,7 @@ impl Race {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.div_ceil(16), ..ProptestConfig::default() })]
 
     #[test]
     fn a_recovery_gives_a_state_of_the_index_since_it_began_whatever_happens_beside_it(

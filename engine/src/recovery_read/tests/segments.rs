@@ -46,7 +46,8 @@ fn pages(host: &Host) -> Vec<Vec<Vec<u8>>> {
     while let Some(present) = token {
         let page = host.page("m", &present).unwrap();
         pages.push(records(&page));
-        token = page.next;
+        token = page.next.clone();
+        host.recycle(page);
     }
     pages
 }
@@ -61,6 +62,24 @@ fn pages_of_a_segment_are_its_bytes_nearly_full() {
     for page in &pages[..pages.len() - 1] {
         assert!(page.concat().len() > 300_000 - SIDECAR_BLOCK_BYTES - 1_000);
     }
+}
+
+#[test]
+fn memory_of_pages_that_were_sent_is_used_again() {
+    let host = Host::with_pages(2_000_000);
+    let (_, bytes) = optimized(&host, &[1_000; 8_000]);
+    let (mut token, mut served, mut places) = (Some(start()), Vec::new(), Vec::new());
+    while let Some(present) = token {
+        let page = host.page("m", &present).unwrap();
+        served.extend(records(&page).concat());
+        places.push(page.chunks[0].as_ptr().addr() / SIDECAR_BLOCK_BYTES);
+        token = page.next.clone();
+        host.recycle(page);
+    }
+    assert_eq!(served, bytes);
+    // The last page is a short one.
+    places.pop();
+    assert!(places.len() > 2 && places.iter().all(|place| *place == places[0]), "{places:?}");
 }
 
 #[test]

@@ -125,7 +125,9 @@ impl Host {
 
     pub(super) fn page(&self, index: &str, token: &LogPageToken) -> Result<Page, ReadError> {
         let before = self.clock.now();
-        let page = run(self.reader.read_page(index.as_bytes(), token));
+        // What was read ahead changes nothing.
+        let ahead = run(self.reader.read_ahead(index.as_bytes(), token));
+        let page = run(self.reader.read_page_with(index.as_bytes(), token, ahead));
         if let Ok(page) = &page {
             let one = page.records == 1;
             assert!(
@@ -137,6 +139,13 @@ impl Host {
             assert!(page.records > 0 || page.next.is_none() || waited >= self.options.gap_time_max);
         }
         page
+    }
+
+    /// Gives back the memory of a page.
+    pub(super) fn recycle(&self, page: Page) {
+        for chunk in page.chunks {
+            self.reader.recycle(chunk.into_parts().0);
+        }
     }
 
     /// Reads all pages from this token on.
@@ -151,7 +160,8 @@ impl Host {
         while let Some(present) = token {
             let page = self.page(index, &present)?;
             apply_page(state, &page);
-            token = page.next;
+            token = page.next.clone();
+            self.recycle(page);
             pages += 1;
             assert!(pages < 100_000, "the recovery does not end");
         }

@@ -9,6 +9,7 @@ use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::PAGE_BYTES_MAX;
 use logtank_engine::manager::{self, ManagerError};
 use logtank_engine::recovery_read::error::ReadError;
+use logtank_engine::recovery_read::page::{Chunk, ChunkMemory};
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::UringDisk;
@@ -18,6 +19,7 @@ use logtank_wire::page::PageWriter;
 use logtank_wire::reply::{self, ExceptionKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::reading_ahead::ReadingAhead;
 use crate::metrics::{HostMetrics, METHODS};
 
 /// Which service a port offers.
@@ -75,13 +77,36 @@ impl From<ManagerError> for Refusal {
     }
 }
 
-/// Memory of a reply, given back when this is dropped: hold it until the reply is sent.
-pub(super) type Memory = Option<OwnedSemaphorePermit>;
+/// Leave to hold a page in memory, given back when this is dropped.
+type Memory = OwnedSemaphorePermit;
+
+/// A reply. Its records are sent from where they were read, without being copied into it.
+#[derive(Default)]
+pub(super) struct Reply {
+    /// Its bytes but for the records.
+    pub(super) bytes: Vec<u8>,
+    /// Where among them the records belong.
+    pub(super) records_at: usize,
+    /// The records.
+    pub(super) chunks: Vec<Chunk>,
+    /// The next page is being read while this one is sent.
+    pub(super) ahead: Option<ReadingAhead>,
+    /// To be held until the reply is sent.
+    pub(super) memory: Option<Memory>,
+}
+
+impl Reply {
+    /// Keeps only the memory of its bytes.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        *self = Self { bytes: std::mem::take(&mut self.bytes), ..Self::default() };
+    }
+}
 
 impl Answerer {
     /// As many pages as may be in memory at once.
     pub(super) fn pages_at_once(bytes_max: usize) -> Arc<Semaphore> {
-        // Two pages while it is read, and one as a reply.
+        // One page, while it is read and sent; more where it is put together of parts of several segments.
         Arc::new(Semaphore::new((bytes_max / (3 * PAGE_BYTES_MAX)).max(1)))
     }
 
@@ -97,35 +122,54 @@ impl Answerer {
         Self { service, disk, layout, reader, shared, pages, metrics }
     }
 
-    /// Appends the reply to `call` to `out`.
-    pub(super) async fn answer(&self, call: &Message<'_>, out: &mut Vec<u8>) -> Memory {
+    /// Makes `reply` the one to `call`. `ahead` is what was begun with the reply before it on this connection.
+    pub(super) async fn answer(&self, call: &Message<'_>, ahead: Option<ReadingAhead>, reply: &mut Reply) {
         let began = Instant::now();
         let outcome = match self.service {
-            Service::Reader => self.answer_reader(call, out).await,
-            Service::Manager => self.answer_manager(call, out).await.map(|()| None),
+            Service::Reader => self.answer_reader(call, ahead, reply).await,
+            Service::Manager => self.answer_manager(call, &mut reply.bytes).await,
         };
         self.metrics.call(method(call.name), outcome.is_ok(), began.elapsed());
-        outcome.unwrap_or_else(|Refusal { kind, what }| {
-            out.clear();
-            reply::exception(out, call.dialect, call.name, call.sequence, kind, &what);
-            None
-        })
+        if let Err(Refusal { kind, what }) = outcome {
+            reply.clear();
+            reply::exception(&mut reply.bytes, call.dialect, call.name, call.sequence, kind, &what);
+        }
     }
 
-    async fn answer_reader(&self, call: &Message<'_>, out: &mut Vec<u8>) -> Result<Memory, Refusal> {
+    async fn answer_reader(
+        &self,
+        call: &Message<'_>,
+        ahead: Option<ReadingAhead>,
+        reply: &mut Reply,
+    ) -> Result<(), Refusal> {
         let ReaderCall::ReadPage { index_code, token } = ReaderCall::parse(call)?;
-        let memory = self.pages.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let page = self.reader.read_page(index_code, &token).await?;
-        self.metrics.page(page.records, page.record_bytes());
-        out.reserve(page.record_bytes() + 1024);
-        let mut writer = PageWriter::begin(out, call.dialect, call.name, call.sequence);
-        // The count of all records goes with the first chunk: only their sum is written.
-        let mut records = page.records;
-        for chunk in &page.chunks {
-            writer.records(std::mem::take(&mut records), chunk);
+        let (ahead, memory) = match ahead {
+            Some(ahead) => ahead.finished().await.unzip(),
+            None => (None, None),
+        };
+        let memory = match memory {
+            Some(memory) => memory,
+            None => self.pages.clone().acquire_owned().await.expect("the semaphore is never closed"),
+        };
+        let page = self.reader.read_page_with(index_code, &token, ahead).await?;
+        let bytes = page.record_bytes();
+        self.metrics.page(page.records, bytes);
+        let writer = PageWriter::begin(&mut reply.bytes, call.dialect, call.name, call.sequence);
+        reply.records_at = writer.finish_around(page.records, bytes, page.next.as_ref());
+        reply.chunks = page.chunks;
+        reply.memory = Some(memory);
+        if let Some(next) = page.next {
+            // If there is no memory to spare, the next page is read when it is asked for.
+            let memory = self.pages.clone().try_acquire_owned().ok();
+            let reader = &self.reader;
+            reply.ahead = memory.map(|memory| ReadingAhead::begin(reader.clone(), index_code, next, memory));
         }
-        writer.finish(page.next.as_ref());
-        Ok(Some(memory))
+        Ok(())
+    }
+
+    /// Takes back memory of a reply that was sent.
+    pub(super) fn recycle(&self, memory: ChunkMemory) {
+        self.reader.recycle(memory);
     }
 
     async fn answer_manager(&self, call: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Refusal> {

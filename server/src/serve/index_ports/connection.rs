@@ -9,7 +9,8 @@ use logtank_wire::reply::{self, ExceptionKind};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::calls::Answerer;
+use super::calls::{Answerer, Reply};
+use super::sending::send;
 use super::stream::Stream;
 
 /// Received at once. Calls are short: a method, an index code, a token.
@@ -71,7 +72,8 @@ async fn converse(
             Err(_) => return Ok(()),
         },
     }
-    let (mut received, mut reply) = (Vec::with_capacity(RECEIVE_BYTES), Vec::new());
+    let (mut received, mut reply) = (Vec::with_capacity(RECEIVE_BYTES), Reply::default());
+    let mut ahead = None;
     loop {
         let patience = match begun {
             Some(begun) => bounds.message_timeout.saturating_sub(begun.elapsed()),
@@ -93,17 +95,23 @@ async fn converse(
         let mut input = received.as_slice();
         loop {
             reply.clear();
-            let mut memory = None;
             let flow = match inbound.next(&mut input) {
                 Ok(Some(message)) if message.kind == MessageKind::Call => {
-                    memory = answerer.answer(&message, &mut reply).await;
+                    answerer.answer(&message, ahead.take(), &mut reply).await;
                     Flow::On
                 }
                 // None of these methods makes sense if nobody waits for its reply.
                 Ok(Some(message)) => {
                     let what = "this service answers calls only: send messages of type CALL";
                     let kind = ExceptionKind::InvalidMessageType;
-                    reply::exception(&mut reply, message.dialect, message.name, message.sequence, kind, what);
+                    reply::exception(
+                        &mut reply.bytes,
+                        message.dialect,
+                        message.name,
+                        message.sequence,
+                        kind,
+                        what,
+                    );
                     Flow::On
                 }
                 Ok(None) => break,
@@ -112,7 +120,7 @@ async fn converse(
                     let (dialect, name, sequence) = error.call.clone().unwrap_or_else(fallback);
                     let what = error.to_string();
                     reply::exception(
-                        &mut reply,
+                        &mut reply.bytes,
                         dialect,
                         &name,
                         sequence,
@@ -122,13 +130,13 @@ async fn converse(
                     Flow::Close
                 }
             };
-            let (result, sent) = match timeout(bounds.message_timeout, stream.write_all(reply)).await {
-                Ok(outcome) => outcome,
+            ahead = reply.ahead.take();
+            let sent = match timeout(bounds.message_timeout, send(stream, answerer, reply)).await {
+                Ok(outcome) => outcome?,
                 Err(_) => return Ok(()),
             };
-            result?;
-            drop(memory);
-            reply = if sent.capacity() > REPLY_BYTES_KEPT { Vec::new() } else { sent };
+            let bytes = if sent.capacity() > REPLY_BYTES_KEPT { Vec::new() } else { sent };
+            reply = Reply { bytes, ..Reply::default() };
             if flow == Flow::Close {
                 return Ok(());
             }

@@ -3,6 +3,8 @@
 mod calls;
 mod connection;
 mod port;
+mod reading_ahead;
+mod sending;
 mod stream;
 mod thread;
 

@@ -9,6 +9,9 @@ use tokio_uring::net::TcpStream;
 /// Ciphertext received at once.
 const RECEIVE_BYTES: usize = 4096;
 
+/// Encrypted and sent at once: bounds what a page needs twice.
+const SEND_BYTES: usize = 64 * 1024;
+
 /// A peer's connection.
 pub(super) struct Stream {
     socket: TcpStream,
@@ -62,11 +65,28 @@ impl Stream {
         (Ok(buffer.len()), buffer)
     }
 
-    /// Sends all of `bytes`, and returns them.
-    pub(super) async fn write_all(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
-        let Self { socket, secured: Some(secured) } = self else { return self.socket.write_all(bytes).await };
-        secured.session.send(&bytes);
-        (secured.flush(socket).await, bytes)
+    /// The socket itself, where what is sent on it is what was meant.
+    pub(super) const fn plain(&self) -> Option<&TcpStream> {
+        match self.secured {
+            None => Some(&self.socket),
+            Some(_) => None,
+        }
+    }
+
+    /// Sends all of `bytes`, encrypted.
+    ///
+    /// # Errors
+    /// If the peer is gone.
+    ///
+    /// # Panics
+    /// If the connection is not encrypted.
+    pub(super) async fn write_secured(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let secured = self.secured.as_mut().expect("the caller saw that it is encrypted");
+        for portion in bytes.chunks(SEND_BYTES) {
+            secured.session.send(portion);
+            secured.flush(&self.socket).await?;
+        }
+        Ok(())
     }
 
     /// Tells the peer that this is the end, where there is an encryption to say it in.

@@ -6,6 +6,7 @@ fn a_crash_between_any_two_calls_is_repaired_by_running_again() {
     let shapes = [(2, 2, 8, 1 << 20, 1), (1, 16, 16, 1 << 20, 1), (1, 2, 24, 600, 1), (1, 34, 34, 8_000, 5)];
     for (epochs, indexes, records, memory, stride) in shapes {
         let expected = log(&empty(), epochs, indexes, records);
+        let mut half_segments = 0;
         for steps in (0..).step_by(stride) {
             let disk = empty();
             log(&disk, epochs, indexes, records);
@@ -18,6 +19,8 @@ fn a_crash_between_any_two_calls_is_repaired_by_running_again() {
             .steps(steps)
             .is_some();
             let half = contents(&disk);
+            assert_eq!(findings(&disk, &run(undealt(&disk, &layout())).unwrap()), []);
+            half_segments += findings(&disk, &BTreeSet::new()).len();
             for (index, records) in &half {
                 assert!(expected[index].starts_with(records), "what counts as dealt is a beginning");
             }
@@ -26,6 +29,12 @@ fn a_crash_between_any_two_calls_is_repaired_by_running_again() {
             assert_eq!((live(&disk), temporaries(&disk)), (0, 0));
             if ended {
                 assert!(steps > 30, "it was interrupted in many places");
+                let in_pieces = memory == 600;
+                assert!(
+                    half_segments > 0 || in_pieces,
+                    "also within segments, which a verification passes over"
+                );
+                assert_eq!(findings(&disk, &BTreeSet::new()), []);
                 break;
             }
         }
@@ -72,10 +81,12 @@ fn a_power_cut_between_any_two_calls_loses_nothing_that_was_dealt() {
             for (index, records) in &contents(&disk.copy()) {
                 assert!(expected[index].starts_with(records), "what counts as dealt is there");
             }
+            assert_eq!(findings(&disk, &run(undealt(&disk, &layout())).unwrap()), []);
             deal_all(&mut dealer(&disk, memory), &DeletionLog::new());
             disk.cut_power();
             let after = disk.copy();
             assert_eq!(contents(&after), expected, "{indexes} indexes, power cut after {steps} calls");
+            assert_eq!(findings(&after, &BTreeSet::new()), []);
             assert_eq!((live(&after), temporaries(&after)), (0, 0));
             if ended {
                 break;

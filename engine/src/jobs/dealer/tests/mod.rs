@@ -5,18 +5,20 @@ mod legacy;
 mod order;
 mod size;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use logtank_wire::record::RecordView;
 
-use super::{Dealer, Dealt, Outcome};
+use super::{Dealer, Dealt, Outcome, undealt};
 use crate::deletions::{DeletionLog, Deletions};
+use crate::error::Corruption;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::index::Sidecar;
 use crate::format::layout::Layout;
 use crate::format::names::{SegmentKind, SegmentName, is_temporary, sidecar_of};
 use crate::ids::{Epoch, IndexCode};
+use crate::index_log::verify::verify_index;
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::Limits;
 use crate::testing::{MemDisk, PowerDisk, RawEpoch, StepDisk, Stepped, raw_record, run};
@@ -128,6 +130,18 @@ fn contents(disk: &MemDisk) -> Contents {
         assert_eq!(records, name.records);
     }
     contents
+}
+
+/// What a verification finds wrong, but for segments of these epochs.
+fn findings<D: Disk>(disk: &D, undealt: &BTreeSet<Epoch>) -> Vec<Corruption> {
+    let indexes = match run(disk.list(&layout().indexes())) {
+        Err(error) if error.is_not_found() => return Vec::new(),
+        indexes => indexes.unwrap(),
+    };
+    let verified = indexes.iter().map(|index| {
+        run(verify_index(disk, &layout(), &code(&index.name), &Limits::default(), undealt)).unwrap()
+    });
+    verified.flat_map(|verified| verified.findings).collect()
 }
 
 fn temporaries(disk: &MemDisk) -> usize {

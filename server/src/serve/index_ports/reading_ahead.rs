@@ -1,0 +1,50 @@
+//! Reading the next page of a recovery while the last one is being sent.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use logtank_engine::recovery_read::ahead::Ahead;
+use logtank_engine::recovery_read::reader::Reader;
+use logtank_os::clock::SystemClock;
+use logtank_os::disk::UringDisk;
+use logtank_wire::page::LogPageToken;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// A peer that has not asked for its next page by then is busy with the last one: the memory goes to others.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A page that is being read, or was, before it is asked for.
+pub(super) struct ReadingAhead {
+    task: JoinHandle<Option<(Ahead, OwnedSemaphorePermit)>>,
+    wanted: Rc<Notify>,
+}
+
+impl ReadingAhead {
+    /// Begins to read the page at `token`. `memory` is leave to hold it.
+    pub(super) fn begin(
+        reader: Rc<Reader<UringDisk, SystemClock>>,
+        index_code: &[u8],
+        token: LogPageToken,
+        memory: OwnedSemaphorePermit,
+    ) -> Self {
+        let (index_code, wanted) = (index_code.to_vec(), Rc::new(Notify::new()));
+        let notified = wanted.clone();
+        let task = tokio_uring::spawn(async move {
+            let ahead = reader.read_ahead(&index_code, &token).await?;
+            timeout(PATIENCE, notified.notified()).await.ok()?;
+            Some((ahead, memory))
+        });
+        Self { task, wanted }
+    }
+
+    /// What was read, if anything was and the peer did not take too long.
+    pub(super) async fn finished(self) -> Option<(Ahead, OwnedSemaphorePermit)> {
+        self.wanted.notify_one();
+        match self.task.await {
+            Ok(read) => read,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
