@@ -1,7 +1,15 @@
 //! Load generator and measurements for LogTank hosts.
 #![deny(unsafe_code)]
 
+mod compare;
+mod deal;
+mod echo;
 mod load;
+mod machine;
+mod peers;
+mod protocol;
+mod recover;
+mod report;
 
 use std::process::ExitCode;
 
@@ -9,7 +17,7 @@ use clap::{Parser, Subcommand};
 
 /// Loads and measures LogTank hosts.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, max_term_width = 110)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -19,11 +27,27 @@ struct Arguments {
 enum Command {
     /// Sends batches to a host and measures rate and latency.
     Load(load::Arguments),
+    /// Recovers an index and measures how fast its pages come.
+    Recover(recover::Arguments),
+    /// Measures how fast a host deals records of many indexes.
+    Deal(deal::Arguments),
+    /// Runs the host and what users would pick instead through the same work, and compares.
+    Compare(compare::Arguments),
+    /// Shows results of `compare`: one as tables, or two side by side.
+    Report(report::Arguments),
+    /// A server that only answers, as a limit to compare with.
+    #[command(hide = true)]
+    Echo(echo::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Load(arguments) => load::run(&arguments),
+        Command::Recover(arguments) => recover::run(&arguments),
+        Command::Deal(arguments) => deal::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Echo(arguments) => echo::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 //! Memory that the kernel works on belongs to a table here (or to the pool of receive buffers) from the moment
 //! an operation is queued until its completion was taken, so the interface is safe.
 
+mod clients;
 mod config;
 mod disk_ops;
 mod driver;
@@ -22,5 +23,7 @@ mod user_data;
 
 pub use config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
 pub use driver::run_shard;
+#[doc(hidden)]
+pub use clients::{Clients, Turn, run_clients};
 #[doc(hidden)]
 pub use echo::run_echo;

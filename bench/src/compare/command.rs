@@ -1,0 +1,75 @@
+use std::io::{Error, Result};
+
+use super::arguments::{Arguments, Workload};
+use super::results::Results;
+use super::runner::Runner;
+use super::{goals, workload_a, workload_b, workload_c, workload_d, workload_e, workload_f, workload_g};
+use crate::machine::{Facts, Placement};
+use crate::peers::{Context, logtank};
+use crate::report;
+
+/// Runs the comparison, writes what was asked for, and prints which goals were not met.
+///
+/// # Errors
+/// If a server can't be started or stops working, or something can't be written.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.rounds == 0 || arguments.seconds.is_nan() || arguments.seconds <= 0.0 {
+        return Err(Error::other("--rounds and --seconds must be more than 0"));
+    }
+    let dir = arguments
+        .dir
+        .canonicalize()
+        .map_err(|error| Error::new(error.kind(), format!("--dir {}: {error}", arguments.dir.display())))?;
+    let context = Context {
+        logtank: logtank::find(arguments.logtank.as_deref())?,
+        placement: Placement::choose()?,
+        host_arguments: arguments.host_argument.clone(),
+        dir,
+    };
+    let results = Results {
+        machine: Facts::gather(&context.dir),
+        command: std::env::args().skip(1).fold("logtank-bench".to_owned(), |line, word| line + " " + &word),
+        rounds: arguments.rounds,
+        seconds: arguments.seconds,
+        goals: Vec::new(),
+        notes: Vec::new(),
+        cells: Vec::new(),
+        figures: Vec::new(),
+    };
+    let mut runner = Runner::new(arguments, context, results);
+    if runner.context.placement.server == runner.context.placement.client {
+        runner.note("One processor served and loaded: rates are of both together.".to_owned());
+    }
+    let mut workloads = arguments.workloads.clone();
+    workloads.sort_unstable();
+    workloads.dedup();
+    for workload in workloads {
+        match workload {
+            Workload::A => workload_a::run(&mut runner)?,
+            Workload::B => workload_b::run(&mut runner)?,
+            Workload::C => workload_c::run(&mut runner)?,
+            Workload::D => workload_d::run(&mut runner)?,
+            Workload::E => workload_e::run(&mut runner)?,
+            Workload::F => workload_f::run(&mut runner)?,
+            Workload::G => workload_g::run(&mut runner)?,
+        }
+        // What is measured is kept, whatever becomes of the rest.
+        runner.results.goals = goals::judge(&runner.results);
+        write(arguments, &runner.results)?;
+    }
+    print!("{}", report::summary(&runner.results));
+    Ok(())
+}
+
+fn write(arguments: &Arguments, results: &Results) -> Result<()> {
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, serde_json::to_string(results).map_err(Error::other)? + "\n")?;
+    }
+    if let Some(path) = &arguments.markdown {
+        std::fs::write(path, report::markdown(results))?;
+    }
+    if let Some(path) = &arguments.html {
+        std::fs::write(path, report::html(results)?)?;
+    }
+    Ok(())
+}

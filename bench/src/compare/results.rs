@@ -1,0 +1,131 @@
+//! What a comparison found, as it is written and read again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::Measured;
+use crate::machine::Facts;
+
+/// Everything.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Results {
+    pub(crate) machine: Facts,
+    /// The command that repeats it.
+    pub(crate) command: String,
+    pub(crate) rounds: usize,
+    pub(crate) seconds: f64,
+    pub(crate) goals: Vec<Goal>,
+    /// What was not run or has to be known to read the rest.
+    pub(crate) notes: Vec<String>,
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) figures: Vec<Figure>,
+}
+
+/// A goal and whether it was reached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Goal {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    /// As in `≥ 0.95`.
+    pub(crate) goal: String,
+    pub(crate) met: bool,
+}
+
+/// One run of a load against one peer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Cell {
+    pub(crate) workload: String,
+    pub(crate) peer: String,
+    pub(crate) round: usize,
+    /// What tells it from others with the same peer: `closed`, or `open` and whose rate was offered.
+    pub(crate) mode: String,
+    pub(crate) measured: Measured,
+    pub(crate) server: ServerUse,
+}
+
+/// What the server used while it was measured.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ServerUse {
+    /// Of all its threads.
+    pub(crate) processor_us_per_record: f64,
+    /// Of the thread that serves.
+    pub(crate) serving_us_per_record: f64,
+    pub(crate) resident_bytes: u64,
+    pub(crate) peak_resident_bytes: u64,
+    /// When fdatasyncs ended, in seconds since measuring began, where it tells.
+    #[serde(default)]
+    pub(crate) syncs_at_s: Vec<f64>,
+}
+
+/// Anything else that was measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Figure {
+    pub(crate) workload: String,
+    pub(crate) name: String,
+    pub(crate) round: usize,
+    pub(crate) value: f64,
+    pub(crate) unit: String,
+}
+
+/// A median, and the least and the greatest that it is the median of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    /// `None` of nothing.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let middle = values.len() / 2;
+        let median = match values.len() {
+            0 => return None,
+            odd if odd % 2 == 1 => values[middle],
+            _ => f64::midpoint(values[middle - 1], values[middle]),
+        };
+        Some(Self { median, min: values[0], max: values[values.len() - 1] })
+    }
+}
+
+/// Which runs are meant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Which<'a> {
+    pub(crate) workload: &'a str,
+    pub(crate) peer: &'a str,
+    pub(crate) connections: usize,
+    pub(crate) mode: &'a str,
+}
+
+impl Results {
+    /// A value of some runs, over the rounds.
+    pub(crate) fn spread(&self, which: Which<'_>, value: impl Fn(&Cell) -> f64) -> Option<Spread> {
+        let meant = self.cells.iter().filter(|cell| {
+            cell.workload == which.workload
+                && cell.peer == which.peer
+                && cell.mode == which.mode
+                && cell.measured.connections == which.connections
+        });
+        Spread::of(meant.map(value))
+    }
+
+    /// A figure, over the rounds.
+    pub(crate) fn figure(&self, workload: &str, name: &str) -> Option<Spread> {
+        let meant = self.figures.iter().filter(|figure| figure.workload == workload && figure.name == name);
+        Spread::of(meant.map(|figure| figure.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spread;
+
+    #[test]
+    fn medians_of_odd_and_even_counts() {
+        let spread = |values: &[f64]| Spread::of(values.iter().copied()).map(|spread| spread.median);
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(spread(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+}

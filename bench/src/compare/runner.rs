@@ -1,0 +1,205 @@
+//! Runs one load against one freshly started peer.
+
+use std::io::Result;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::arguments::Arguments;
+use super::results::{Cell, Figure, Results, ServerUse};
+use super::workload_a::TIMELINE;
+use crate::load::{self, Edge, Load, Measured, Shape};
+use crate::machine::{self, Placement, Usage};
+use crate::peers::{Context, Peer, Process, Server};
+
+/// What runs of a comparison have in common.
+pub(super) struct Runner<'a> {
+    pub(super) arguments: &'a Arguments,
+    pub(super) context: Context,
+    pub(super) results: Results,
+    progress: ProgressBar,
+    round: usize,
+}
+
+/// A run to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Run<'r> {
+    pub(super) workload: &'r str,
+    pub(super) peer: Peer,
+    pub(super) connections: usize,
+    pub(super) shape: &'r Shape,
+    /// Records a second and whose half that is; closed loop without.
+    pub(super) rate: Option<(f64, &'r str)>,
+    pub(super) seconds: f64,
+}
+
+/// The mode of a closed loop.
+pub(crate) const CLOSED: &str = "closed";
+
+/// The mode of an open loop at a rate named so.
+pub(crate) fn open(name: &str) -> String {
+    format!("open, {name}")
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(arguments: &'a Arguments, context: Context, results: Results) -> Self {
+        let progress = ProgressBar::new_spinner();
+        progress.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"));
+        Self { arguments, context, results, progress, round: 0 }
+    }
+
+    /// Runs `round` as often as asked for.
+    pub(super) fn rounds(&mut self, mut round: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        for number in 0..self.arguments.rounds {
+            self.round = number;
+            round(self)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a peer is asked for and there; if it is not, that is noted once.
+    pub(super) fn has(&mut self, peer: Peer) -> bool {
+        if !self.arguments.peers.iter().any(|family| peer.is_of(family)) {
+            return false;
+        }
+        let known = self.results.machine.peers.iter().any(|(name, _)| name == peer.name());
+        if known {
+            return true;
+        }
+        if let Some(text) = peer.describe(&self.context) {
+            self.results.machine.peers.push((peer.name().to_owned(), text));
+            return true;
+        }
+        self.note(format!("{} was left out: not installed here, or without such a setting", peer.name()));
+        false
+    }
+
+    /// Of the connections that a workload has, those asked for.
+    pub(super) fn connections(&self, all: &[usize]) -> Vec<usize> {
+        let wanted = &self.arguments.connections;
+        all.iter().copied().filter(|count| wanted.is_empty() || wanted.contains(count)).collect()
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        if !self.results.notes.contains(&note) {
+            self.results.notes.push(note);
+        }
+    }
+
+    /// On a terminal in place, else a line each.
+    pub(super) fn say(&self, message: String) {
+        if self.progress.is_hidden() {
+            eprintln!("{message}");
+        } else {
+            self.progress.set_message(message);
+            self.progress.tick();
+        }
+    }
+
+    pub(super) fn figure(&mut self, workload: &str, name: &str, value: f64, unit: &str) {
+        let (workload, name, unit) = (workload.to_owned(), name.to_owned(), unit.to_owned());
+        self.say(format!("{workload} round {}: {name}: {value:.3} {unit}", self.round + 1));
+        self.results.figures.push(Figure { workload, name, round: self.round, value, unit });
+    }
+
+    /// Starts the peer, loads it, and adds what was measured to the results.
+    pub(super) fn run(&mut self, run: &Run<'_>) -> Result<&Cell> {
+        let protocol = run.peer.protocol();
+        let mut generator = load::Generator::new(run.shape, "run");
+        let batch: Vec<_> = (0..run.shape.batch).map(|_| generator.next(0).1).collect();
+        let request_bytes = protocol.request(0, &batch).len();
+        if !machine::settle(&self.context.dir)? {
+            self.note("The drive did not come to rest before some runs: others wrote to it.".to_owned());
+        }
+        let server = run.peer.start(&self.context, run.connections, request_bytes)?;
+        self.load(run, &server)
+    }
+
+    /// Loads a running server.
+    pub(super) fn load(&mut self, run: &Run<'_>, server: &Server) -> Result<&Cell> {
+        let load = self.plan(run, server);
+        let (measured, used) = observed(&load, &self.context.placement, &server.process)?;
+        Ok(self.add(run, measured, used))
+    }
+
+    fn plan(&self, run: &Run<'_>, server: &Server) -> Load {
+        let mut load = Load::new(server.addr, run.peer.protocol(), run.connections, run.shape);
+        load.rate = run.rate.map(|(rate, _)| rate);
+        load.duration = Duration::from_secs_f64(run.seconds);
+        load.warm_up = Duration::from_secs_f64((run.seconds / 4.0).clamp(0.2, 1.0));
+        load
+    }
+
+    fn add(&mut self, run: &Run<'_>, mut measured: Measured, server: ServerUse) -> &Cell {
+        // A chart shows one run over time; those of all others would be most of what is written.
+        if run.rate.is_none_or(|(_, name)| name != TIMELINE) {
+            measured.timeline.clear();
+        }
+        let mode = run.rate.map_or_else(|| CLOSED.to_owned(), |(_, name)| open(name));
+        self.say(format!(
+            "{} round {}: {} × {} {mode}: {}: {}",
+            run.workload,
+            self.round + 1,
+            run.connections,
+            run.shape.batch,
+            run.peer.name(),
+            measured.line()
+        ));
+        self.results.cells.push(Cell {
+            workload: run.workload.to_owned(),
+            peer: run.peer.name().to_owned(),
+            round: self.round,
+            mode,
+            measured,
+            server,
+        });
+        self.results.cells.last().expect("just added")
+    }
+
+    /// A value of the run of this round, if it was made.
+    pub(super) fn this_round(
+        &self,
+        workload: &str,
+        peer: Peer,
+        connections: usize,
+        mode: &str,
+    ) -> Option<&Cell> {
+        self.results.cells.iter().rev().find(|cell| {
+            cell.workload == workload
+                && cell.round == self.round
+                && cell.peer == peer.name()
+                && cell.mode == mode
+                && cell.measured.connections == connections
+        })
+    }
+}
+
+/// Runs a load on the client's processor and looks what the server's process uses meanwhile.
+pub(super) fn observed(
+    load: &Load,
+    placement: &Placement,
+    process: &Process,
+) -> Result<(Measured, ServerUse)> {
+    let (mut before, mut after) = (Usage::default(), Usage::default());
+    let measured = Placement::on(&[placement.client], || {
+        let mut edge = |edge| {
+            let usage = machine::of_process(process.pid()).unwrap_or_default();
+            match edge {
+                Edge::Begin => before = usage,
+                Edge::End => after = usage,
+            }
+        };
+        load::measure(load, "run", None, load::Live::silent(), &mut edge).map(|(measured, _)| measured)
+    })?;
+    let per_record = |time: Duration| time.as_secs_f64() * 1e6 / measured.records.max(1) as f64;
+    let total = after.total().saturating_sub(before.total());
+    let shards = after.of("shard").saturating_sub(before.of("shard"));
+    let used = ServerUse {
+        processor_us_per_record: per_record(total),
+        serving_us_per_record: per_record(if shards.is_zero() { total } else { shards }),
+        resident_bytes: after.resident_bytes,
+        peak_resident_bytes: after.peak_resident_bytes,
+        syncs_at_s: Vec::new(),
+    };
+    Ok((measured, used))
+}

@@ -1,0 +1,126 @@
+//! D: recovery of one index in each state that it can be in, beside a bare stream of as many bytes.
+
+use std::fs::File;
+use std::io::{Read, Result, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::runner::Runner;
+use crate::deal;
+use crate::load::Shape;
+use crate::machine::{self, Placement};
+use crate::peers::{Peer, Process, Sync, echo, logtank};
+use crate::recover::{Manager, recover};
+
+pub(super) const NAME: &str = "D";
+pub(super) const STREAM: &str = "bare TCP stream";
+pub(super) const STATES: [&str; 4] = ["optimized", "sorted", "unsorted", "live"];
+const INDEX: &str = "bench-0";
+const BYTES: f64 = 500e6;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+    if !runner.has(Peer::Logtank(Sync::Interval)) {
+        return Ok(());
+    }
+    let prepared = tempfile::Builder::new().prefix("bench-").tempdir_in(&runner.context.dir)?;
+    let bytes = (BYTES * runner.arguments.scale).max(1e6) as u64;
+    let shape = Shape { batch: 100, indexes: 1, documents: u64::MAX, ..Shape::default() };
+    runner.say(format!("D: preparing an index of {} MB in each state", bytes / 1_000_000));
+    prepare(runner, prepared.path(), &shape, bytes / shape.record_bytes as u64)?;
+    let stream = prepared.path().join("stream");
+    write_stream(&stream, bytes)?;
+    runner.rounds(|runner| {
+        let rate = receive_stream(runner, &stream)?;
+        runner.figure(NAME, STREAM, rate / 1e6, "MB/s");
+        for state in STATES {
+            let work = tempfile::Builder::new().prefix("bench-").tempdir_in(&runner.context.dir)?;
+            copy(&prepared.path().join(state), work.path())?;
+            machine::settle(&runner.context.dir)?;
+            let (process, ports) = logtank::serve(&runner.context, work.path(), &[])?;
+            // A page is served by a thread beside the shard, which is on the client's processor; nothing is appended, so
+            // the client is better off where the shard idles.
+            let recovered =
+                Placement::on(&[runner.context.placement.server], || recover(ports.reader, INDEX))?;
+            drop(process);
+            runner.figure(NAME, state, recovered.bytes_per_second / 1e6, "MB/s");
+        }
+        Ok(())
+    })
+}
+
+/// Makes a folder for each state, from the least worked on to the most.
+fn prepare(runner: &Runner<'_>, folder: &Path, shape: &Shape, records: u64) -> Result<()> {
+    let context = &runner.context;
+    let of = |state: &str| folder.join(state);
+    std::fs::create_dir(of("live"))?;
+    deal::fill(context, &of("live"), shape, records)?;
+    copy(&of("live"), &of("unsorted"))?;
+    deal::drain(context, &of("unsorted"))?;
+    copy(&of("unsorted"), &of("sorted"))?;
+    let (process, ports) = logtank::serve(context, &of("sorted"), &[])?;
+    let mut manager = Manager::connect(ports.manager)?;
+    manager.await_index(INDEX, PATIENCE, |info| {
+        info.unsorted_segments.is_empty() && !info.sorted_segments.is_empty()
+    })?;
+    stop(process)?;
+    copy(&of("sorted"), &of("optimized"))?;
+    let (process, ports) = logtank::serve(context, &of("optimized"), &[])?;
+    let mut manager = Manager::connect(ports.manager)?;
+    manager.optimize(INDEX)?;
+    manager.await_index(INDEX, PATIENCE, |info| {
+        !info.optimized_segments.is_empty() && info.unoptimized_record_count == 0
+    })?;
+    stop(process)
+}
+
+fn stop(process: Process) -> Result<()> {
+    process.stop().map(drop)
+}
+
+/// A whole tree, file by file.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let (entry, target) = (entry?.path(), PathBuf::from(to));
+        let target = target.join(entry.file_name().expect("entries have names"));
+        if entry.is_dir() {
+            copy(&entry, &target)?;
+        } else {
+            std::fs::copy(&entry, &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_stream(path: &Path, bytes: u64) -> Result<()> {
+    let mut file = File::create(path)?;
+    let piece = vec![b'x'; 1 << 20];
+    let mut left = bytes;
+    while left > 0 {
+        let count = usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()));
+        file.write_all(&piece[..count])?;
+        left -= count as u64;
+    }
+    file.sync_all()
+}
+
+/// Bytes a second of a file from the page cache through a socket.
+fn receive_stream(runner: &Runner<'_>, file: &Path) -> Result<f64> {
+    let mut buffer = vec![0; 5 << 20];
+    let mut page_cache = File::open(file)?;
+    while page_cache.read(&mut buffer)? > 0 {}
+    let (_process, address) = echo::stream(&runner.context, file, 1)?;
+    Placement::on(&[runner.context.placement.client], || {
+        let mut socket = TcpStream::connect(address)?;
+        let (began, mut bytes) = (Instant::now(), 0_u64);
+        loop {
+            let count = socket.read(&mut buffer)?;
+            if count == 0 {
+                return Ok(bytes as f64 / began.elapsed().as_secs_f64());
+            }
+            bytes += count as u64;
+        }
+    })
+}

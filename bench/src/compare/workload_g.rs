@@ -1,0 +1,83 @@
+//! G: what a record costs, and whether memory stays flat.
+
+use std::io::Result;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use super::runner::{Run, Runner};
+use crate::load::Shape;
+use crate::machine;
+use crate::peers::{Peer, Sync};
+
+pub(super) const NAME: &str = "G";
+pub(super) const CONNECTIONS: usize = 64;
+pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
+pub(super) const ECHO: Peer = Peer::EchoUring;
+/// Memory at the end by memory after the first quarter.
+pub(super) const GROWTH: &str = "memory at the end, of that after a quarter of the run";
+const RATE: f64 = 20_000.0;
+const MINUTES_10: f64 = 600.0;
+
+pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+    let (shape, seconds) = (Shape::default(), runner.arguments.seconds);
+    runner.rounds(|runner| {
+        for peer in [HOST, ECHO] {
+            if runner.has(peer) {
+                let connections = CONNECTIONS;
+                runner.run(&Run { workload: NAME, peer, connections, shape: &shape, rate: None, seconds })?;
+            }
+        }
+        Ok(())
+    })?;
+    memory(runner, &shape)?;
+    runner.note(
+        "What metrics, checksums and positions cost was not measured: the host has no build without them."
+            .to_owned(),
+    );
+    Ok(())
+}
+
+/// At a modest rate, so that the drive has room for what is written.
+fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
+    if !runner.has(HOST) {
+        return Ok(());
+    }
+    let asked = runner.arguments.long_seconds.unwrap_or(MINUTES_10);
+    let free = machine::free_bytes(&runner.context.dir)? as f64;
+    let seconds = asked.min(free / 4.0 / (RATE * shape.record_bytes as f64));
+    if seconds < MINUTES_10 {
+        runner.note(format!("G watched memory for {seconds:.0} s, not for ten minutes."));
+    }
+    machine::settle(&runner.context.dir)?;
+    let server = HOST.start(&runner.context, CONNECTIONS, 1)?;
+    let pid = server.process.pid();
+    let (over, is_over) = channel::<()>();
+    let samples = std::thread::spawn(move || {
+        let (began, mut samples) = (Instant::now(), Vec::new());
+        loop {
+            if let Ok(usage) = machine::of_process(pid) {
+                samples.push((began.elapsed().as_secs_f64(), usage.resident_bytes as f64));
+            }
+            if is_over.recv_timeout(Duration::from_millis(500)) != Err(RecvTimeoutError::Timeout) {
+                return samples;
+            }
+        }
+    });
+    let rate = Some((RATE, "20,000 records/s"));
+    runner
+        .load(&Run { workload: NAME, peer: HOST, connections: CONNECTIONS, shape, rate, seconds }, &server)?;
+    drop(over);
+    let samples = samples.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let end = samples.last().map_or(0.0, |sample| sample.0);
+    let part = |from: f64, to: f64| {
+        let values = samples
+            .iter()
+            .filter(move |(at, _)| (from * end..=to * end).contains(at))
+            .map(|(_, bytes)| *bytes);
+        super::results::Spread::of(values)
+    };
+    if let (Some(early), Some(late)) = (part(0.25, 0.5), part(0.75, 1.0)) {
+        runner.figure(NAME, GROWTH, late.median / early.median, "");
+    }
+    Ok(())
+}

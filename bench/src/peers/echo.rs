@@ -1,0 +1,56 @@
+//! The bare echoes: this program again, as a process of its own.
+
+use std::io::{Error, Result};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Context, Peer, Process};
+use crate::protocol::reply_bytes;
+
+pub(super) fn describe(peer: Peer) -> String {
+    match peer {
+        Peer::EchoUring => "logtank-bench echo: the host's ring set-up (deferred task running, single issuer, registered \
+                            files and ring, multishot receive into provided buffers), answers each whole request with as \
+                            many bytes as the host does"
+            .to_owned(),
+        _ => "logtank-bench echo: edge-triggered epoll, one read and one write a request, otherwise the same".to_owned(),
+    }
+}
+
+pub(super) fn start(
+    context: &Context,
+    peer: Peer,
+    connections: usize,
+    request_bytes: usize,
+) -> Result<(Process, SocketAddr)> {
+    let kind = if peer == Peer::EchoUring { "uring" } else { "epoll" };
+    let arguments = [
+        "--kind",
+        kind,
+        "--request-bytes",
+        &request_bytes.to_string(),
+        "--reply-bytes",
+        &reply_bytes().to_string(),
+        "--connections",
+        &connections.to_string(),
+    ];
+    listening(context, &arguments)
+}
+
+/// A server that sends `file` to each of so many connections.
+///
+/// # Errors
+/// If it can't be started.
+pub(crate) fn stream(context: &Context, file: &Path, connections: usize) -> Result<(Process, SocketAddr)> {
+    let (file, connections) = (file.to_string_lossy(), connections.to_string());
+    listening(context, &["--kind", "stream", "--file", &file, "--connections", &connections])
+}
+
+fn listening(context: &Context, arguments: &[&str]) -> Result<(Process, SocketAddr)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("echo").args(arguments);
+    let (process, line) = Process::start(command, &[context.placement.server], "listening on ")?;
+    let address = line.rsplit(' ').next().and_then(|word| word.parse().ok());
+    Ok((process, address.ok_or_else(|| Error::other(format!("no address in: {line}")))?))
+}

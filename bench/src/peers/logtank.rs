@@ -1,0 +1,102 @@
+//! The host itself.
+
+use std::io::{Error, Result};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::server::{free_address, version};
+use super::{Context, Process, Sync};
+
+/// The program: as told, or beside this one.
+///
+/// # Errors
+/// If it is not there.
+pub(crate) fn find(told: Option<&Path>) -> Result<PathBuf> {
+    let path = match told {
+        Some(path) => path.to_owned(),
+        None => std::env::current_exe()?.with_file_name("logtank"),
+    };
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::other(format!(
+        "{} is not there: build it (cargo build --release --bin logtank), or name it with --logtank",
+        path.display()
+    )))
+}
+
+/// What is told of it in the report.
+pub(super) fn describe(context: &Context, sync: Sync, busy_poll: bool) -> Option<String> {
+    let version = version(&context.logtank, "--version")?;
+    Some(format!("{version}: {}", arguments(context, sync, busy_poll).join(" ")))
+}
+
+fn arguments(context: &Context, sync: Sync, busy_poll: bool) -> Vec<String> {
+    let mut arguments: Vec<String> = ["--shards", "1", "--log-level", "info"].map(str::to_owned).into();
+    let sync: &[&str] = match sync {
+        Sync::Interval => &["--sync", "interval"],
+        Sync::Always => &["--sync", "always"],
+        Sync::Never => &["--sync", "never"],
+    };
+    arguments.extend(sync.iter().map(|word| (*word).to_owned()));
+    if busy_poll {
+        arguments.extend(["--busy-poll", "200us"].map(str::to_owned));
+    }
+    arguments.extend(context.host_arguments.iter().cloned());
+    arguments
+}
+
+/// Its ports.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    pub(crate) writer: SocketAddr,
+    pub(crate) reader: SocketAddr,
+    pub(crate) manager: SocketAddr,
+    pub(crate) metrics: SocketAddr,
+}
+
+/// Starts one that is only written to: dealing would take its processor time from the load generator, where there are
+/// just two processors; workload F has both.
+pub(super) fn start(
+    context: &Context,
+    folder: &Path,
+    sync: Sync,
+    busy_poll: bool,
+) -> Result<(Process, Ports)> {
+    let mut arguments = arguments(context, sync, busy_poll);
+    if !context.host_arguments.iter().any(|argument| argument == "--role") {
+        arguments.extend(["--role", "writer"].map(str::to_owned));
+    }
+    serve(context, folder, &arguments)
+}
+
+/// Starts one with these arguments on a folder.
+///
+/// # Errors
+/// If it does not get ready.
+pub(crate) fn serve(context: &Context, folder: &Path, arguments: &[String]) -> Result<(Process, Ports)> {
+    let ports = Ports {
+        writer: free_address()?,
+        reader: free_address()?,
+        manager: free_address()?,
+        metrics: free_address()?,
+    };
+    let mut command = Command::new(&context.logtank);
+    command.arg("serve").arg("--data").arg(folder);
+    command.arg("--writer-addr").arg(ports.writer.to_string());
+    command.arg("--reader-addr").arg(ports.reader.to_string());
+    command.arg("--manager-addr").arg(ports.manager.to_string());
+    command.arg("--metrics-addr").arg(ports.metrics.to_string());
+    command.args(arguments);
+    // It places its threads itself: the shard on the first processor, all others beside it.
+    let (process, _) = Process::start(command, &context.placement.all, "ready to serve")?;
+    Ok((process, ports))
+}
+
+/// Deals everything in a stopped host's folder; the command that does.
+pub(crate) fn drain(context: &Context, folder: &Path) -> Command {
+    let mut command = Command::new(&context.logtank);
+    command.arg("drain").arg("--data").arg(folder);
+    command
+}

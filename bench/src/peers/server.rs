@@ -1,0 +1,140 @@
+//! What all peers have in common.
+
+use std::io::Result;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Process, echo, logtank, nats, redis};
+use crate::machine::Placement;
+use crate::protocol::Protocol;
+
+/// When a batch is safe from a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sync {
+    /// A second after it was acknowledged.
+    Interval,
+    /// When it is acknowledged.
+    Always,
+    /// The system decides: to show what syncing costs.
+    Never,
+}
+
+/// A server to be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Peer {
+    Logtank(Sync),
+    LogtankBusyPoll,
+    EchoUring,
+    EchoEpoll,
+    Redis(Sync),
+    Nats(Sync),
+}
+
+impl Peer {
+    /// As it is called in results.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Logtank(Sync::Interval) => "logtank",
+            Self::Logtank(Sync::Always) => "logtank, sync always",
+            Self::Logtank(Sync::Never) => "logtank, without sync",
+            Self::LogtankBusyPoll => "logtank, busy-poll",
+            Self::EchoUring => "echo (io_uring)",
+            Self::EchoEpoll => "echo (epoll)",
+            Self::Redis(Sync::Interval) => "redis, everysec",
+            Self::Redis(Sync::Always) => "redis, always",
+            Self::Redis(Sync::Never) => "redis, no fsync",
+            Self::Nats(Sync::Always) => "nats, sync always",
+            Self::Nats(Sync::Interval | Sync::Never) => "nats",
+        }
+    }
+
+    /// Whether it is of this family, as chosen by `--peers`.
+    pub(crate) fn is_of(self, family: &str) -> bool {
+        self.name().split([',', ' ']).next() == Some(family)
+    }
+
+    pub(crate) const fn protocol(self) -> Protocol {
+        match self {
+            Self::Logtank(_) | Self::LogtankBusyPoll | Self::EchoUring | Self::EchoEpoll => Protocol::Thrift,
+            Self::Redis(_) => Protocol::Redis,
+            Self::Nats(_) => Protocol::Nats,
+        }
+    }
+
+    /// What is told of it in the report; `None` if it is not installed, or can't do this.
+    pub(crate) fn describe(self, context: &Context) -> Option<String> {
+        match self {
+            Self::Logtank(sync) => logtank::describe(context, sync, false),
+            Self::LogtankBusyPoll => logtank::describe(context, Sync::Interval, true),
+            Self::EchoUring | Self::EchoEpoll => Some(echo::describe(self)),
+            Self::Redis(sync) => redis::describe(sync),
+            Self::Nats(sync) => nats::describe(sync),
+        }
+    }
+
+    /// Starts it on an empty folder.
+    ///
+    /// # Errors
+    /// If it does not get ready.
+    pub(crate) fn start(self, context: &Context, connections: usize, request_bytes: usize) -> Result<Server> {
+        let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&context.dir)?;
+        let mut metrics = None;
+        let mut host = |sync, busy_poll| {
+            let (process, ports) = logtank::start(context, folder.path(), sync, busy_poll)?;
+            metrics = Some(ports.metrics);
+            Ok((process, ports.writer))
+        };
+        let (process, addr) = match self {
+            Self::Logtank(sync) => host(sync, false),
+            Self::LogtankBusyPoll => host(Sync::Interval, true),
+            Self::EchoUring | Self::EchoEpoll => echo::start(context, self, connections, request_bytes),
+            Self::Redis(sync) => redis::start(context, folder.path(), sync),
+            Self::Nats(sync) => nats::start(context, folder.path(), sync),
+        }?;
+        Ok(Server { process, addr, metrics, _folder: Some(folder) })
+    }
+}
+
+/// A running peer; ends and leaves nothing when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    /// Where batches go.
+    pub(crate) addr: SocketAddr,
+    /// Where it tells of itself over HTTP, if it does.
+    pub(crate) metrics: Option<SocketAddr>,
+    _folder: Option<TempDir>,
+}
+
+impl Server {
+    /// A host on a folder that is somebody else's.
+    pub(crate) const fn on_foreign_folder(process: Process, ports: logtank::Ports) -> Self {
+        Self { process, addr: ports.writer, metrics: Some(ports.metrics), _folder: None }
+    }
+}
+
+/// What peers are started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// Each gets a folder of its own there.
+    pub(crate) dir: PathBuf,
+    /// The host's program.
+    pub(crate) logtank: PathBuf,
+    pub(crate) placement: Placement,
+    /// More for the host's command line.
+    pub(crate) host_arguments: Vec<String>,
+}
+
+/// An address on loopback that was free a moment ago.
+pub(super) fn free_address() -> Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+/// What a program answers to `--version`; `None` if it is not installed.
+pub(super) fn version(program: &Path, argument: &str) -> Option<String> {
+    let output = std::process::Command::new(program).arg(argument).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().next().map(|line| line.trim().to_owned()).filter(|_| output.status.success())
+}
