@@ -78,6 +78,13 @@ pub(super) fn choose_append(append: Append, sync: Sync, tree: &Tree) -> anyhow::
         AppendMode::Buffered if advice.buffered != Writes::Inline => WritePath::Inline,
         AppendMode::Buffered | AppendMode::Direct => WritePath::Ring,
     };
-    tracing::info!(?append, ?write, "appending {advice}");
+    let (how, by) = match (mode, write) {
+        (AppendMode::Buffered, WritePath::Inline) => ("through the page cache", "each shard's own thread"),
+        (AppendMode::Buffered, WritePath::Ring) => ("through the page cache", "the rings"),
+        (AppendMode::Direct, WritePath::Inline) => ("past the page cache", "each shard's own thread"),
+        (AppendMode::Direct, WritePath::Ring) => ("past the page cache", "the rings"),
+    };
+    let why = if append == Append::Auto { "auto" } else { "configured" };
+    tracing::info!("appending {how}, by {by} ({why}): {advice}");
     Ok(AppendPath { mode, write })
 }
