@@ -151,7 +151,9 @@ fn a_comparison_has_goals_and_reports() {
     ] {
         let goal = goals.iter().find(|goal| goal["name"].as_str().unwrap().starts_with(part));
         let goal = goal.unwrap_or_else(|| panic!("no goal {part}: {goals:?}"));
-        assert!(goal["value"].as_f64().unwrap() > 0.0 && goal["met"].is_boolean() && goal["goal"].is_string());
+        assert!(
+            goal["value"].as_f64().unwrap() > 0.0 && goal["met"].is_boolean() && goal["goal"].is_string()
+        );
     }
     let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.contains("<svg") && !html.contains("<script"), "charts, and nothing from elsewhere");
@@ -167,5 +169,9 @@ fn a_comparison_has_goals_and_reports() {
 
     bench(&["deal", "--indexes", "1,50", "--records", "200", "--dir", dir, "--logtank", &logtank]);
     let left = std::fs::read_dir(dir).unwrap().filter_map(Result::ok).map(|entry| entry.file_name());
-    assert_eq!(left.filter(|name| name.to_string_lossy().starts_with("bench-")).count(), 0, "nothing is left");
+    assert_eq!(
+        left.filter(|name| name.to_string_lossy().starts_with("bench-")).count(),
+        0,
+        "nothing is left"
+    );
 }

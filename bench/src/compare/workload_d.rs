@@ -69,7 +69,8 @@ fn prepare(runner: &Runner<'_>, folder: &Path, shape: &Shape, records: u64) -> R
     if records * shape.record_bytes as u64 >= SORTED_BYTES_MIN {
         copy(&of("unsorted"), &of("sorted"))?;
         let (process, ports) = logtank::serve(context, &of("sorted"), &[])?;
-        let is_sorted = |info: &IndexLogInfo| info.unsorted_segments.is_empty() && !info.sorted_segments.is_empty();
+        let is_sorted =
+            |info: &IndexLogInfo| info.unsorted_segments.is_empty() && !info.sorted_segments.is_empty();
         Manager::connect(ports.manager)?.await_index(INDEX, PATIENCE, is_sorted)?;
         stop(process)?;
     }
