@@ -126,7 +126,7 @@ impl<'a> Runner<'a> {
         let mut load = Load::new(server.addr, run.peer.protocol(), run.connections, run.shape);
         load.rate = run.rate.map(|(rate, _)| rate);
         load.duration = Duration::from_secs_f64(run.seconds);
-        load.warm_up = Duration::from_secs_f64((run.seconds / 4.0).clamp(0.2, 1.0));
+        load.warm_up = Duration::from_secs_f64((run.seconds / 4.0).clamp(0.05, 1.0));
         load
     }
 

@@ -41,7 +41,9 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
 fn timeline(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     let connections = 64;
     let Some(rate) = rate(runner, HOST, connections) else { return Ok(()) };
-    let seconds = runner.arguments.seconds.max(4.0);
+    // Some fdatasyncs should be in it, unless this is only tried out.
+    let asked = runner.arguments.seconds;
+    let seconds = if asked < 1.0 { asked } else { asked.max(4.0) };
     let run =
         Run { workload: NAME, peer: HOST, connections, shape, rate: Some((rate / 2.0, TIMELINE)), seconds };
     sync_marks::run(runner, &run)

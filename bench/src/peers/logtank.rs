@@ -43,6 +43,11 @@ fn arguments(context: &Context, sync: Sync, busy_poll: bool) -> Vec<String> {
     if busy_poll {
         arguments.extend(["--busy-poll", "200us"].map(str::to_owned));
     }
+    // Dealing would take its processor time from the load generator, where there are just two processors; workload F has
+    // both.
+    if !context.host_arguments.iter().any(|argument| argument.starts_with("--role")) {
+        arguments.extend(["--role", "writer"].map(str::to_owned));
+    }
     arguments.extend(context.host_arguments.iter().cloned());
     arguments
 }
@@ -56,19 +61,14 @@ pub(crate) struct Ports {
     pub(crate) metrics: SocketAddr,
 }
 
-/// Starts one that is only written to: dealing would take its processor time from the load generator, where there are
-/// just two processors; workload F has both.
+/// Starts one to be loaded.
 pub(super) fn start(
     context: &Context,
     folder: &Path,
     sync: Sync,
     busy_poll: bool,
 ) -> Result<(Process, Ports)> {
-    let mut arguments = arguments(context, sync, busy_poll);
-    if !context.host_arguments.iter().any(|argument| argument == "--role") {
-        arguments.extend(["--role", "writer"].map(str::to_owned));
-    }
-    serve(context, folder, &arguments)
+    serve(context, folder, &arguments(context, sync, busy_poll))
 }
 
 /// Starts one with these arguments on a folder.

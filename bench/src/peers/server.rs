@@ -57,7 +57,8 @@ impl Peer {
 
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
-            Self::Logtank(_) | Self::LogtankBusyPoll | Self::EchoUring | Self::EchoEpoll => Protocol::Thrift,
+            Self::Logtank(_) | Self::LogtankBusyPoll => Protocol::Thrift,
+            Self::EchoUring | Self::EchoEpoll => Protocol::Echo,
             Self::Redis(_) => Protocol::Redis,
             Self::Nats(_) => Protocol::Nats,
         }

@@ -12,8 +12,10 @@ use crate::load::Encoded;
 /// What is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// The host's own, unframed and strict; the bare echo is sent the same.
+    /// The host's own, unframed and strict.
     Thrift,
+    /// The same requests; each is answered by as many bytes as the host answers with, whatever they are.
+    Echo,
     /// Redis streams: an XADD for each record, all of a batch at once.
     Redis,
     /// NATS JetStream: a PUB for each record, all of a batch at once.
@@ -35,6 +37,8 @@ pub(crate) enum Reply {
 #[derive(Clone, Debug)]
 pub(crate) enum Replies {
     Thrift(thrift::Replies),
+    /// Bytes of the reply under way.
+    Echo(usize),
     Redis(redis::Replies),
     Nats(nats::Replies),
 }
@@ -43,7 +47,7 @@ impl Protocol {
     /// What a connection begins with, up to where requests can be sent.
     pub(crate) fn greet(self, stream: &mut TcpStream, connection: usize) -> Result<()> {
         match self {
-            Self::Thrift | Self::Redis => Ok(()),
+            Self::Thrift | Self::Echo | Self::Redis => Ok(()),
             Self::Nats => nats::greet(stream, connection),
         }
     }
@@ -51,7 +55,7 @@ impl Protocol {
     /// A batch as bytes.
     pub(crate) fn request(self, connection: usize, records: &[Encoded]) -> Vec<u8> {
         match self {
-            Self::Thrift => thrift::request(records),
+            Self::Thrift | Self::Echo => thrift::request(records),
             Self::Redis => redis::request(records),
             Self::Nats => nats::request(connection, records),
         }
@@ -61,6 +65,7 @@ impl Protocol {
     pub(crate) fn replies(self, batch: usize) -> Replies {
         match self {
             Self::Thrift => Replies::Thrift(thrift::Replies::default()),
+            Self::Echo => Replies::Echo(0),
             Self::Redis => Replies::Redis(redis::Replies::new(batch)),
             Self::Nats => Replies::Nats(nats::Replies::new(batch)),
         }
@@ -72,6 +77,14 @@ impl Replies {
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Reply {
         match self {
             Self::Thrift(replies) => replies.take(bytes),
+            Self::Echo(received) => {
+                *received += bytes.len();
+                if *received < reply_bytes() {
+                    return Reply::Incomplete;
+                }
+                *received = 0;
+                Reply::Acknowledged
+            }
             Self::Redis(replies) => replies.take(bytes),
             Self::Nats(replies) => replies.take(bytes),
         }

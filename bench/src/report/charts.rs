@@ -9,15 +9,25 @@ use plotters::prelude::*;
 const SIZE: (u32, u32) = (900, 420);
 /// Stand for the page's ink; replaced when the chart is done.
 const INK: RGBColor = RGBColor(1, 2, 3);
-const COLORS: [RGBColor; 7] = [
-    RGBColor(0xd9, 0x5f, 0x02),
-    RGBColor(0x1b, 0x9e, 0x77),
-    RGBColor(0x75, 0x70, 0xd3),
-    RGBColor(0xe7, 0x29, 0x8a),
-    RGBColor(0x66, 0xa6, 0x1e),
-    RGBColor(0xc9, 0x9a, 0x02),
-    RGBColor(0x8d, 0x6e, 0x63),
+/// A series has the same color in every chart: that of the first name which its own begins with, the longest first.
+const COLORS: [(&str, RGBColor); 10] = [
+    ("logtank, busy", RGBColor(0xc9, 0x9a, 0x02)),
+    ("logtank, without", RGBColor(0x8d, 0x6e, 0x63)),
+    ("logtank, sync always", RGBColor(0xe7, 0x29, 0x8a)),
+    ("logtank", RGBColor(0xd9, 0x5f, 0x02)),
+    ("echo (io_uring)", RGBColor(0x75, 0x70, 0xd3)),
+    ("echo", RGBColor(0x3b, 0x8f, 0xd0)),
+    ("redis", RGBColor(0x1b, 0x9e, 0x77)),
+    ("nats", RGBColor(0x66, 0xa6, 0x1e)),
+    ("p50", RGBColor(0x1b, 0x9e, 0x77)),
+    ("p99", RGBColor(0x75, 0x70, 0xd3)),
 ];
+const OTHER: RGBColor = RGBColor(0xd9, 0x5f, 0x02);
+
+fn color(series: &str) -> RGBColor {
+    let named = COLORS.iter().find(|(name, _)| series.starts_with(name));
+    named.map_or(OTHER, |(_, color)| *color)
+}
 
 /// Points joined by a line.
 pub(super) struct Series {
@@ -89,7 +99,8 @@ impl Chart<'_> {
         chart.draw_series(self.marks.iter().filter(|mark| x.contains(mark)).map(|mark| {
             PathElement::new(vec![(*mark, y.start), (*mark, y.end)], INK.mix(0.45).stroke_width(1))
         }))?;
-        for (series, color) in self.series.iter().zip(COLORS.iter().cycle()) {
+        for series in &self.series {
+            let color = color(&series.name);
             let line = LineSeries::new(series.points.iter().copied(), color.stroke_width(2));
             chart
                 .draw_series(line)?
