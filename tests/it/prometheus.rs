@@ -188,8 +188,8 @@ fn promtool_has_no_complaint() {
     if !is_installed("promtool") {
         return;
     }
-    let rules = Command::new("promtool").args(["test", "rules"]).arg(shipped("prometheus/logtank-alerts-test.yml"));
-    let rules = { rules }.output().unwrap();
+    let tests = shipped("prometheus/logtank-alerts-test.yml");
+    let rules = Command::new("promtool").args(["test", "rules"]).arg(tests).output().unwrap();
     assert!(rules.status.success(), "{}", String::from_utf8_lossy(&rules.stderr));
     let folder = tempfile::tempdir().unwrap();
     let host = Host::started(&folder.path().join("data"), &[]);
@@ -199,8 +199,9 @@ fn promtool_has_no_complaint() {
     assert!(head.contains("openmetrics-text") && open.ends_with("# EOF\n"), "{head}");
     let file = folder.path().join("metrics");
     std::fs::write(&file, metrics).unwrap();
-    let check = Command::new("promtool").args(["check", "metrics"]).stdin(std::fs::File::open(&file).unwrap());
-    let check = { check }.output().unwrap();
-    let said = String::from_utf8_lossy(&check.stdout) + String::from_utf8_lossy(&check.stderr);
+    let input = std::fs::File::open(&file).unwrap();
+    let check = Command::new("promtool").args(["check", "metrics"]).stdin(input).output().unwrap();
+    let said = [check.stdout, check.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
     assert!(check.status.success() && said.trim().is_empty(), "{said}");
 }
