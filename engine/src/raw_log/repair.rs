@@ -363,7 +363,7 @@ mod tests {
                 let disk = damaged(at);
                 disk.die_at(call);
                 let _ = run(repair(&disk, &layout(), &aside(), WallMillis(99)));
-                let disk = disk.restart(cut);
+                disk.restart(cut);
                 repaired(&disk);
                 assert_eq!(dealt(&disk).unwrap(), [0, 1, 2, 3, 7, 8, 9], "call {call}, {cut:?}");
                 assert!(disk.files().contains_key(&aside().join("8-0-0.rawlog")), "call {call}, {cut:?}");

@@ -56,7 +56,7 @@ fn a_damaged_block_costs_the_records_that_touch_it() {
         // A block holds some sixty; those that reach in from its neighbours go with it.
         assert!((30..200).contains(&done.lost_records), "block {block}: {done:?}");
         assert_eq!(findings(&disk), 0, "block {block}");
-        assert_eq!(run(state(&disk)).unwrap().len() as u64, done.records);
+        assert_eq!(run(state(&disk)).unwrap().0.len() as u64, done.records);
         assert_eq!(disk.get(&done.aside).unwrap(), damaged, "kept as it was");
         assert!(repaired(&disk).is_empty(), "once is enough");
     }
@@ -69,7 +69,7 @@ fn a_damaged_sidecar_costs_nothing() {
     assert!(findings(&disk) > 0);
     assert!(repaired(&disk).is_empty());
     assert_eq!(findings(&disk), 0);
-    assert_eq!(run(state(&disk)).unwrap().len() as u64, RECORDS);
+    assert_eq!(run(state(&disk)).unwrap().0.len() as u64, RECORDS);
 }
 
 #[test]
