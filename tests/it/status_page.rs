@@ -45,7 +45,8 @@ fn the_page_shows_what_the_host_holds_and_asks_nobody_else() {
     assert!(head.to_lowercase().contains("content-security-policy: default-src 'none'"), "{head}");
     assert!(page.contains("\"code\":\"shop\""), "the first numbers are in the page");
     for outside in ["http://", "https://", "//cdn", "@import", "src="] {
-        let places = page.matches(outside).count() - page.matches("http://www.w3.org/2000/svg").count() * usize::from(outside == "http://");
+        let places = page.matches(outside).count()
+            - page.matches("http://www.w3.org/2000/svg").count() * usize::from(outside == "http://");
         assert_eq!(places, 0, "{outside} in the page");
     }
 }

@@ -46,8 +46,12 @@ pub async fn repair_index<D: Disk>(
     aside: &Path,
 ) -> Result<Vec<RepairedSegment>> {
     let mut repaired = Vec::new();
-    let mut paths: Vec<PathBuf> =
-        verify_index(disk, layout, code, limits).await?.findings.into_iter().map(|found| found.path).collect();
+    let mut paths: Vec<PathBuf> = verify_index(disk, layout, code, limits)
+        .await?
+        .findings
+        .into_iter()
+        .map(|found| found.path)
+        .collect();
     paths.dedup();
     for path in paths {
         if let Some(name) = segment_of(&path) {

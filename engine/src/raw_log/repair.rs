@@ -15,7 +15,9 @@ use super::scan::SegmentScan;
 use crate::error::{Error, Result};
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
-use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Header, SEAL_OFFSET, Seal, SealedBy};
+use crate::format::raw::{
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Header, SEAL_OFFSET, Seal, SealedBy,
+};
 use crate::ids::Position;
 use crate::io::disk::{self, Disk, DiskFile, Transfer, publish_small};
 use crate::time::WallMillis;
@@ -245,7 +247,10 @@ impl Repaired {
     pub fn lost_positions(&self) -> impl Iterator<Item = (Position, u32)> + '_ {
         let gaps = |lost: &Lost| {
             let epoch = lost.epoch;
-            lost.gaps.iter().map(move |&(first, end)| (Position::new(epoch, first), end - first)).collect::<Vec<_>>()
+            lost.gaps
+                .iter()
+                .map(move |&(first, end)| (Position::new(epoch, first), end - first))
+                .collect::<Vec<_>>()
         };
         self.lost.iter().flat_map(gaps)
     }

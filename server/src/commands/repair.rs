@@ -55,7 +55,10 @@ async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
         println!("gone: {count} records from position {position} on");
     }
     for path in &repaired.left {
-        println!("{}: a damaged file of the original, which nothing can be salvaged from by itself", path.display());
+        println!(
+            "{}: a damaged file of the original, which nothing can be salvaged from by itself",
+            path.display()
+        );
     }
     Ok(repaired.lost_records() + repaired.left.len() as u64)
 }
