@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Status(args) => commands::status::run(args).map(done),
         Command::Inspect(args) => commands::inspect::run(args).map(done),
         Command::Verify(args) => commands::verify::run(args),
+        Command::Repair(args) => commands::repair::run(args),
         Command::Drain(args) => commands::drain::run(args).map(done),
         Command::Tune(args) => Ok(commands::tune::run(args)),
         Command::CheckConfig(args) => commands::check_config::run(args, matches).map(done),

@@ -76,7 +76,8 @@ fn run_scripts_start_the_host_with_their_class_of_io() {
     put(folder.path(), "logtank", "echo logtank \"$@\"\n");
     let called = |service: &str| {
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-        let output = Command::new(here(&format!("daemontools/{service}/run"))).env("PATH", path).output().unwrap();
+        let output =
+            Command::new(here(&format!("daemontools/{service}/run"))).env("PATH", path).output().unwrap();
         let all = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{all}");
         all
@@ -86,7 +87,10 @@ fn run_scripts_start_the_host_with_their_class_of_io() {
     assert!(writer.ends_with("logtank serve --config /etc/logtank/logtank.toml --role writer\n"), "{writer}");
     let indexes = called("storage-indexes");
     assert!(indexes.contains("ionice -c 3 ") && indexes.contains("nice -n 10 "), "{indexes}");
-    assert!(indexes.ends_with("logtank serve --config /etc/logtank/logtank.toml --role indexes\n"), "{indexes}");
+    assert!(
+        indexes.ends_with("logtank serve --config /etc/logtank/logtank.toml --role indexes\n"),
+        "{indexes}"
+    );
 }
 
 fn put(folder: &Path, name: &str, body: &str) {
@@ -99,16 +103,18 @@ fn put(folder: &Path, name: &str, body: &str) {
 /// Names of metrics in a text, without the suffixes of histograms.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let words = text.split(|c: char| !is_name(c)).filter(|word| {
-        (word.starts_with("logtank_") || word.starts_with("process_")) && word.len() > 10
-    });
+    let words = text
+        .split(|c: char| !is_name(c))
+        .filter(|word| (word.starts_with("logtank_") || word.starts_with("process_")) && word.len() > 10);
     words.map(|word| word.trim_end_matches("_bucket").to_owned()).collect()
 }
 
 #[test]
 fn alerts_and_dashboard_name_metrics_that_there_are() {
     let documented = metrics_in(&text("../docs/metrics.md"));
-    for path in ["prometheus/logtank-alerts.yml", "prometheus/logtank-alerts-test.yml", "grafana/logtank.json"] {
+    for path in
+        ["prometheus/logtank-alerts.yml", "prometheus/logtank-alerts-test.yml", "grafana/logtank.json"]
+    {
         let unknown: Vec<_> = metrics_in(&text(path)).difference(&documented).cloned().collect();
         assert!(unknown.is_empty(), "{path}: {unknown:?}");
     }
@@ -133,7 +139,11 @@ fn every_alert_has_a_test_and_says_what_to_do() {
 #[test]
 fn udev_reads_the_rules() {
     // The real one, if it is here, on a device that every kernel with loop devices has; it must not be marked.
-    let Ok(tested) = Command::new("udevadm").args(["test-builtin", "path_id", "/sys/block/loop0"]).stderr(Stdio::null()).output() else {
+    let Ok(tested) = Command::new("udevadm")
+        .args(["test-builtin", "path_id", "/sys/block/loop0"])
+        .stderr(Stdio::null())
+        .output()
+    else {
         eprintln!("skipped: udevadm is not installed");
         return;
     };

@@ -7,7 +7,7 @@ mod lifecycle;
 mod many_connections;
 mod order;
 mod prometheus;
+mod replay;
 mod status_page;
 mod tune;
-mod replay;
 mod tls;

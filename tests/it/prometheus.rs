@@ -66,7 +66,8 @@ impl Prometheus {
         let encoded: String = promql.bytes().map(hex).collect();
         let path = format!("/api/v1/query?query={encoded}");
         let (_, _, body) = get(self.address, &path, "*/*").map_err(|error| error.to_string())?;
-        let answer: serde_json::Value = serde_json::from_str(&body).map_err(|error| format!("{error}: {body}"))?;
+        let answer: serde_json::Value =
+            serde_json::from_str(&body).map_err(|error| format!("{error}: {body}"))?;
         if answer["status"] != "success" {
             return Err(body);
         }

@@ -45,7 +45,8 @@ fn the_page_shows_what_the_host_holds_and_asks_nobody_else() {
     assert!(head.to_lowercase().contains("content-security-policy: default-src 'none'"), "{head}");
     assert!(page.contains("\"code\":\"shop\""), "the first numbers are in the page");
     for outside in ["http://", "https://", "//cdn", "@import", "src="] {
-        let places = page.matches(outside).count() - page.matches("http://www.w3.org/2000/svg").count() * usize::from(outside == "http://");
+        let places = page.matches(outside).count()
+            - page.matches("http://www.w3.org/2000/svg").count() * usize::from(outside == "http://");
         assert_eq!(places, 0, "{outside} in the page");
     }
 }
@@ -75,5 +76,5 @@ fn a_browser_fills_the_page() {
     let Some(page) = in_chromium(&host, folder.path(), 400) else { return };
     assert!(page.contains("<h1>Healthy</h1>"), "{page}");
     assert!(page.contains("writer and indexes, up "), "{page}");
-    assert!(!page.contains("No answer from the host"), "it asks again by itself: {page}");
+    assert!(!page.contains("<h1>No answer"), "it asks again by itself: {page}");
 }

@@ -6,6 +6,7 @@ pub mod docid;
 pub mod kway;
 pub mod merge;
 pub mod record;
+pub mod repair;
 pub mod runs;
 pub mod segment_reader;
 pub mod segment_writer;

@@ -3,7 +3,7 @@
 //! Reading: [`scan`] streams one segment's frames, [`live`] says what is in `raw/live/` at one moment, and
 //! [`merged`] joins an epoch's segments into one order. Before anything is written, [`recovery`] puts in order
 //! what the process before left; meanwhile [`prepare`] makes segments ready ahead of need, and [`archive`]
-//! moves dealt ones away. [`verify`] checks every byte.
+//! moves dealt ones away. [`verify`] checks every byte, [`repair`] salvages what is whole.
 
 pub mod archive;
 pub mod config;
@@ -20,6 +20,7 @@ mod naming;
 mod pool;
 pub mod prepare;
 pub mod recovery;
+pub mod repair;
 pub mod scan;
 pub mod segment;
 pub mod spare;

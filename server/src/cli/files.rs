@@ -34,3 +34,13 @@ pub(crate) struct DrainArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) raw_dir: Option<PathBuf>,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairArgs {
+    /// The data directory.
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data: PathBuf,
+    /// The folder that holds raw/, if it is not the data directory.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) raw_dir: Option<PathBuf>,
+}

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
 pub(crate) use client::{ReadArgs, StatusArgs, TlsArgs, WriteArgs};
-pub(crate) use files::{DrainArgs, InspectArgs, VerifyArgs};
+pub(crate) use files::{DrainArgs, InspectArgs, RepairArgs, VerifyArgs};
 pub(crate) use settings::SettingsArgs;
 pub(crate) use tune::TuneArgs;
 
@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Check every byte of a stopped host's data; exit 0 only if all of them are right.
     Verify(VerifyArgs),
+    /// Salvage what is whole of a stopped host's damaged segments, keep the damaged files, and say what is gone.
+    Repair(RepairArgs),
     /// Deal everything that a stopped host has received, so that raw/live is empty.
     Drain(DrainArgs),
     /// Look at this machine, and measure the drive, for a data directory; say what should be otherwise, or make it so.

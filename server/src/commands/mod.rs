@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod drain;
 pub(crate) mod inspect;
 pub(crate) mod read;
+pub(crate) mod repair;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod tune;

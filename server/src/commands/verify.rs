@@ -122,7 +122,7 @@ async fn verify_small_files(
 }
 
 /// Indexes that have a folder, in order.
-async fn indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Vec<IndexCode>> {
+pub(super) async fn indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Vec<IndexCode>> {
     let entries = match disk.list(&layout.indexes()).await {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         entries => entries?,

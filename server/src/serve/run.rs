@@ -25,10 +25,10 @@ use super::listeners::{self, Bound};
 use super::machine::{self, check_machine};
 use super::placement::Placement;
 use super::raw_log::RawLog;
+use super::service_manager;
 use super::shards::{self, Shard};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
-use super::service_manager;
 use crate::config::{PortTls, Role, Settings};
 use crate::metrics::{self, Exporter, Health, HostMetrics, Page, Sources};
 
@@ -324,7 +324,8 @@ impl<'s> Host<'s> {
     /// Nothing if no service manager asked for signs of life.
     fn start_watchdog(&mut self) -> anyhow::Result<()> {
         let Some(every) = service_manager::watchdog_period() else { return Ok(()) };
-        let (shards, stopping, placement) = (self.shards.clone(), self.stopping.clone(), self.placement.clone());
+        let (shards, stopping, placement) =
+            (self.shards.clone(), self.stopping.clone(), self.placement.clone());
         std::thread::Builder::new()
             .name("watchdog".to_owned())
             .spawn(move || {

@@ -8,4 +8,5 @@ mod golden;
 mod history;
 mod model;
 mod race;
+mod repair;
 mod tree;

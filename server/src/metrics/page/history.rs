@@ -58,7 +58,8 @@ impl History {
         };
         let step = self.before.as_ref().map(|before| {
             #[expect(clippy::cast_precision_loss, reason = "counts of ten seconds")]
-            let rate = |now: u64, before: u64| now.wrapping_sub(before) as f64 / elapsed.as_secs_f64().max(1e-3);
+            let rate =
+                |now: u64, before: u64| now.wrapping_sub(before) as f64 / elapsed.as_secs_f64().max(1e-3);
             Step {
                 records: rate(now.records, before.records),
                 bytes: rate(now.bytes, before.bytes),

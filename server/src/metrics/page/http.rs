@@ -45,7 +45,10 @@ impl Page {
             let step = self.history().sample(self.0.sources.shards(), now.saturating_duration_since(before));
             before = now;
             let Some(step) = step else { continue };
-            for (what, latency) in [("append (the slowest of ten seconds)", step.append), ("fdatasync (the slowest of ten seconds)", step.sync)] {
+            for (what, latency) in [
+                ("append (the slowest of ten seconds)", step.append),
+                ("fdatasync (the slowest of ten seconds)", step.sync),
+            ] {
                 if let Some([_, _, most]) = latency {
                     self.0.sources.host.slowest().note(what, Duration::from_secs_f64(most / 1e3), now);
                 }

@@ -71,18 +71,29 @@ impl Sources {
             warnings.push(format!("{lost} positions were missing from the raw log at the last start"));
         }
         if damaged > 0 {
-            warnings.push(format!("{damaged} damaged places were found in raw segments at the last start: logtank verify"));
+            warnings.push(format!(
+                "{damaged} damaged places were found in raw segments at the last start: logtank verify"
+            ));
         }
         let stats = &self.jobs.stats;
         if stats.blocked.get() > 0 {
-            warnings.push("dealing stands still because of damage: see the log, then logtank verify".to_owned());
+            warnings
+                .push("dealing stands still because of damage: see the log, then logtank verify".to_owned());
         }
         let counts: [(u64, &str); 3] = [
-            (self.shards().map(|shard| shard.sync_errors.get()).sum(), "fdatasync calls have failed: look at the drive"),
-            (self.shards().map(|shard| shard.write_errors.get()).sum(), "writes to the raw log have failed: look at the drive"),
+            (
+                self.shards().map(|shard| shard.sync_errors.get()).sum(),
+                "fdatasync calls have failed: look at the drive",
+            ),
+            (
+                self.shards().map(|shard| shard.write_errors.get()).sum(),
+                "writes to the raw log have failed: look at the drive",
+            ),
             (stats.errors.get(), "steps of background work have failed: see the log"),
         ];
-        warnings.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+        warnings.extend(
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")),
+        );
         warnings
     }
 

@@ -1,0 +1,179 @@
+//! Salvages what is whole of an index's damaged segments.
+//!
+//! A segment's sidecar has a checksum for each 64 KiB and says where the first record of each begins, so what is
+//! whole can be found behind what is not. A new segment with that takes the damaged one's place; the damaged file
+//! is kept aside.
+
+use std::path::{Path, PathBuf};
+
+use super::segment_reader::OpenSegment;
+use super::segment_writer::SegmentWriter;
+use super::sidecar_file::SidecarOrigin;
+use super::verify::verify_index;
+use crate::error::{Error, Result};
+use crate::format::index::Point;
+use crate::format::layout::Layout;
+use crate::format::names::{self, SegmentName};
+use crate::ids::IndexCode;
+use crate::io::disk::{self, Disk};
+use crate::limits::{Limits, SIDECAR_BLOCK_BYTES};
+
+/// One segment that was repaired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairedSegment {
+    /// The segment as it was, which is now in `aside`.
+    pub damaged: PathBuf,
+    /// Where it is now.
+    pub aside: PathBuf,
+    /// What took its place; `None` if none of it was whole.
+    pub name: Option<SegmentName>,
+    /// Records kept.
+    pub records: u64,
+    /// Records gone, as far as the damaged segment's sidecar tells how many there were.
+    pub lost_records: u64,
+}
+
+/// Repairs the damaged segments of an index. `aside`, on the same filesystem, is created. Nobody else may use the tree.
+/// An interrupted repair is finished by repairing again.
+///
+/// # Errors
+/// The disk's. What was done before stays done.
+pub async fn repair_index<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    limits: &Limits,
+    aside: &Path,
+) -> Result<Vec<RepairedSegment>> {
+    let mut repaired = Vec::new();
+    let mut paths: Vec<PathBuf> = verify_index(disk, layout, code, limits)
+        .await?
+        .findings
+        .into_iter()
+        .map(|found| found.path)
+        .collect();
+    paths.dedup();
+    for path in paths {
+        if let Some(name) = segment_of(&path) {
+            repaired.extend(repair_segment(disk, layout, code, name, aside).await?);
+        }
+    }
+    Ok(repaired)
+}
+
+/// The segment that a damaged file is, or is the sidecar of.
+fn segment_of(path: &Path) -> Option<SegmentName> {
+    let name = path.file_name()?.to_str()?;
+    SegmentName::parse(name).or_else(|| SegmentName::parse(path.file_stem()?.to_str()?))
+}
+
+async fn repair_segment<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    name: SegmentName,
+    aside: &Path,
+) -> Result<Option<RepairedSegment>> {
+    let path = layout.segment(code, name);
+    let segment = OpenSegment::open(disk, layout, code, name).await;
+    if let Ok(segment) = &segment
+        && let SidecarOrigin::Damaged(_) = segment.origin()
+    {
+        // The segment itself may be whole: without its sidecar, which is made anew, only reading it tells.
+        keep_aside(disk, code, &names::sidecar_of(&path), aside).await?;
+        return Ok(None);
+    }
+    let (epochs, records) = match &segment {
+        Ok(segment) => (Some(segment.sidecar().header().epochs), segment.sidecar().header().records),
+        Err(Error::Corrupt(_)) => (None, name.records),
+        Err(_) => (None, 0),
+    };
+    let mut kept = None;
+    let mut kept_records = 0;
+    if let (Ok(segment), Some(epochs)) = (segment, epochs) {
+        let points: Vec<Point> = segment.sidecar().points().collect();
+        let folder = disk::parent(&path).to_owned();
+        let mut writer = SegmentWriter::create(disk, &folder, name.kind, name.time).await?;
+        match copy_whole(disk, layout, code, name, segment, &points, &mut writer).await {
+            Ok(()) if writer.records() > 0 && writer.records() < records => {
+                kept_records = writer.records();
+                kept = Some(writer.publish(epochs).await?.name);
+            }
+            Ok(()) => {
+                kept_records = writer.records();
+                writer.discard().await;
+            }
+            Err(error) => {
+                writer.discard().await;
+                return Err(error);
+            }
+        }
+        if kept_records == records {
+            // Every record is there; what is wrong is behind them, or only in the counts. Nothing is gained by a copy.
+            return Ok(None);
+        }
+    } else if epochs.is_none() && records == 0 {
+        return Ok(None);
+    }
+    let damaged = path.clone();
+    // The new one is there: for a moment both are, and whoever reads says that one is damaged.
+    keep_aside(disk, code, &names::sidecar_of(&path), aside).await?;
+    let aside = keep_aside(disk, code, &path, aside).await?;
+    let lost_records = records.saturating_sub(kept_records);
+    Ok(Some(RepairedSegment { damaged, aside, name: kept, records: kept_records, lost_records }))
+}
+
+/// Copies every record that lies in blocks whose checksum is right.
+async fn copy_whole<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    name: SegmentName,
+    segment: OpenSegment<D>,
+    points: &[Point],
+    writer: &mut SegmentWriter<D>,
+) -> Result<()> {
+    let mut segment = Some(segment);
+    let mut from = Point::START;
+    // What was copied ends here: a record is taken once.
+    let mut copied = 0;
+    loop {
+        let open = match segment.take() {
+            Some(segment) => segment,
+            None => OpenSegment::open(disk, layout, code, name).await?,
+        };
+        let mut stream = open.records(from, SIDECAR_BLOCK_BYTES);
+        let damage = loop {
+            match stream.advance().await {
+                Ok(true) => {
+                    writer.push(stream.bytes(), stream.docid()).await?;
+                    copied = stream.offset() + stream.bytes().len() as u64;
+                }
+                Ok(false) => return Ok(()),
+                Err(Error::Corrupt(damage)) => break damage,
+                Err(error) => return Err(error),
+            }
+        };
+        let behind = damage.offset.max(copied).max(from.offset);
+        match points.iter().find(|point| point.offset > behind) {
+            Some(point) => from = *point,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Moves a file to `aside/CODE/`, durably; a file that is not there is no error.
+async fn keep_aside<D: Disk>(disk: &D, code: &IndexCode, path: &Path, aside: &Path) -> Result<PathBuf> {
+    let folder = aside.join(code.as_str());
+    disk.create_folder(&folder).await?;
+    disk.sync_folder(aside).await?;
+    disk.sync_folder(disk::parent(aside)).await?;
+    let to = folder.join(path.file_name().unwrap_or_default());
+    match disk.rename(path, &to).await {
+        Err(error) if !error.is_not_found() => return Err(error.into()),
+        _ => {}
+    }
+    disk.sync_folder(&folder).await?;
+    disk.sync_folder(disk::parent(path)).await?;
+    Ok(to)
+}

@@ -1,0 +1,84 @@
+//! Puts a damaged data directory back to work, at the price of what can't be read any more.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use logtank_engine::format::layout::Layout;
+use logtank_engine::index_log::repair::repair_index;
+use logtank_engine::limits::Limits;
+use logtank_engine::raw_log;
+use logtank_os::clock;
+use logtank_os::disk::{Throttle, UringDisk, block_on};
+
+use super::verify::indexes;
+use crate::cli::RepairArgs;
+use crate::config::LogFormat;
+use crate::logging;
+use crate::metrics::HostMetrics;
+use crate::serve::{Tree, check_machine, put_in_order};
+
+/// Folder for damaged files, below the data directory and below raw/.
+const ASIDE: &str = "damaged";
+
+/// Repairs. Exit code 0: nothing was damaged, or nothing is gone; 1: records are gone, or something could not be repaired.
+///
+/// # Errors
+/// If a host runs on the directory, or a disk fails.
+pub(crate) fn run(args: &RepairArgs) -> anyhow::Result<ExitCode> {
+    logging::start(LogFormat::Text, tracing::Level::WARN);
+    check_machine()?;
+    let tree = Tree::existing(&args.data, args.raw_dir.as_deref())?;
+    let _locks = tree.lock(true, true)?;
+    let gone = block_on(async {
+        let disk = tree.disk(Throttle::none())?;
+        put_in_order(&disk, &tree, &HostMetrics::default()).await?;
+        let raw = repair_raw_log(&disk, &tree.layout).await.context("repairing the raw log")?;
+        let indexes = repair_indexes(&disk, &tree.layout).await.context("repairing the indexes")?;
+        anyhow::Ok(raw + indexes)
+    })??;
+    eprintln!("{gone} records are gone; now run logtank verify, then start the host");
+    Ok(if gone == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns how many records are gone.
+async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64> {
+    let repaired = raw_log::repair::repair(disk, layout, &layout.raw().join(ASIDE), clock::wall()).await?;
+    for segment in &repaired.segments {
+        println!(
+            "{}: {} records are whole; the damaged file is {}",
+            segment.path.display(),
+            segment.records,
+            segment.aside.display()
+        );
+    }
+    for (position, count) in repaired.lost_positions() {
+        println!("gone: {count} records from position {position} on");
+    }
+    for path in &repaired.left {
+        println!(
+            "{}: a damaged file of the original, which nothing can be salvaged from by itself",
+            path.display()
+        );
+    }
+    Ok(repaired.lost_records() + repaired.left.len() as u64)
+}
+
+/// Returns how many records are gone.
+async fn repair_indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64> {
+    let mut gone = 0;
+    for code in indexes(disk, layout).await? {
+        let aside = layout.data().join(ASIDE);
+        for segment in repair_index(disk, layout, &code, &Limits::default(), &aside).await? {
+            println!(
+                "index {code}, {}: {} records are whole, {} are gone; the damaged file is {}. Feed the index anew, or take \
+                 it from another host: a change or a deletion that is gone leaves older ones in force",
+                segment.damaged.display(),
+                segment.records,
+                segment.lost_records,
+                segment.aside.display()
+            );
+            gone += segment.lost_records;
+        }
+    }
+    Ok(gone)
+}
