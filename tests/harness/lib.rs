@@ -4,7 +4,11 @@
 
 pub mod apply;
 pub mod client;
+pub mod history;
 pub mod host;
 pub mod load;
+pub mod metrics;
+pub mod needs;
 pub mod random;
+pub mod report;
 pub mod thrift;
