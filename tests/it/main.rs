@@ -1,9 +1,12 @@
 //! Tests of the real process, one binary.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod clock;
 mod golden;
+mod hostile;
 mod kill;
 mod lifecycle;
 mod many_connections;
 mod order;
+mod power;
 mod replay;
