@@ -148,9 +148,11 @@ impl Host {
         let [writer, reader, manager, metrics] = self.addresses.map(|address| address.to_string());
         let mut command = Command::new(program());
         // Ours, not settings of a host.
-        let ours =
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOGTANK_TEST_"));
-        ours.for_each(|(name, _)| drop(command.env_remove(name)));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LOGTANK_TEST_") {
+                command.env_remove(name);
+            }
+        }
         command.arg("serve").arg("--data").arg(&self.data);
         command.args(["--writer-addr", &writer, "--reader-addr", &reader]);
         command.args(["--manager-addr", &manager, "--metrics-addr", &metrics]);
