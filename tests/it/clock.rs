@@ -31,6 +31,10 @@ fn a_clock_that_stepped_back_a_year_changes_no_order_and_stops_no_dealing() {
     let year = Duration::from_secs(365 * 86_400);
     let ahead = (SystemTime::now() + year).duration_since(UNIX_EPOCH).unwrap().as_millis();
     std::fs::write(data.join("dealer.next_timestamp.info"), ahead.to_string()).unwrap();
+    // As in the tree of a host that has run.
+    for name in ["safe_to_read", "master"] {
+        std::fs::write(data.join(name), "").unwrap();
+    }
     let mut host = Host::started(&data, &["--shards", "2", "--epoch-max-age", "100ms"]);
     let mut number = 0;
     for start in 0..3 {
