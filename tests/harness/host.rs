@@ -5,18 +5,22 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long a start may take before a test gives up on it.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The `logtank` program of this build, built if it is not there yet or older than its sources.
+/// The `logtank` program of this build, built if it is not there yet or older than its sources; or the one that
+/// `LOGTANK_TEST_PROGRAM` names, as it is.
 #[must_use]
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(given) = std::env::var_os("LOGTANK_TEST_PROGRAM") {
+            return given.into();
+        }
         let test = std::env::current_exe().expect("a test knows its own path");
         let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
         let mut build = Command::new(env!("CARGO"));
@@ -118,9 +122,37 @@ impl Host {
     /// # Panics
     /// If it does not get ready; the panic shows its log.
     pub fn start(&mut self) {
+        if let Err((status, log)) = self.try_start() {
+            panic!("the host did not get ready ({status:?}); its log:\n{log}");
+        }
+    }
+
+    /// Starts it where it can't get ready; returns its log.
+    ///
+    /// # Panics
+    /// If it does get ready, or neither gets ready nor ends.
+    pub fn start_in_vain(&mut self) -> String {
+        let Err((status, log)) = self.try_start() else {
+            panic!("the host got ready; its log:\n{}", self.log())
+        };
+        assert!(
+            status.is_some_and(|status| status.code().is_some()),
+            "no orderly end ({status:?}); its log:\n{log}"
+        );
+        log
+    }
+
+    /// Starts it and waits until it is ready, or has ended: then how, and its log. No status: it hung.
+    fn try_start(&mut self) -> Result<(), (Option<ExitStatus>, String)> {
         assert!(self.running.is_none(), "the host runs already");
         let [writer, reader, manager, metrics] = self.addresses.map(|address| address.to_string());
         let mut command = Command::new(program());
+        // Ours, not settings of a host.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LOGTANK_TEST_") {
+                command.env_remove(name);
+            }
+        }
         command.arg("serve").arg("--data").arg(&self.data);
         command.args(["--writer-addr", &writer, "--reader-addr", &reader]);
         command.args(["--manager-addr", &manager, "--metrics-addr", &metrics]);
@@ -134,12 +166,18 @@ impl Host {
         std::thread::spawn(move || follow(stderr, &sink, &ready));
         let deadline = Instant::now() + START_TIMEOUT;
         let outcome = is_ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-        if outcome.is_err() {
-            let _ = child.kill();
-            let status = child.wait();
-            panic!("the host did not get ready ({status:?}); its log:\n{}", log.lock().expect("log"));
+        if let Err(why) = outcome {
+            let hung = matches!(why, RecvTimeoutError::Timeout);
+            // Where it closed its log it is ending by itself.
+            if hung {
+                let _ = child.kill();
+            }
+            let status = child.wait().expect("it can be waited for");
+            let log = log.lock().expect("log").clone();
+            return Err(((!hung).then_some(status), log));
         }
         self.running = Some(Running { child, log });
+        Ok(())
     }
 
     /// What it has logged since its last start.
@@ -180,6 +218,16 @@ impl Host {
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
         assert!(status.expect("kill runs").success(), "kill -{name}");
+    }
+
+    /// Exit status and log if it has ended by itself.
+    ///
+    /// # Panics
+    /// If it was not started.
+    pub fn try_wait(&mut self) -> Option<(ExitStatus, String)> {
+        let running = self.running.as_mut().expect("the host was started");
+        let ended = running.child.try_wait().expect("it can be waited for").is_some();
+        ended.then(|| self.wait())
     }
 
     /// Waits for it to end by itself.

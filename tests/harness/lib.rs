@@ -4,8 +4,12 @@
 
 pub mod apply;
 pub mod client;
+pub mod history;
 pub mod host;
 pub mod http;
 pub mod load;
+pub mod metrics;
+pub mod needs;
 pub mod random;
+pub mod report;
 pub mod thrift;

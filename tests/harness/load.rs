@@ -4,13 +4,13 @@
 //! replies. A batch whose reply never came is in doubt: it may be there or not, but whole. Each batch sets one
 //! variable of a marker document per index it touches, so the recovered state itself tells which.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::apply::{Document, State};
 use crate::client::{Client, Failure};
+use crate::history::{Batch, Fate, History, Sent, Step};
 use crate::random::Random;
 use crate::thrift::Change;
 
@@ -33,34 +33,8 @@ pub struct Load {
     pub text: usize,
     /// First part of the seed of everything.
     pub seed: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    batch: u32,
-    document: u32,
-    content: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Acknowledged,
-    InDoubt,
-}
-
-/// What one worker has sent.
-#[derive(Debug, Default)]
-struct Sent {
-    steps: BTreeMap<u32, Vec<Step>>,
-    fates: Vec<Fate>,
-    touched: Vec<Vec<u32>>,
-}
-
-/// Everything that was sent, and what became of it.
-#[derive(Debug)]
-pub struct History {
-    load: Load,
-    workers: Vec<Sent>,
+    /// How long a worker rests after each batch.
+    pub pause: Duration,
 }
 
 /// Progress of a running load.
@@ -72,21 +46,21 @@ pub struct Progress {
     pub stop: AtomicBool,
 }
 
-fn index_name(index: u32) -> String {
+pub(crate) fn index_name(index: u32) -> String {
     format!("index-{index}")
 }
 
-fn docid(worker: u32, document: u32) -> String {
+pub(crate) fn docid(worker: u32, document: u32) -> String {
     // Some beyond the basic plane, where the order of docids is not that of their bytes.
     if document % 7 == 3 { format!("😀-{worker}-{document}") } else { format!("d-{worker}-{document}") }
 }
 
-fn marker(worker: u32) -> String {
+pub(crate) fn marker(worker: u32) -> String {
     format!("marker-{worker}")
 }
 
 /// The change that `content` stands for.
-fn change(load: &Load, worker: u32, index: u32, step: Step) -> Change {
+pub(crate) fn change(load: &Load, worker: u32, index: u32, step: Step) -> Change {
     let mut random = Random::new(step.content);
     let mut change =
         Change { index: index_name(index), docid: docid(worker, step.document), ..Change::default() };
@@ -129,7 +103,7 @@ impl Load {
                 (0..self.workers).map(|worker| scope.spawn(move || self.work(worker, progress))).collect();
             threads.into_iter().map(|thread| thread.join().expect("a worker failed")).collect()
         });
-        History { load: self.clone(), workers }
+        History::new(self.clone(), workers)
     }
 
     fn work(&self, worker: u32, progress: &Progress) -> Sent {
@@ -139,16 +113,19 @@ impl Load {
         while progress.acknowledged.load(Ordering::Relaxed) < self.records
             && !progress.stop.load(Ordering::Relaxed)
         {
-            let batch = u32::try_from(sent.fates.len()).expect("few");
+            let batch = u32::try_from(sent.batches.len()).expect("few");
             let (changes, touched, steps) = self.batch(worker, batch, &mut random);
             for (index, step) in &steps {
                 sent.steps.entry(*index).or_default().push(*step);
             }
-            sent.touched.push(touched);
-            let fate = self.deliver(&mut client, &changes, &mut random);
-            sent.fates.push(fate);
+            let sent_at = Instant::now();
+            let fate = self.deliver(&mut client, &changes, &mut random, progress);
+            sent.batches.push(Batch { fate, touched, sent_at, answered_at: Instant::now() });
             if fate == Fate::Acknowledged {
                 progress.acknowledged.fetch_add(steps.len() as u64, Ordering::Relaxed);
+            }
+            if !self.pause.is_zero() {
+                std::thread::sleep(self.pause);
             }
         }
         sent
@@ -184,12 +161,17 @@ impl Load {
         (changes, touched.into_iter().collect(), steps)
     }
 
-    fn deliver(&self, client: &mut Option<Client>, changes: &[Change], random: &mut Random) -> Fate {
+    fn deliver(
+        &self,
+        client: &mut Option<Client>,
+        changes: &[Change],
+        random: &mut Random,
+        progress: &Progress,
+    ) -> Fate {
         let mut tried = false;
         loop {
-            let mut connection = match client.take() {
-                Some(connection) => connection,
-                None => self.connect(),
+            let Some(mut connection) = client.take().or_else(|| self.connect(progress)) else {
+                return Fate::InDoubt;
             };
             match connection.send_batch(changes) {
                 Ok(()) => {
@@ -203,11 +185,13 @@ impl Load {
         }
     }
 
-    fn connect(&self) -> Client {
+    /// A connection, or `None` if the load was ended while the host could not be reached.
+    fn connect(&self, progress: &Progress) -> Option<Client> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             match Client::connect(self.writer) {
-                Ok(client) => return client,
+                Ok(client) => return Some(client),
+                Err(_) if progress.stop.load(Ordering::Relaxed) => return None,
                 // Nothing tells a client when a host is back but trying.
                 Err(error) => {
                     assert!(Instant::now() < deadline, "the host is not reachable: {error}");
@@ -215,108 +199,5 @@ impl Load {
                 }
             }
         }
-    }
-}
-
-impl History {
-    /// Records that were acknowledged, beside the markers.
-    #[must_use]
-    pub fn batches_in_doubt(&self) -> usize {
-        self.workers.iter().flat_map(|sent| &sent.fates).filter(|&&fate| fate == Fate::InDoubt).count()
-    }
-
-    /// Names of the indexes.
-    pub fn indexes(&self) -> impl Iterator<Item = (u32, String)> {
-        (0..self.load.indexes).map(|index| (index, index_name(index)))
-    }
-
-    /// Compares the recovered states of all indexes with what was sent; returns what is wrong.
-    #[must_use]
-    pub fn check(&self, recovered: &BTreeMap<u32, State>) -> Vec<String> {
-        let mut wrong = Vec::new();
-        for (worker, sent) in (0u32..).zip(&self.workers) {
-            let there = |index: u32, batch: u32| {
-                recovered[&index].get(marker(worker).as_bytes()).is_some_and(|document: &Document| {
-                    document.variables.contains_key(&i32::try_from(batch).expect("few"))
-                })
-            };
-            let mut applied = vec![true; sent.fates.len()];
-            for (batch, fate) in (0u32..).zip(&sent.fates) {
-                let touched = &sent.touched[batch as usize];
-                let count = touched.iter().filter(|&&index| there(index, batch)).count();
-                applied[batch as usize] = count > 0;
-                match fate {
-                    Fate::Acknowledged if count != touched.len() => wrong.push(format!(
-                        "worker {worker}: batch {batch} was acknowledged and is in {count} of its {} indexes",
-                        touched.len()
-                    )),
-                    Fate::InDoubt if count != 0 && count != touched.len() => {
-                        wrong.push(format!(
-                            "worker {worker}: batch {batch} in doubt is in {count} of {}",
-                            touched.len()
-                        ));
-                    }
-                    Fate::Acknowledged | Fate::InDoubt => {}
-                }
-            }
-            for (&index, steps) in &sent.steps {
-                let expected = self.expected(worker, index, steps, &applied);
-                let state = &recovered[&index];
-                for document in 0..self.load.documents {
-                    let docid = docid(worker, document).into_bytes();
-                    if state.get(&docid) != expected.get(&docid) {
-                        wrong.push(format!(
-                            "{}/{}: recovered {:?}, expected {:?}",
-                            index_name(index),
-                            String::from_utf8_lossy(&docid),
-                            state.get(&docid),
-                            expected.get(&docid)
-                        ));
-                    }
-                }
-            }
-        }
-        for (index, state) in recovered {
-            // Nothing that was never sent.
-            let owned = |docid: &[u8]| {
-                let text = String::from_utf8_lossy(docid);
-                let mut parts = text.split('-').skip(1).map(str::parse::<u32>);
-                matches!(parts.next(), Some(Ok(worker)) if worker < self.load.workers)
-                    && parts
-                        .next()
-                        .is_none_or(|part| part.is_ok_and(|document| document < self.load.documents))
-            };
-            wrong.extend(
-                state
-                    .keys()
-                    .filter(|docid| !owned(docid))
-                    .map(|docid| format!("{}: {docid:?} was never sent", index_name(*index))),
-            );
-        }
-        wrong
-    }
-
-    fn expected(&self, worker: u32, index: u32, steps: &[Step], applied: &[bool]) -> State {
-        let mut state = State::new();
-        for step in steps.iter().filter(|step| applied[step.batch as usize]) {
-            let change = change(&self.load, worker, index, *step);
-            let docid = change.docid.into_bytes();
-            if change.deleted {
-                state.remove(&docid);
-            }
-            if change.fields.is_none() && change.variables.is_none() && change.categories.is_none() {
-                continue;
-            }
-            let document = state.entry(docid).or_default();
-            if let Some(fields) = change.fields {
-                document.fields = Some(
-                    fields.into_iter().map(|(key, value)| (key.into_bytes(), value.into_bytes())).collect(),
-                );
-            }
-            document.variables.extend(change.variables.into_iter().flatten().map(|(n, v)| (n, v.to_bits())));
-            let categories = change.categories.into_iter().flatten();
-            document.categories.extend(categories.map(|(key, value)| (key.into_bytes(), value.into_bytes())));
-        }
-        state
     }
 }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use logtank_tests::client::{Client, Failure};
+use logtank_tests::history::History;
 use logtank_tests::host::{Host, run};
-use logtank_tests::load::{History, Load, Progress};
+use logtank_tests::load::{Load, Progress};
 use logtank_tests::random::Random;
 use logtank_tests::thrift::{Change, enqueue, index_code};
+use logtank_tests::{needs, report};
 
 struct Plan {
     arguments: Vec<&'static str>,
@@ -34,6 +36,7 @@ fn survives(plan: &Plan) {
         documents: 20,
         text: plan.text,
         seed: 7,
+        pause: Duration::ZERO,
     };
     let progress = Progress::default();
     let over = AtomicBool::new(false);
@@ -136,14 +139,9 @@ fn one_round(
     Ok(())
 }
 
-/// Whether the longer forms were asked for (`LOGTANK_TEST_LONG`).
-fn is_long() -> bool {
-    std::env::var_os("LOGTANK_TEST_LONG").is_some()
-}
-
 #[test]
 fn kill_9_under_load_loses_nothing() {
-    let (records, kills) = if is_long() { (300_000, 10) } else { (20_000, 4) };
+    let (records, kills) = if needs::is_long() { (300_000, 10) } else { (20_000, 4) };
     survives(&Plan {
         arguments: vec!["--shards", "2"],
         records,
@@ -157,7 +155,7 @@ fn kill_9_under_load_loses_nothing() {
 
 #[test]
 fn kill_9_while_everything_goes_on_at_once_loses_nothing() {
-    let (records, kills) = if is_long() { (200_000, 10) } else { (15_000, 3) };
+    let (records, kills) = if needs::is_long() { (200_000, 10) } else { (15_000, 3) };
     let arguments = vec!["--shards", "2", "--epoch-max-age", "200ms"];
     survives(&Plan { arguments, records, indexes: 10, workers: 8, kills, text: 300, beside: true });
 }
@@ -205,6 +203,26 @@ fn a_million_records_and_twenty_kills() {
         text: 900,
         beside: false,
     });
+}
+
+/// `LOGTANK_TEST_KILLS` sets how many.
+#[test]
+#[ignore = "takes many minutes: run with --include-ignored, in release"]
+fn two_hundred_kills_while_everything_goes_on_at_once_lose_nothing() {
+    let kills = needs::number("LOGTANK_TEST_KILLS", 200);
+    survives(&Plan {
+        arguments: vec!["--shards", "2", "--epoch-max-age", "300ms"],
+        records: 1_500 * u64::from(kills),
+        indexes: 20,
+        workers: 16,
+        kills,
+        text: 300,
+        beside: true,
+    });
+    report::line(&format!(
+        "{{\"test\":\"kill\",\"kills\":{kills},\"records\":{}}}",
+        1_500 * u64::from(kills)
+    ));
 }
 
 #[test]

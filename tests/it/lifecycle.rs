@@ -98,6 +98,7 @@ fn a_drained_host_has_an_empty_raw_log_and_every_byte_checks_out() {
         documents: 20,
         text: 500,
         seed: 1,
+        pause: std::time::Duration::ZERO,
     };
     let history = load.run(&Progress::default());
     host.stop();

@@ -1,11 +1,14 @@
 //! Tests of the real process, one binary.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod clock;
 mod golden;
+mod hostile;
 mod kill;
 mod lifecycle;
 mod many_connections;
 mod order;
+mod power;
 mod prometheus;
 mod replay;
 mod status_page;

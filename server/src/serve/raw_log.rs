@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,6 +75,8 @@ impl RawLog {
         let mut running = self.shards.len();
         let mut retry_at: Option<Instant> = None;
         let mut without: BTreeSet<usize> = (0..self.shards.len()).collect();
+        // Whose drive failed, and who has taken no fresh segment into use since.
+        let mut rewriting: BTreeSet<usize> = BTreeSet::new();
         while running > 0 {
             // Names first: whoever looks at the folder then sees at once what a file is.
             let event = if let Ok(event) = self.from_shards.try_recv() {
@@ -91,6 +94,12 @@ impl RawLog {
                 }
                 match handed_over {
                     Ok(()) => wanted[shard] -= 1,
+                    // What waits in memory has nowhere to go, and its clients wait for an answer that can't come.
+                    Err(error) if !rewriting.is_empty() && !is_full(&error) => {
+                        return Err(error.context(
+                            "the raw log's drive failed, and no fresh segment can be made for the batches in memory",
+                        ));
+                    }
                     Err(error) => {
                         tracing::error!(
                             "no raw segment could be made ready, trying again in a second: {error:#}"
@@ -112,7 +121,14 @@ impl RawLog {
                 match event {
                     ShardEvent::NeedReady { missing } => wanted[usize::from(shard.0)] += missing,
                     ShardEvent::Done | ShardEvent::Fatal { .. } => running -= 1,
-                    event => self.heed(&disk, &preparer, shard, event).await?,
+                    event => {
+                        if matches!(event, ShardEvent::Rewriting { .. }) {
+                            rewriting.insert(usize::from(shard.0));
+                        } else if matches!(event, ShardEvent::Claimed { .. }) {
+                            rewriting.remove(&usize::from(shard.0));
+                        }
+                        self.heed(&disk, &preparer, shard, event).await?;
+                    }
                 }
             }
         }
@@ -199,6 +215,12 @@ impl RawLog {
         }
         Ok(())
     }
+}
+
+/// A full drive may have room again.
+fn is_full(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.any(|cause| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 /// A shard that has none yet, otherwise the one that wants most.

@@ -1,0 +1,75 @@
+//! Raw segments, damaged.
+
+use std::path::Path;
+
+use logtank_engine::error::Error;
+use logtank_engine::format::layout::Layout;
+use logtank_engine::format::names::RawName;
+use logtank_engine::ids::Epoch;
+use logtank_engine::io::disk::Transfer;
+use logtank_engine::raw_log::scan::SegmentScan;
+use logtank_engine::raw_log::verify::verify;
+use logtank_engine::testing::{MemDisk, RawEpoch, raw_record, run};
+
+use crate::edits::damage;
+
+/// The frames' bytes that a scan finds, over all damage.
+fn scan(disk: &MemDisk, path: &Path) -> Vec<Vec<u8>> {
+    run(async {
+        let mut frames = Vec::new();
+        let mut scan = match SegmentScan::open(disk, path, Transfer::Foreground).await {
+            Ok(scan) => scan,
+            Err(Error::Corrupt(_)) => return frames,
+            Err(other) => panic!("the disk is well: {other}"),
+        };
+        loop {
+            match scan.next_frame().await {
+                Ok(Some(frame)) => frames.push(frame.payload.to_vec()),
+                Ok(None) => return frames,
+                Err(Error::Corrupt(_)) => {
+                    if !scan.skip_damage().await.expect("the disk is well") {
+                        return frames;
+                    }
+                }
+                Err(other) => panic!("the disk is well: {other}"),
+            }
+        }
+    })
+}
+
+/// Of a damaged segment only frames are found that were written, in order.
+pub(crate) fn raw_segment(data: &[u8]) {
+    let Some((&sealed, edits)) = data.split_first() else { return };
+    let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("data"), None));
+    let mut epoch = RawEpoch::new(5_000, 1);
+    for frame in 0..4 {
+        let docid = |record| format!("d-{frame}-{record}");
+        let records: Vec<_> =
+            (0..=frame).map(|record| raw_record("m", &docid(record), Some("text"))).collect();
+        epoch.frame(0, &records);
+    }
+    epoch.put(&disk, &layout, sealed & 1 == 1);
+    let path = layout.live(epoch.name(0));
+    let written = scan(&disk, &path);
+    assert_eq!(written.len(), 4, "undamaged, all is found");
+    let mut bytes = disk.get(&path).expect("it was put there");
+    damage(&mut bytes, edits);
+    disk.put(&path, &bytes);
+    let found = scan(&disk, &path);
+    let mut rest = written.iter();
+    for frame in &found {
+        assert!(rest.any(|written| written == frame), "a frame that was not written, or not in this order");
+    }
+    run(verify(&disk, &layout)).expect("the disk is well");
+}
+
+/// Any bytes under a name of the original's raw log.
+pub(crate) fn legacy_segment(data: &[u8]) {
+    let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("data"), None));
+    let epoch = Epoch::new(5_000).expect("small");
+    let path = layout.live(RawName::Legacy(epoch));
+    disk.put(&path, data);
+    let found = scan(&disk, &path);
+    assert!(found.iter().map(Vec::len).sum::<usize>() <= data.len(), "more than there is");
+    run(verify(&disk, &layout)).expect("the disk is well");
+}

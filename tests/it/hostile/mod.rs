@@ -1,0 +1,209 @@
+//! Peers that mean harm, against the real process: it answers or closes, in bounded time and memory; who behaves well
+//! beside them notices nothing; and no path leaves the data directory.
+
+mod inputs;
+mod neighbour;
+
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use logtank_tests::host::Host;
+use logtank_tests::metrics::{get, metric};
+use logtank_tests::random::Random;
+use logtank_tests::{needs, report};
+
+use inputs::inputs;
+use neighbour::{Neighbour, percentile};
+
+/// A message must be whole within this.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Memory that all of them together may cost beyond what the host took before.
+const RESIDENT_BYTES_MAX: f64 = 96e6;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered,
+    Closed,
+}
+
+/// Sends the bytes and waits for an answer or the end.
+fn attack(address: SocketAddr, bytes: &[u8]) -> Outcome {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(MESSAGE_TIMEOUT + Duration::from_secs(8))).unwrap();
+    // It may be closed while this is still being sent.
+    let _ = stream.write_all(bytes);
+    let mut reply = [0; 64];
+    match stream.read(&mut reply) {
+        Ok(0) => Outcome::Closed,
+        Ok(_) => Outcome::Answered,
+        Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
+            Outcome::Closed
+        }
+        Err(error) => panic!("neither answered nor closed: {error}"),
+    }
+}
+
+fn ports(host: &Host) -> [(&'static str, SocketAddr); 4] {
+    [
+        ("writer", host.writer()),
+        ("reader", host.reader()),
+        ("manager", host.manager()),
+        ("metrics", host.metrics()),
+    ]
+}
+
+fn entries(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn gauge(host: &Host, name: &str) -> f64 {
+    metric(host.metrics(), name).unwrap_or_else(|| panic!("the host tells its {name}"))
+}
+
+#[test]
+fn hostile_bytes_are_answered_or_the_connection_ends_and_neighbours_notice_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::started(&folder.path().join("data"), &["--shards", "1", "--message-timeout", "2s"]);
+    let neighbour = Neighbour::new(&host);
+    neighbour.wait_for(50);
+    let alone = neighbour.take();
+    let (resident, descriptors) =
+        (gauge(&host, "process_resident_memory_bytes"), gauge(&host, "process_open_fds"));
+    let rounds = if needs::is_long() { 50 } else { 2 };
+    let (mut answered, mut closed) = (0, 0);
+    for round in 0..rounds {
+        for (name, bytes) in inputs(round) {
+            for (port, address) in ports(&host) {
+                match attack(address, &bytes) {
+                    Outcome::Answered => answered += 1,
+                    Outcome::Closed => closed += 1,
+                }
+                assert!(host.try_wait().is_none(), "{name} to the {port} ended the host");
+            }
+        }
+    }
+    neighbour.wait_for(50);
+    let beside = neighbour.take();
+    let most = gauge(&host, "process_peak_resident_memory_bytes") - resident;
+    assert!(most < RESIDENT_BYTES_MAX, "they cost {most} bytes");
+    eventually_no_more_than(&host, descriptors + 16.0);
+    assert_eq!(
+        entries(folder.path()),
+        BTreeSet::from(["data".to_owned()]),
+        "nothing beside the data directory"
+    );
+    let indexes = entries(&folder.path().join("data/indexes"));
+    assert!(indexes.iter().all(|name| name == "m" || name.starts_with("good")), "{indexes:?}");
+    assert!(get(host.metrics(), "/healthz").unwrap().contains("200"));
+    report::line(&format!(
+        "{{\"test\":\"hostile_bytes\",\"attacks\":{},\"answered\":{answered},\"closed\":{closed},\"cost_bytes\":{most},\
+         \"neighbour_ms\":{{\"alone_p50\":{:.2},\"alone_p99\":{:.2},\"beside_p50\":{:.2},\"beside_p99\":{:.2}}}}}",
+        answered + closed,
+        percentile(&alone, 50),
+        percentile(&alone, 99),
+        percentile(&beside, 50),
+        percentile(&beside, 99),
+    ));
+    let seen = neighbour.stop();
+    assert!(seen > 0);
+    host.stop();
+}
+
+/// The descriptors of closed connections go when the host has seen their end. Its own files come and go by a few.
+fn eventually_no_more_than(host: &Host, descriptors: f64) {
+    let deadline = Instant::now() + MESSAGE_TIMEOUT + Duration::from_secs(20);
+    loop {
+        let open = gauge(host, "process_open_fds");
+        if open <= descriptors {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{open} descriptors, {descriptors} before");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn half_open_slow_and_deaf_clients_are_closed_and_cost_bounded_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::started(&folder.path().join("data"), &["--shards", "1", "--message-timeout", "2s"]);
+    let neighbour = Neighbour::new(&host);
+    let (resident, descriptors) =
+        (gauge(&host, "process_resident_memory_bytes"), gauge(&host, "process_open_fds"));
+    let whole = inputs::good_call();
+    let mut held = Vec::new();
+    for number in 0..300 {
+        let mut stream = TcpStream::connect(host.writer()).unwrap();
+        match number % 3 {
+            // Half a message, then silence.
+            0 => stream.write_all(&whole[..whole.len() / 2]).unwrap(),
+            // A frame said to be as long as is allowed, of which little comes.
+            1 => stream.write_all(&[0x00, 0xf0, 0, 0, 0x80, 1, 0, 1]).unwrap(),
+            // Half a message, and no more will come.
+            _ => {
+                stream.write_all(&whole[..20]).unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+            }
+        }
+        held.push(stream);
+    }
+    // Deaf: sends calls for ever and takes no reply.
+    let mut deaf = TcpStream::connect(host.manager()).unwrap();
+    deaf.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+    let call = inputs::list_call();
+    let mut sent = 0;
+    while sent < 64 << 20 && deaf.write_all(&call).is_ok() {
+        sent += call.len();
+    }
+    neighbour.wait_for(100);
+    let most = gauge(&host, "process_peak_resident_memory_bytes") - resident;
+    assert!(most < RESIDENT_BYTES_MAX, "they cost {most} bytes");
+    for stream in &mut held {
+        stream.set_read_timeout(Some(MESSAGE_TIMEOUT + Duration::from_secs(10))).unwrap();
+        let mut reply = Vec::new();
+        // Whatever it says, it ends.
+        if let Err(error) = stream.read_to_end(&mut reply) {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "it stays open: {error}");
+        }
+    }
+    drop((held, deaf));
+    eventually_no_more_than(&host, descriptors + 16.0);
+    let latencies = neighbour.take();
+    report::line(&format!(
+        "{{\"test\":\"slow_clients\",\"clients\":301,\"cost_bytes\":{most},\"neighbour_ms\":{{\"p50\":{:.2},\"p99\":{:.2}}}}}",
+        percentile(&latencies, 50),
+        percentile(&latencies, 99)
+    ));
+    neighbour.stop();
+    host.stop();
+}
+
+#[test]
+fn random_damage_to_good_calls_is_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::started(&folder.path().join("data"), &["--shards", "1", "--message-timeout", "2s"]);
+    let mut random = Random::new(11);
+    let rounds = if needs::is_long() { 5_000 } else { 200 };
+    let good = [inputs::good_call(), inputs::list_call(), inputs::page_call(b"m")];
+    for round in 0..rounds {
+        let mut bytes = good[round % good.len()].clone();
+        for _ in 0..=random.below(4) {
+            let at = usize::try_from(random.below(bytes.len() as u64)).unwrap();
+            bytes[at] = random.next().to_le_bytes()[0];
+        }
+        let (_, address) = ports(&host)[usize::try_from(random.below(3)).unwrap()];
+        let mut stream = TcpStream::connect(address).unwrap();
+        let _ = stream.write_all(&bytes);
+        let _ = stream.shutdown(Shutdown::Write);
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut reply = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut reply) {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "round {round}: it hangs: {error}");
+        }
+        assert!(host.try_wait().is_none(), "round {round} ended the host");
+    }
+    host.stop();
+}

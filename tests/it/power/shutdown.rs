@@ -1,0 +1,71 @@
+//! Filesystems that stop in the middle of a run.
+
+use std::time::{Duration, Instant};
+
+use logtank_faultfs::{Drive, Mounted, Store};
+use logtank_tests::metrics::get;
+use logtank_tests::random::Random;
+use logtank_tests::report;
+
+use super::run::{DRIVE_BYTES, Setting, rest, under_load};
+use super::verdict::judge;
+
+/// How long a host may take to find out that its drive is gone.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Stops the filesystem `count` times at a random moment, each time of a fresh run, and recovers from what is there.
+pub(super) fn shutdowns(setting: &Setting, count: u32) {
+    let mut random = Random::new(u64::from(std::process::id()));
+    let (mut ages, mut lost, mut acknowledged, mut waited) = (Vec::new(), 0, 0, 0);
+    let drive = Drive::new(Store::new(DRIVE_BYTES)).unwrap();
+    for number in 0..count {
+        drive.load(Store::new(DRIVE_BYTES));
+        setting.filesystem.make(&drive).unwrap();
+        let mounted = Mounted::new(&drive, setting.filesystem).unwrap();
+        let mut host = setting.host(mounted.path());
+        host.start();
+        let mut cut = None;
+        let sent = under_load(&host, random.next(), |_| {
+            let after = Duration::from_millis(200 + random.below(2_000));
+            println!("{}: stop {number} after {after:?}", setting.name());
+            rest(Instant::now() + after);
+            // What is synced once this has begun may be lost although the sync succeeded: the kernel's fault, not ours.
+            cut = Some(Instant::now());
+            mounted.shut_down().unwrap();
+        });
+        // Every write fails now: it gives up by itself, by a code that says that the drive failed, not by a panic; or,
+        // while it waits for a segment to write to, says that it is not ready.
+        let patience = Instant::now() + PATIENCE;
+        let mut ended = host.try_wait();
+        while ended.is_none() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(20));
+            ended = host.try_wait();
+        }
+        match ended {
+            Some((status, log)) => {
+                assert_eq!(status.code(), Some(78), "{}: {status}:\n{log}", setting.name());
+            }
+            None => {
+                let ready = get(host.metrics(), "/readyz").unwrap();
+                assert!(ready.contains("503"), "{}: {ready}\n{}", setting.name(), host.log());
+                host.kill();
+                waited += 1;
+            }
+        }
+        drop(mounted);
+        let mounted = Mounted::new(&drive, setting.filesystem).unwrap();
+        let mut host = setting.host(mounted.path());
+        let seen = judge(&mut host, setting, &sent, cut.expect("it was stopped"), number % 3 == 0);
+        lost += seen.lost;
+        acknowledged += seen.acknowledged;
+        ages.push(seen.oldest_lost.unwrap_or_default());
+    }
+    ages.sort();
+    report::line(&format!(
+        "{{\"test\":\"shutdown\",\"setting\":\"{}\",\"shutdowns\":{count},\"waited\":{waited},\"acknowledged_before_cut\":{acknowledged},\
+         \"acknowledged_lost\":{lost},\"oldest_lost_ms\":{{\"p50\":{},\"max\":{}}}}}",
+        setting.name(),
+        report::percentile(&ages, 50),
+        report::percentile(&ages, 100),
+    ));
+}
