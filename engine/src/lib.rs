@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod limits;
 pub mod manager;
 pub mod metrics;
+pub mod mutant;
 pub mod raw_log;
 pub mod recovery_read;
 pub mod roles;

@@ -39,6 +39,9 @@ pub const LEGACY_RECORD_BYTES_MAX: usize = 64 * MIB as usize;
 /// Bytes that are checksummed in vain while looking for the next whole frame behind damage.
 pub const SALVAGE_CHECK_BYTES_MAX: u64 = 1024 * MIB;
 
+/// Unit of the length of segments that are rolled before they have a MiB.
+const SMALL_SPARE_BYTES: u64 = 4 * DIRECT_BLOCK_BYTES as u64;
+
 /// 1,048,576 bytes.
 pub const MIB: u64 = 1 << 20;
 
@@ -69,6 +72,8 @@ pub struct Limits {
     pub unsynced_bytes_max: usize,
     /// Bytes of partly received messages and unsent replies, in one shard.
     pub in_flight_bytes_max: usize,
+    /// A raw segment that has reached this length is sealed, and its epoch with it.
+    pub segment_roll_bytes: u64,
     /// Refuse appends while the raw log's filesystem has less than this free; resume at twice as much.
     pub free_bytes_min: u64,
     /// Memory that dealing, sorting or optimizing may use, each.
@@ -86,6 +91,7 @@ impl Default for Limits {
             connections_max: 16_384,
             unsynced_bytes_max: 64 * MIB as usize,
             in_flight_bytes_max: 256 * MIB as usize,
+            segment_roll_bytes: SEGMENT_ROLL_BYTES,
             free_bytes_min: 256 * MIB,
             job_bytes_max: 256 * MIB as usize,
             open_files_max: 1024,
@@ -117,6 +123,7 @@ impl Limits {
             if value > most { Err(LimitsError::Exceeds(name, value, bound, most)) } else { Ok(()) }
         };
         at_least("message_bytes_max", self.message_bytes_max as u64, 4096)?;
+        at_least("segment_roll_bytes", self.segment_roll_bytes, SMALL_SPARE_BYTES)?;
         at_least("batch_records_max", self.batch_records_max.into(), 1)?;
         at_least("connections_max", self.connections_max as u64, 1)?;
         at_least("job_bytes_max", self.job_bytes_max as u64, 16 * MIB)?;
@@ -151,8 +158,10 @@ impl Limits {
     /// Length of a raw segment's file: room for a last frame that begins just before the segment is full.
     #[must_use]
     pub const fn segment_file_bytes(&self) -> u64 {
-        let last = (self.message_bytes_max as u64 + MIB).next_multiple_of(MIB);
-        SEGMENT_ROLL_BYTES + last + MIB
+        // Room for the header, the seal and padding; less where segments are small.
+        let spare = if self.segment_roll_bytes < MIB { SMALL_SPARE_BYTES } else { MIB };
+        let last = (self.message_bytes_max as u64 + spare).next_multiple_of(spare);
+        self.segment_roll_bytes.next_multiple_of(spare) + last + spare
     }
 }
 
@@ -163,6 +172,11 @@ mod tests {
     #[test]
     fn defaults_are_consistent() {
         Limits::default().validate().unwrap();
+    }
+
+    #[test]
+    fn a_segment_of_the_default_length_takes_68_mebibytes() {
+        assert_eq!(Limits::default().segment_file_bytes(), 68 * MIB);
     }
 
     #[test]

@@ -16,6 +16,11 @@ use clap::FromArgMatches;
 
 use cli::{Cli, Command};
 
+const _: () = assert!(
+    !logtank_engine::mutant::COMPILED_IN || cfg!(debug_assertions),
+    "a release of the host holds no deliberate bugs: build the simulation with --features mutants by itself"
+);
+
 fn main() -> ExitCode {
     let matches = cli::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -17,6 +17,7 @@ use crate::index_log::runs::Unsorted;
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
 use crate::limits::{Limits, SORT_BYTES_MAX, SORT_SEGMENTS_MAX};
+use crate::mutant::{self, Mutant};
 
 /// What a sort did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +95,9 @@ async fn sort_stretch<D: Disk>(
     {
         target.discard().await;
         return Err(error);
+    }
+    if mutant::active(Mutant::InputsFirst) {
+        remove(disk, layout, code, &names, sorted).await?;
     }
     sorted.published.push(target.publish(epochs).await?.name);
     remove(disk, layout, code, &names, sorted).await

@@ -76,7 +76,7 @@ impl WriterConfig {
             shard,
             sync: SyncMode::Interval(Duration::from_secs(1)),
             append: AppendMode::Buffered,
-            segment_roll_bytes: limits::SEGMENT_ROLL_BYTES,
+            segment_roll_bytes: limits.segment_roll_bytes,
             epoch_max_age: Duration::from_secs(60),
             epoch_records_seal: limits::EPOCH_RECORDS_SEAL,
             writes_in_flight_max: 4,
@@ -120,8 +120,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_default_length_holds_whatever_is_written_to_it() {
-        let limits = Limits::default();
-        assert!(WriterConfig::new(ShardId(0), &limits).ready_file_bytes_min() <= limits.segment_file_bytes());
+    fn a_file_holds_whatever_is_written_to_it() {
+        for (roll, message) in [(50 << 20, 16 << 20), (16_384, 4_096), (20_000, 9_999), (1 << 20, 4_097)] {
+            let limits =
+                Limits { segment_roll_bytes: roll, message_bytes_max: message, ..Limits::default() };
+            let least = WriterConfig::new(ShardId(0), &limits).ready_file_bytes_min();
+            assert!(least <= limits.segment_file_bytes(), "{roll} {message}");
+        }
     }
 }

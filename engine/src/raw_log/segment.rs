@@ -13,6 +13,7 @@ use crate::format::raw::{FRAMES_OFFSET, Header, Salt, Seal, SealedBy};
 use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::op::FileSlot;
+use crate::mutant::{self, Mutant};
 use crate::time::{MonoNanos, WallMillis};
 
 /// A segment made ready ahead of time, open.
@@ -189,7 +190,9 @@ impl Segment {
 
     /// When the oldest frame that is written but not synced was written.
     pub(super) fn oldest_unsynced(&self) -> Option<MonoNanos> {
-        if self.syncable() == 0 { None } else { self.frames.front().and_then(|frame| frame.written_at) }
+        let restarted = mutant::active(Mutant::IntervalRestarted);
+        let frame = if restarted { self.frames.get(self.written.wrapping_sub(1)) } else { self.frames.front() };
+        if self.syncable() == 0 { None } else { frame.and_then(|frame| frame.written_at) }
     }
 
     /// Whether there is a frame that is not known durable.

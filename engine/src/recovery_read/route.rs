@@ -13,6 +13,7 @@ use super::error::StartOver;
 use super::token::{Place, Progress, SegmentPlace};
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, Position};
+use crate::mutant::{self, Mutant};
 
 /// A sorted or unsorted segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,9 @@ pub fn next(view: &View, progress: &Progress) -> Result<Next, StartOver> {
     if view.deletion > progress.deletion {
         return Err(StartOver::Deleted);
     }
-    if from.epoch() < view.next_to_deal && view.cleaned.is_some_and(|cleaned| cleaned >= from.epoch()) {
+    if !mutant::active(Mutant::StaleToken)
+        && from.epoch() < view.next_to_deal
+        && view.cleaned.is_some_and(|cleaned| cleaned >= from.epoch()) {
         return Err(StartOver::Superseded);
     }
     match &progress.place {

@@ -171,6 +171,7 @@ impl Check<'_> {
             free_bytes_min: self.bytes("free_bytes_min"),
             job_bytes_max: self.size("job_bytes_max"),
             open_files_max: self.get("open_files_max", 16, units::number),
+            ..Limits::default()
         };
         // Relations between values that could not be read would only confuse.
         if self.problems.0.len() == before

@@ -14,6 +14,7 @@ use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::Chain;
 use crate::io::disk::{Disk, DiskResult};
 use crate::jobs::optimizer::is_worth;
+use crate::mutant::{self, Mutant};
 use crate::time::{MonoNanos, WallMillis};
 
 /// Temporary files and sidecars without a segment belong to a job that runs, unless they are there so long.
@@ -84,7 +85,8 @@ impl<D: Disk> Superseded<D> {
             // there, a recovery under way knows that the others are, too.
             let (first, rest): (Vec<SegmentName>, Vec<SegmentName>) =
                 chain.superseded.iter().partition(|name| chain.is_witness(**name));
-            for names in [first, rest] {
+            let last = mutant::active(Mutant::WitnessLast);
+            for names in if last { [rest, first] } else { [first, rest] } {
                 // The segments that cover them may be visible and not durable yet.
                 sync_folders(&self.disk, &self.layout, code).await?;
                 for name in names {

@@ -12,6 +12,7 @@ use crate::format::raw::{FRAMES_OFFSET, SEAL_OFFSET};
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::Limits;
+use crate::mutant::{self, Mutant};
 use crate::raw_log::archive::archive;
 use crate::raw_log::dealt;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState};
@@ -86,7 +87,7 @@ impl<D: Disk> Dealer<D> {
         let Some(epoch) = view.complete_from(checkpoint).next() else {
             return Ok(damaged_seal(&view, checkpoint).unwrap_or(Outcome::Nothing));
         };
-        if self.state != State::Clean {
+        if self.state != State::Clean && !mutant::active(Mutant::LeftoversKept) {
             let unsorted = leftovers::remove(&self.disk, &self.layout, &view, checkpoint).await?;
             if self.state == State::Started {
                 self.unsorted = unsorted;
@@ -95,6 +96,10 @@ impl<D: Disk> Dealer<D> {
         // An error (or being dropped) from here on leaves something to remove before the next attempt.
         self.state = State::Failed;
         // After the epoch was seen to be complete: a deletion that is not in here lies behind it.
+        if mutant::active(Mutant::CheckpointFirst) {
+            let next = beginning_after(epoch.epoch).epoch();
+            Checkpoint::advance(&self.disk, &self.layout, next).await?;
+        }
         let deletions = deletions.snapshot(&self.disk, &self.layout).await?;
         let mut dealt = match self.split(epoch, &deletions).await {
             Err(Error::Corrupt(corruption)) => {

@@ -11,10 +11,11 @@ use crate::error::{Corruption, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::{RawName, is_temporary};
+use crate::format::raw::BlockError;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer, parent};
 use crate::raw_log::dealt::next_to_deal;
-use crate::raw_log::live::{LiveView, ReadyFile, raw_names};
+use crate::raw_log::live::{LiveView, ReadyFile, UnusableFile, raw_names, read_blocks};
 use crate::raw_log::naming::name_durably;
 use crate::time::WallMillis;
 
@@ -36,7 +37,7 @@ pub async fn recover<D: Disk>(
     let mut report =
         RecoveryReport { temporaries: open_folders(disk, layout).await?, ..RecoveryReport::default() };
     let checkpoint = Checkpoint::read(disk, layout).await?;
-    let view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    let mut view = LiveView::look(disk, layout, Transfer::Direct).await?;
     let dealt_before = next_to_deal(disk, layout, &checkpoint).await?;
     let first_epoch = first_epoch(disk, layout, &view, dealt_before, now).await?;
 
@@ -48,15 +49,21 @@ pub async fn recover<D: Disk>(
         tell: progress,
     };
     inspector.inspect(&view, dealt_before).await?;
-    let plan = inspector.plan;
+    let mut plan = inspector.plan;
     report = inspector.report;
+    let mut ready = Vec::new();
+    for file in std::mem::take(&mut view.ready) {
+        match shown_in_use(disk, &file).await? {
+            None => ready.push(file),
+            Some(stale) => plan.resets.push(stale),
+        }
+    }
 
     apply(disk, layout, &plan, now).await?;
     report.renamed = rename_claimed(disk, layout, &view, &mut report.damaged).await?;
     report.reset = plan.resets.len() as u64;
     disk.sync_folder(&layout.raw_live()).await?;
 
-    let mut ready: Vec<ReadyFile> = view.ready;
     ready.extend(plan.resets.into_iter().map(|unusable| unusable.file));
     ready.sort_by_key(|file| file.number);
     Ok(Recovered { first_epoch, ready, report })
@@ -83,6 +90,18 @@ async fn open_folders<D: Disk>(disk: &D, layout: &Layout) -> Result<u64> {
         disk.sync_folder(folder).await?;
     }
     Ok(temporaries)
+}
+
+/// Whether the page cache shows as in use what is not, as it may after a failed sync: readers, who trust the cache,
+/// would see what is lost.
+async fn shown_in_use<D: Disk>(disk: &D, file: &ReadyFile) -> Result<Option<UnusableFile>> {
+    let (blocks, _) = read_blocks(disk, &file.path, Transfer::Cached).await?;
+    let error = match blocks.header {
+        Err(BlockError::Empty) if blocks.seal_is_zero => return Ok(None),
+        Err(error) => error,
+        Ok(_) => BlockError::Empty,
+    };
+    Ok(Some(UnusableFile { file: file.clone(), error, never_sealed: true }))
 }
 
 async fn rename_claimed<D: Disk>(

@@ -1,8 +1,9 @@
 //! After an I/O error: the frames that are not known durable are written once more, to a fresh segment.
 
 use super::Writer;
-use crate::format::raw::FrameHeader;
+use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::io::op::Outbox;
+use crate::mutant::{self, Mutant};
 use crate::raw_log::segment::Phase;
 use crate::time::Now;
 
@@ -23,6 +24,8 @@ impl Writer {
             for mut frame in frames {
                 let buffer = frame.buffer.as_mut().expect("nothing is under way");
                 let bytes = &mut buffer[..frame.frame_bytes];
+                let kept = mutant::active(Mutant::RescueKeepsSalt);
+                let bytes = if kept { &mut [0; FRAME_HEADER_BYTES][..] } else { bytes };
                 FrameHeader::seal_frame(bytes, fresh.header.salt, frame.records, frame.first, frame.time);
                 frame.rewritten = true;
                 fresh.push(frame);

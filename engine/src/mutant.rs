@@ -1,0 +1,108 @@
+//! Deliberate bugs, by which the simulation shows that it would notice them.
+//!
+//! Without the feature `mutants`, [`active`] is the constant `false` and nothing of them is compiled; the host
+//! refuses to be built with it. The other deliberate bugs, which only leave out what the engine asks of the drive, are
+//! the simulation's own.
+
+/// A deliberate bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// A frame's checksum is not looked at.
+    NoChecksum,
+    /// A frame's checksum does not cover the salt, and its position is not looked at.
+    NoSaltNoPosition,
+    /// An epoch is the wall clock's time, also when that steps back.
+    EpochByClock,
+    /// The interval until an fdatasync begins anew with every frame.
+    IntervalRestarted,
+    /// A batch counts as written when it is staged.
+    WatermarkStaged,
+    /// A sorted segment drops deletions.
+    TombstoneDropped,
+    /// An epoch counts as complete when one shard has sealed it.
+    EpochHalfSealed,
+    /// A token goes on though what it points to was merged into an optimized segment and removed.
+    StaleToken,
+    /// What superseded segments cover is removed before the one whose absence tells readers.
+    WitnessLast,
+    /// Recovery does not write down what is lost.
+    LossUnreported,
+    /// What a dealing left that a crash ended is taken for dealt.
+    LeftoversKept,
+    /// The checkpoint passes an epoch before it is published.
+    CheckpointFirst,
+    /// A published sort does not cover the inputs that were not removed.
+    InputsStay,
+    /// A deletion covers only what is dealt.
+    DeletionOfDealt,
+    /// A reader looks at the segments before the raw log.
+    LookReversed,
+    /// Frames that are written elsewhere keep the salt of the segment that failed.
+    RescueKeepsSalt,
+    /// A segment that failed is given up before its frames are durable elsewhere.
+    AbandonedEarly,
+    /// An epoch that left nothing is overlooked.
+    MissingEpochIgnored,
+    /// The sort publishes behind the removal of its inputs.
+    InputsFirst,
+    /// An optimization begins with the second segment.
+    OptimizeSkipsOldest,
+    /// Recovery seals what it found where the file ends, not where the last whole frame does.
+    SealBehindHole,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::NoChecksum,
+        Self::NoSaltNoPosition,
+        Self::EpochByClock,
+        Self::IntervalRestarted,
+        Self::WatermarkStaged,
+        Self::TombstoneDropped,
+        Self::EpochHalfSealed,
+        Self::StaleToken,
+        Self::WitnessLast,
+        Self::LossUnreported,
+        Self::LeftoversKept,
+        Self::CheckpointFirst,
+        Self::InputsStay,
+        Self::DeletionOfDealt,
+        Self::LookReversed,
+        Self::RescueKeepsSalt,
+        Self::AbandonedEarly,
+        Self::MissingEpochIgnored,
+        Self::InputsFirst,
+        Self::OptimizeSkipsOldest,
+        Self::SealBehindHole,
+    ];
+}
+
+/// Whether the bugs can be thrown at all.
+pub const COMPILED_IN: bool = cfg!(feature = "mutants");
+
+#[cfg(feature = "mutants")]
+std::thread_local! {
+    static THROWN: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Puts a bug in force on this thread, or none.
+#[cfg(feature = "mutants")]
+pub fn throw(mutant: Option<Mutant>) {
+    THROWN.set(mutant);
+}
+
+/// Whether the bug is in force on this thread.
+#[cfg(feature = "mutants")]
+#[must_use]
+pub fn active(mutant: Mutant) -> bool {
+    THROWN.get() == Some(mutant)
+}
+
+/// No bug is compiled in.
+#[cfg(not(feature = "mutants"))]
+#[must_use]
+#[inline(always)]
+pub const fn active(_mutant: Mutant) -> bool {
+    false
+}

@@ -1,0 +1,78 @@
+use std::cell::Cell;
+use std::io;
+
+use crate::random::Random;
+
+/// What the drive does wrong, now; chances in thousandths of the calls.
+#[derive(Debug)]
+pub struct Faults {
+    /// Reads that fail.
+    pub reads: Cell<u64>,
+    /// Writes that fail, some of them half-done.
+    pub writes: Cell<u64>,
+    /// fdatasync, fsync and syncfs calls that fail.
+    pub syncs: Cell<u64>,
+    /// Creations, renames and removals that fail.
+    pub names: Cell<u64>,
+    /// Writes of the shards that end early.
+    pub short: Cell<u64>,
+    /// How much slower than usual everything is.
+    pub slowness: Cell<u64>,
+    /// Nothing completes before this time.
+    pub stalled_until: Cell<u64>,
+    /// Bytes that fit.
+    pub capacity: Cell<u64>,
+    random: Random,
+}
+
+/// EIO, as the kernel says it.
+pub(super) fn io_error() -> io::Error {
+    io::Error::from_raw_os_error(5)
+}
+
+/// ENOSPC.
+pub(super) fn full_error() -> io::Error {
+    io::ErrorKind::StorageFull.into()
+}
+
+impl Faults {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            reads: Cell::default(),
+            writes: Cell::default(),
+            syncs: Cell::default(),
+            names: Cell::default(),
+            short: Cell::default(),
+            slowness: Cell::new(1),
+            stalled_until: Cell::default(),
+            capacity: Cell::new(u64::MAX),
+            random: Random::new(seed, "drive"),
+        }
+    }
+
+    /// The drive is a good one again (its stalls end by themselves).
+    pub fn heal(&self) {
+        for chance in [&self.reads, &self.writes, &self.syncs, &self.names, &self.short] {
+            chance.set(0);
+        }
+        self.slowness.set(1);
+        self.capacity.set(u64::MAX);
+    }
+
+    /// Where the drive's random numbers come from.
+    #[must_use]
+    pub const fn random(&self) -> &Random {
+        &self.random
+    }
+
+    /// When a call that begins now ends.
+    pub(super) fn ends(&self, now: u64, is_sync: bool) -> u64 {
+        let micros = if is_sync { self.random.between(100, 3_000) } else { self.random.between(5, 120) };
+        (now + micros * 1_000 * self.slowness.get()).max(self.stalled_until.get() + micros)
+    }
+
+    /// Whether something that fails so often fails now.
+    pub(super) fn strikes(&self, chance: &Cell<u64>) -> bool {
+        chance.get() > 0 && self.random.permille(chance.get())
+    }
+}

@@ -1,0 +1,393 @@
+//! The disk as background work sees it.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use logtank_engine::error::DiskError;
+use logtank_engine::io::buffers::AlignedBuf;
+use logtank_engine::io::disk::{Disk, DiskFile, DiskResult, Entry, EntryKind, Metadata, Space, Transfer};
+use logtank_engine::time::{Clock, WallMillis};
+
+use super::crash::{CutPolicy, MetadataModel};
+use super::faults::{self, Faults};
+use super::tree::{Inode, Node, Tree};
+use crate::mutants::Tampering;
+use crate::random::Random;
+use crate::world::{Executor, SimClock};
+
+/// The model disk. Each call takes virtual time, does what it does at its beginning or its end, and may fail.
+#[derive(Clone)]
+pub struct SimDisk(pub(super) Rc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) executor: Executor,
+    clock: SimClock,
+    pub(super) tree: RefCell<Tree>,
+    pub(super) faults: Faults,
+    pub(super) tampering: Tampering,
+    /// Number of the last call of background work that a fault made fail.
+    struck: Cell<u64>,
+}
+
+/// An open file of a [`SimDisk`].
+pub struct SimFile {
+    disk: SimDisk,
+    path: PathBuf,
+    inode: Inode,
+    direct: bool,
+}
+
+/// What a call does to the drive, by which its faults are chosen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    Sync,
+    Names,
+    Look,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(
+        seed: u64,
+        executor: Executor,
+        clock: SimClock,
+        model: MetadataModel,
+        tampering: Tampering,
+    ) -> Self {
+        Self(Rc::new(Shared {
+            executor,
+            clock,
+            tree: RefCell::new(Tree::new(model)),
+            faults: Faults::new(seed),
+            tampering,
+            struck: Cell::new(0),
+        }))
+    }
+
+    /// What it does wrong.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    /// What it leaves out on purpose.
+    #[must_use]
+    pub fn tampering(&self) -> Tampering {
+        self.0.tampering
+    }
+
+    /// How many calls of background work failed because of a fault, so far.
+    #[must_use]
+    pub fn struck(&self) -> u64 {
+        self.0.struck.get()
+    }
+
+    /// Cuts the power. Nobody may be using the disk.
+    pub fn cut_power(&self, names: CutPolicy, bytes: CutPolicy) {
+        self.0.tree.borrow_mut().cut_power(names, bytes, self.0.faults.random());
+    }
+
+    /// The process was killed, and memory was scarce: clean pages are dropped.
+    pub fn evict(&self) {
+        self.0.tree.borrow_mut().evict(self.0.faults.random());
+    }
+
+    /// Paths and lengths of all files, as the cache shows them.
+    #[must_use]
+    pub fn files(&self) -> Vec<(PathBuf, usize)> {
+        let tree = self.0.tree.borrow();
+        let files = tree.reachable().into_iter().filter_map(|(inode, path)| match &tree.nodes[inode] {
+            Node::File(data) => Some((PathBuf::from(path), data.len())),
+            Node::Folder(_) => None,
+        });
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        files
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.0.tree.borrow().used()
+    }
+
+    /// A file's bytes, as the cache shows them.
+    #[must_use]
+    pub fn peek(&self, path: &Path) -> Option<Vec<u8>> {
+        let mut tree = self.0.tree.borrow_mut();
+        let inode = tree.file(path).ok()?;
+        Some(tree.data(inode).shown(false).to_vec())
+    }
+
+    /// Flips one bit of a file, everywhere.
+    pub fn flip(&self, path: &Path, byte: usize, bit: u32) {
+        let mut tree = self.0.tree.borrow_mut();
+        if let Ok(inode) = tree.file(path) {
+            tree.data(inode).flip(byte, bit);
+        }
+    }
+
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        kind: Kind,
+        path: &Path,
+        effect: impl FnOnce(&mut Tree, &Random) -> Result<T, ErrorKind>,
+    ) -> DiskResult<T> {
+        let Shared { executor, faults, tree, .. } = &*self.0;
+        executor.trace().note(verb, path.to_str().unwrap_or_default(), 0);
+        executor.trace().count(verb);
+        let chance = match kind {
+            Kind::Read => Some((&faults.reads, "read error")),
+            Kind::Write => Some((&faults.writes, "write error")),
+            Kind::Sync => Some((&faults.syncs, "sync error")),
+            Kind::Names => Some((&faults.names, "error of a name")),
+            Kind::Look => None,
+        };
+        let ends = faults.ends(executor.now(), kind == Kind::Sync);
+        if let Some((_, what)) = chance.filter(|(chance, _)| faults.strikes(chance)) {
+            self.0.struck.set(self.0.struck.get() + 1);
+            executor.trace().note(what, "", 0);
+            executor.trace().count(what);
+            executor.sleep_until(ends).await;
+            return Err(DiskError::new(verb, path, faults::io_error()));
+        }
+        // A crash while the call is under way may find it done or not.
+        let early = kind != Kind::Sync && faults.random().percent(50);
+        if !early {
+            executor.sleep_until(ends).await;
+        }
+        let result = effect(&mut tree.borrow_mut(), faults.random());
+        if early {
+            executor.sleep_until(ends).await;
+        }
+        result.map_err(|kind| {
+            executor.trace().note("refused", verb, 0);
+            DiskError::new(verb, path, kind.into())
+        })
+    }
+
+    async fn open_file(&self, verb: &'static str, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+        let inode = self.call(verb, Kind::Look, path, |tree, _| tree.file(path)).await?;
+        Ok(self.opened(path, inode, transfer))
+    }
+
+    fn opened(&self, path: &Path, inode: Inode, transfer: Transfer) -> SimFile {
+        let direct = transfer == Transfer::Direct && !self.0.tampering.reads_through_the_cache();
+        SimFile { disk: self.clone(), path: path.to_owned(), inode, direct }
+    }
+
+    /// Whether so many more bytes fit.
+    fn fits(&self, tree: &Tree, more: usize) -> Result<(), ErrorKind> {
+        let capacity = self.0.faults.capacity.get();
+        let full = capacity < u64::MAX && tree.used() + more as u64 > capacity;
+        if full {
+            self.0.executor.trace().count("drive full");
+        }
+        if full { Err(ErrorKind::StorageFull) } else { Ok(()) }
+    }
+}
+
+impl Disk for SimDisk {
+    type File = SimFile;
+
+    async fn open(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+        self.open_file("open", path, transfer).await
+    }
+
+    async fn open_write(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+        self.open_file("open", path, transfer).await
+    }
+
+    async fn create(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+        let create = |tree: &mut Tree, _: &Random| {
+            self.fits(tree, 1)?;
+            tree.create(path)
+        };
+        let inode = self.call("create", Kind::Names, path, create).await?;
+        Ok(self.opened(path, inode, transfer))
+    }
+
+    async fn create_folder(&self, path: &Path) -> DiskResult<()> {
+        let create = |tree: &mut Tree, _: &Random| {
+            self.fits(tree, 1)?;
+            tree.create_folder(path)
+        };
+        self.call("mkdir", Kind::Names, path, create).await
+    }
+
+    async fn list(&self, folder: &Path) -> DiskResult<Vec<Entry>> {
+        let list = |tree: &mut Tree, _: &Random| {
+            let entry = |(name, inode): (&String, &Inode)| Entry {
+                name: name.clone(),
+                kind: match &tree.nodes[*inode] {
+                    Node::File(_) => EntryKind::File,
+                    Node::Folder(_) => EntryKind::Folder,
+                },
+            };
+            Ok(tree.folder(folder)?.names.iter().map(entry).collect())
+        };
+        self.call("list", Kind::Read, folder, list).await
+    }
+
+    async fn metadata(&self, path: &Path) -> DiskResult<Option<Metadata>> {
+        let look = |tree: &mut Tree, _: &Random| {
+            Ok(tree.find(path).map(|inode| match &tree.nodes[inode] {
+                Node::File(data) => {
+                    let (len, modified) = (data.len() as u64, WallMillis(data.modified));
+                    Metadata { kind: EntryKind::File, len, modified }
+                }
+                Node::Folder(_) => Metadata { kind: EntryKind::Folder, len: 0, modified: WallMillis(0) },
+            }))
+        };
+        self.call("stat", Kind::Look, path, look).await
+    }
+
+    async fn rename(&self, from: &Path, to: &Path) -> DiskResult<()> {
+        self.call("rename", Kind::Names, from, |tree, _| tree.rename(from, to)).await
+    }
+
+    async fn remove_file(&self, path: &Path) -> DiskResult<()> {
+        self.call("unlink", Kind::Names, path, |tree, _| tree.remove_file(path)).await
+    }
+
+    async fn remove_folder(&self, path: &Path) -> DiskResult<()> {
+        self.call("rmdir", Kind::Names, path, |tree, _| tree.remove_folder(path)).await
+    }
+
+    async fn sync_folder(&self, folder: &Path) -> DiskResult<()> {
+        let sorted = || {
+            let tree = self.0.tree.borrow();
+            tree.folder(folder).is_ok_and(|folder| folder.names.keys().any(|name| name.contains(".sorted_")))
+        };
+        if self.0.tampering.skips_folder_sync(folder, sorted) {
+            return Ok(());
+        }
+        let up_to = self.0.tree.borrow().last_number();
+        self.call("fsync", Kind::Sync, folder, |tree, _| tree.sync_folder(folder, up_to)).await
+    }
+
+    async fn sync_filesystem(&self, path: &Path) -> DiskResult<()> {
+        if self.0.tampering.skips_filesystem_sync() {
+            return Ok(());
+        }
+        let up_to = self.0.tree.borrow().last_number();
+        let sync = |tree: &mut Tree, _: &Random| {
+            tree.sync_all(up_to);
+            Ok(())
+        };
+        self.call("syncfs", Kind::Sync, path, sync).await
+    }
+
+    async fn touch(&self, path: &Path) -> DiskResult<()> {
+        let wall = self.0.clock.now().wall.0;
+        let touch = |tree: &mut Tree, _: &Random| {
+            let inode = match tree.file(path) {
+                Err(ErrorKind::NotFound) => tree.create(path)?,
+                found => found?,
+            };
+            tree.data(inode).modified = wall;
+            Ok(())
+        };
+        self.call("touch", Kind::Names, path, touch).await
+    }
+
+    async fn space(&self, path: &Path) -> DiskResult<Space> {
+        let capacity = self.0.faults.capacity.get().min(1 << 40);
+        let used = self.call("statfs", Kind::Look, path, |tree, _| Ok(tree.used())).await?;
+        let available_bytes = capacity.saturating_sub(used);
+        Ok(Space { total_bytes: capacity, available_bytes, available_files: u64::MAX })
+    }
+}
+
+impl SimFile {
+    async fn call<T>(
+        &self,
+        verb: &'static str,
+        kind: Kind,
+        effect: impl FnOnce(&mut Tree, &Random) -> Result<T, ErrorKind>,
+    ) -> DiskResult<T> {
+        self.disk.call(verb, kind, &self.path, effect).await
+    }
+}
+
+impl DiskFile for SimFile {
+    async fn read_at(&self, mut buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
+        buffer.clear();
+        let read = |tree: &mut Tree, _: &Random| {
+            let shown = tree.data(self.inode).shown(self.direct);
+            let begin = usize::try_from(offset).unwrap_or(usize::MAX).min(shown.len());
+            let end = shown.len().min(begin + buffer.capacity());
+            buffer.extend(&shown[begin..end]);
+            Ok(())
+        };
+        let result = self.call("read", Kind::Read, read).await;
+        (result, buffer)
+    }
+
+    async fn write_at(&self, buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
+        let begin = usize::try_from(offset).expect("files of a simulation are small");
+        let write = |tree: &mut Tree, _: &Random| {
+            let more = (begin + buffer.len()).saturating_sub(tree.data(self.inode).len());
+            if more > 0 {
+                self.disk.fits(tree, more)?;
+            }
+            let number = tree.next_number();
+            tree.data(self.inode).write(number, begin, &buffer);
+            Ok(())
+        };
+        let result = self.call("write", Kind::Write, write).await;
+        (result, buffer)
+    }
+
+    async fn sync(&self) -> DiskResult<()> {
+        if self.disk.0.tampering.skips_sync(&self.path) {
+            return Ok(());
+        }
+        let up_to = self.disk.0.tree.borrow().last_number();
+        let sync = |tree: &mut Tree, _: &Random| {
+            tree.data(self.inode).sync(up_to);
+            Ok(())
+        };
+        let result = self.call("fdatasync", Kind::Sync, sync).await;
+        if result.is_err() {
+            let mut tree = self.disk.0.tree.borrow_mut();
+            tree.data(self.inode).fail_sync(up_to, self.disk.0.faults.random());
+        }
+        result
+    }
+
+    async fn len(&self) -> DiskResult<u64> {
+        Ok(self.disk.0.tree.borrow_mut().data(self.inode).len() as u64)
+    }
+
+    async fn set_len(&self, len: u64) -> DiskResult<()> {
+        let len = usize::try_from(len).expect("files of a simulation are small");
+        let set = |tree: &mut Tree, _: &Random| {
+            let more = len.saturating_sub(tree.data(self.inode).len());
+            if more > 0 {
+                self.disk.fits(tree, more)?;
+            }
+            let number = tree.next_number();
+            tree.data(self.inode).set_len(number, len);
+            Ok(())
+        };
+        self.call("ftruncate", Kind::Write, set).await
+    }
+
+    async fn allocate(&self, len: u64) -> DiskResult<()> {
+        self.set_len(len).await
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Results of the kernel, for the shards' operations.
+pub(super) type IoResult<T> = io::Result<T>;

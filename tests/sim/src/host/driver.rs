@@ -1,0 +1,387 @@
+//! The loop that drives one shard.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use logtank_engine::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader};
+use logtank_engine::ids::ShardId;
+use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent};
+use logtank_engine::sequencer::Sequencer;
+use logtank_engine::shard::{Received, Shard, ShardConfig};
+use logtank_engine::time::{Clock as _, Now};
+use logtank_wire::record::RecordView;
+
+use super::life::{Exit, Host, Mail, Port};
+use super::net::Link;
+use super::raw_log::either;
+use super::ring::{Late, UnderWay, What};
+use crate::disk::RingFile;
+use crate::mutants::Tamper;
+use crate::oracle::BatchId;
+use crate::random::Random;
+use crate::run::World;
+
+/// An fdatasync that takes longer may begin too late to keep the interval by the clock.
+const SYNC_USUAL_NANOS: u64 = 4_000_000;
+
+pub(super) struct Driver {
+    world: Rc<World>,
+    host: Rc<Host>,
+    number: usize,
+    shard: Shard,
+    files: BTreeMap<FileSlot, RingFile>,
+    links: BTreeMap<(u32, u32), Link>,
+    /// Links whose bytes the shard would not take, oldest first: they go before anything newer.
+    held: VecDeque<ConnectionId>,
+    shut_down: bool,
+    random: Random,
+}
+
+const fn key(id: ConnectionId) -> (u32, u32) {
+    (id.slot, id.generation)
+}
+
+impl Driver {
+    pub(super) fn new(world: Rc<World>, host: Rc<Host>, number: usize, sequencer: Arc<Sequencer>) -> Self {
+        let plan = &world.plan;
+        let id = ShardId(u16::try_from(number).expect("few shards"));
+        let mut config = ShardConfig::new(id, plan.limits.clone());
+        config.writer.sync = plan.sync;
+        config.writer.append = plan.append;
+        config.writer.epoch_max_age = plan.epoch_max_age;
+        config.writer.write_out_bytes = 8_192;
+        let metrics = host.ports[number].metrics.clone();
+        let random = Random::new(plan.seed ^ world.salts.next(), "driver");
+        Self {
+            shard: Shard::new(config, sequencer, metrics),
+            files: BTreeMap::new(),
+            links: BTreeMap::new(),
+            held: VecDeque::new(),
+            shut_down: false,
+            random,
+            number,
+            host,
+            world,
+        }
+    }
+
+    fn port(&self) -> &Port {
+        &self.host.ports[self.number]
+    }
+
+    fn now(&self) -> Now {
+        self.world.clock.now()
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            self.take_mail();
+            self.complete_due();
+            self.receive();
+            if self.shut_down && self.held.is_empty() {
+                let now = self.now();
+                self.shard.shut_down(now);
+            }
+            self.turn();
+            self.check_bounds();
+            if self.tell_events() {
+                return;
+            }
+            self.wait().await;
+        }
+    }
+
+    async fn wait(&self) {
+        let arrivals = self.links.values().filter_map(|link| {
+            let state = link.state();
+            let expects = !state.paused && (state.client_gone || !state.requests.is_empty());
+            expects.then_some(state.arrives_at)
+        });
+        let arrivals = arrivals.filter(|_| self.held.is_empty() || self.shard.may_receive());
+        let deadline = self.shard.deadline().map(|at| at.0);
+        let until = arrivals.chain(deadline).chain(self.port().ring.next_due()).min();
+        let until = self.world.executor.sleep_until(until.unwrap_or(u64::MAX));
+        either(until, self.port().woken()).await;
+    }
+
+    fn take_mail(&mut self) {
+        let now = self.now();
+        while let Some(mail) = self.host.ports[self.number].take_mail() {
+            match mail {
+                Mail::Connection(link) => match self.shard.accept(now) {
+                    Some(id) => drop(self.links.insert(key(id), link)),
+                    None => link.breaks(),
+                },
+                Mail::Ready(segment, file) => {
+                    self.files.insert(segment.file, file);
+                    self.shard.ready_segment(segment);
+                }
+                Mail::Seal => self.shard.seal(now),
+                Mail::AppendsAllowed(allowed) => self.shard.appends_allowed(allowed),
+                Mail::Shutdown => self.shut_down = true,
+            }
+        }
+    }
+
+    fn complete_due(&mut self) {
+        let now = self.now();
+        while let Some(UnderWay { begun, what, .. }) = self.host.ports[self.number].ring.take_due(now.mono.0)
+        {
+            let disk = &self.world.disk;
+            let completion = match what {
+                What::Write { token, file, offset, buffer, from, result } => {
+                    let result = result.unwrap_or_else(|| disk.ring_write(file, offset, &buffer[from..]));
+                    if result.as_ref().is_ok_and(|bytes| *bytes < buffer.len() - from) || result.is_err() {
+                        self.world.oracle.borrow_mut().drive_failed();
+                    }
+                    Completion::Written { token, buffer, result }
+                }
+                What::Sync { token, file, covers } => {
+                    let result = disk.ring_sync_ends(file, covers);
+                    if result.is_err() {
+                        self.world.oracle.borrow_mut().drive_failed();
+                    }
+                    if now.mono.0 - begun > SYNC_USUAL_NANOS {
+                        self.world.oracle.borrow_mut().drive_slow();
+                    }
+                    Completion::Synced { token, result }
+                }
+                What::Late(Late::Write { file, offset, bytes }) => {
+                    drop(disk.ring_write(file, offset, &bytes));
+                    continue;
+                }
+                What::Late(Late::Sync { file, covers }) => {
+                    drop(disk.ring_sync_ends(file, covers));
+                    continue;
+                }
+                What::Send { connection, bytes } => {
+                    let link = self.links.get(&key(connection));
+                    let gone = link.is_none_or(|link| link.state().client_gone);
+                    if let Some(link) = link.filter(|_| !gone) {
+                        link.replies(&bytes);
+                    }
+                    let result = if gone { Err(std::io::ErrorKind::BrokenPipe.into()) } else { Ok(()) };
+                    Completion::Sent { connection, bytes, result }
+                }
+            };
+            self.shard.complete(completion, now);
+        }
+    }
+
+    /// Offers what arrived; what was refused before goes first.
+    fn receive(&mut self) {
+        let now = self.now();
+        let held: Vec<ConnectionId> = self.held.drain(..).collect();
+        let mut ids = held.clone();
+        let others =
+            self.links.keys().map(|(slot, generation)| ConnectionId { slot: *slot, generation: *generation });
+        ids.extend(others.filter(|id| !held.contains(id)));
+        for id in ids {
+            let Some(link) = self.links.get(&key(id)).cloned() else { continue };
+            let (portion, finished) = {
+                let mut state = link.state();
+                if state.arrives_at > now.mono.0 || state.paused {
+                    continue;
+                }
+                let all = state.requests.len();
+                let portion = if self.random.percent(60) { all } else { self.random.place(all) + 1 };
+                state.arrives_at = now.mono.0 + self.random.between(1, 300) * 1_000;
+                let portion: Vec<u8> = state.requests.iter().copied().take(portion).collect();
+                (portion, state.client_gone && state.requests.is_empty())
+            };
+            if !portion.is_empty() {
+                if !self.held.is_empty() {
+                    self.hold(id);
+                    continue;
+                }
+                let mut rest = &portion[..];
+                let received = self.shard.receive(id, &mut rest, now);
+                link.state().taken(portion.len() - rest.len(), |attempt| {
+                    self.world.oracle.borrow_mut().arrives(attempt);
+                });
+                match received {
+                    Received::All => assert!(rest.is_empty(), "all was taken"),
+                    Received::Stalled => self.hold(id),
+                }
+            } else if finished && !link.state().server_gone {
+                self.shard.peer_finished(id, now);
+                // Said once; the shard closes when it has answered what it owes.
+                link.state().arrives_at = u64::MAX;
+            }
+        }
+    }
+
+    /// The shard takes nothing now: this is offered again as soon as it does.
+    fn hold(&mut self, id: ConnectionId) {
+        self.links[&key(id)].state().arrives_at = 0;
+        self.held.push_back(id);
+    }
+
+    /// Turns, until all that completes at once is completed.
+    fn turn(&mut self) {
+        loop {
+            let mut again = false;
+            let now = self.now();
+            self.shard.turn(now);
+            while let Some(op) = self.shard.outbox().ops.pop_front() {
+                again |= self.begin(op);
+            }
+            if !again {
+                return;
+            }
+        }
+    }
+
+    /// Begins an operation; whether it completed at once.
+    fn begin(&mut self, op: Op) -> bool {
+        let now = self.now();
+        let disk = self.world.disk.clone();
+        let begins = |due: u64, what: What| {
+            self.host.ports[self.number].ring.0.borrow_mut().push(UnderWay { due, begun: now.mono.0, what });
+            false
+        };
+        match op {
+            Op::Write { token, file, offset, buffer, from } => {
+                self.tap(offset, &buffer);
+                let file = self.files[&file];
+                if disk.tampering().is(Tamper::WriteNotAwaited) {
+                    let bytes = buffer[from..].to_vec();
+                    let result = Ok(bytes.len());
+                    begins(disk.ring_ends(false), What::Late(Late::Write { file, offset, bytes }));
+                    self.shard.complete(Completion::Written { token, buffer, result }, now);
+                    return true;
+                }
+                if self.world.plan.inline_writes {
+                    let result = disk.ring_write(file, offset, &buffer[from..]);
+                    if result.as_ref().map_or(true, |bytes| *bytes < buffer.len() - from) {
+                        self.world.oracle.borrow_mut().drive_failed();
+                    }
+                    self.shard.complete(Completion::Written { token, buffer, result }, now);
+                    return true;
+                }
+                let early = self.random.percent(50);
+                let result = early.then(|| disk.ring_write(file, offset, &buffer[from..]));
+                begins(disk.ring_ends(false), What::Write { token, file, offset, buffer, from, result })
+            }
+            Op::Sync { token, file } => {
+                let covers = disk.ring_sync_begins();
+                if disk.tampering().is(Tamper::SyncNotAwaited) {
+                    let late = Late::Sync { file: self.files[&file], covers };
+                    begins(disk.ring_ends(true), What::Late(late));
+                    self.shard.complete(Completion::Synced { token, result: Ok(()) }, now);
+                    return true;
+                }
+                begins(disk.ring_ends(true), What::Sync { token, file: self.files[&file], covers })
+            }
+            Op::WriteOut { .. } => false,
+            Op::ReleaseFile { file } => {
+                self.files.remove(&file);
+                false
+            }
+            Op::Send { connection, bytes } => {
+                let due = now.mono.0 + self.random.between(1, 500) * 1_000;
+                begins(due, What::Send { connection, bytes })
+            }
+            Op::PauseReceive { connection } => {
+                self.links[&key(connection)].state().paused = true;
+                false
+            }
+            Op::ResumeReceive { connection } => {
+                self.links[&key(connection)].state().paused = false;
+                false
+            }
+            Op::ShutdownSend { .. } => false,
+            Op::Close { connection } => {
+                let link = self.links.remove(&key(connection)).expect("operations name connections");
+                let sending = {
+                    let mut ring = self.host.ports[self.number].ring.0.borrow_mut();
+                    let of = |operation: &UnderWay| matches!(&operation.what, What::Send { connection: other, .. } if *other == connection);
+                    let place = ring.iter().position(of);
+                    place.map(|place| ring.remove(place))
+                };
+                if let Some(UnderWay { what: What::Send { connection, bytes }, .. }) = sending {
+                    let result = Err(std::io::ErrorKind::BrokenPipe.into());
+                    self.shard.complete(Completion::Sent { connection, bytes, result }, now);
+                }
+                self.held.retain(|held| *held != connection);
+                link.breaks();
+                self.shard.complete(Completion::Closed { connection }, now);
+                true
+            }
+        }
+    }
+
+    /// Looks which batches are in a frame.
+    fn tap(&self, offset: u64, bytes: &[u8]) {
+        if offset < FRAMES_OFFSET {
+            return;
+        }
+        let Some(header) = bytes.first_chunk::<FRAME_HEADER_BYTES>() else { return };
+        let Ok(header) = FrameHeader::decode(header, u64::MAX) else { return };
+        let mut payload = &bytes[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_bytes as usize];
+        for place in 0..header.records {
+            let Ok((record, len)) = RecordView::parse(payload) else { return };
+            let number = record.docid.and_then(|docid| docid.strip_prefix(b"m"));
+            let number = number.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+            if let Some(number) = number {
+                self.world.oracle.borrow_mut().placed(BatchId(number), header.first.advanced(place));
+            }
+            payload = &payload[len..];
+        }
+    }
+
+    fn check_bounds(&self) {
+        let (metrics, limits) = (&self.port().metrics, &self.world.plan.limits);
+        let memory = metrics.staged_bytes.get() + metrics.unsynced_bytes.get();
+        assert!(
+            memory <= limits.unsynced_bytes_max as u64 + 2 * limits.message_bytes_max as u64,
+            "{memory} bytes of batches in memory"
+        );
+        let in_flight = metrics.in_flight_bytes.get();
+        assert!(
+            in_flight <= 2 * limits.in_flight_bytes_max as u64,
+            "{in_flight} bytes of messages in memory"
+        );
+    }
+
+    /// Tells others; whether the shard is gone.
+    fn tell_events(&mut self) -> bool {
+        while let Some(event) = self.shard.outbox().events.pop_front() {
+            let trace = self.world.executor.trace();
+            trace.note("event", &format!("{event:?}"), self.number as u64);
+            let gone = matches!(event, ShardEvent::Done | ShardEvent::Fatal { .. });
+            match &event {
+                ShardEvent::EpochClosed { .. } => {
+                    trace.count("epochs closed");
+                    self.host.ports.iter().for_each(Port::wake);
+                }
+                ShardEvent::Fatal { what } => {
+                    trace.count("fatal");
+                    self.host.ends(&self.world, Exit::Failed(what.clone()));
+                }
+                ShardEvent::Rewriting { .. } => trace.count("rewritings"),
+                ShardEvent::Abandoned { .. } => trace.count("segments abandoned"),
+                ShardEvent::Sealed { .. } => trace.count("segments sealed"),
+                ShardEvent::NeedReady { .. } | ShardEvent::Claimed { .. } | ShardEvent::Done => {}
+            }
+            self.host.from_shards.borrow_mut().push_back((self.number, event));
+            self.host.shard_events.notify_one();
+            if gone {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.links.values().for_each(Link::breaks);
+        while let Some(mail) = self.host.ports[self.number].take_mail() {
+            if let Mail::Connection(link) = mail {
+                link.breaks();
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! One life of the host, from start to its end.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use logtank_engine::error::Error;
+use logtank_engine::format::layout::Layout;
+use logtank_engine::jobs::report::Report;
+use logtank_engine::jobs::schedule::Background;
+use logtank_engine::jobs::shared::Shared;
+use logtank_engine::metrics::ShardMetrics;
+use logtank_engine::raw_log::prepare::Preparer;
+use logtank_engine::raw_log::recovery::recover;
+use logtank_engine::raw_log::segment::ReadySegment;
+use logtank_engine::recovery_read::options::ReadOptions;
+use logtank_engine::recovery_read::reader::Reader;
+use logtank_engine::roles;
+use logtank_engine::sequencer::Sequencer;
+use logtank_engine::time::Clock as _;
+use tokio::sync::Notify;
+
+use super::driver::Driver;
+use super::net::Link;
+use super::ring::Ring;
+use super::{raw_log, space};
+use crate::disk::{RingFile, SimDisk};
+use crate::run::World;
+use crate::world::{Group, SimClock};
+
+/// What is posted to a shard.
+pub enum Mail {
+    /// A connection.
+    Connection(Link),
+    /// A segment made ready.
+    Ready(ReadySegment, RingFile),
+    /// Close the epoch.
+    Seal,
+    /// Whether batches are taken.
+    AppendsAllowed(bool),
+    /// Finish.
+    Shutdown,
+}
+
+/// A shard, as others reach it.
+#[derive(Default)]
+pub struct Port {
+    mail: RefCell<VecDeque<Mail>>,
+    wake: Notify,
+    pub(super) ring: Ring,
+    pub(super) metrics: Arc<ShardMetrics>,
+}
+
+impl Port {
+    /// Posts to the shard.
+    pub fn post(&self, mail: Mail) {
+        self.mail.borrow_mut().push_back(mail);
+        self.wake.notify_one();
+    }
+
+    /// Something may have arrived.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(super) fn take_mail(&self) -> Option<Mail> {
+        self.mail.borrow_mut().pop_front()
+    }
+
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+}
+
+/// Why a host ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It was asked to.
+    Done,
+    /// It can't go on (or start); the next start may.
+    Failed(String),
+}
+
+/// A running host, as clients reach it.
+pub struct Host {
+    /// Its disk.
+    pub disk: SimDisk,
+    /// Where its files are.
+    pub layout: Layout,
+    /// What its jobs share.
+    pub shared: Arc<Shared>,
+    /// Its shards.
+    pub ports: Vec<Port>,
+    /// Answers `read_page`, once it is started.
+    pub reader: RefCell<Option<Rc<Reader<SimDisk, SimClock>>>>,
+    /// Whether clients may connect.
+    pub open: Cell<bool>,
+    /// Why it ended, if it did.
+    pub exit: RefCell<Option<Exit>>,
+    /// Background work stands still until the next start.
+    pub halted: Cell<bool>,
+    /// Background work said that something is damaged.
+    pub damage_told: Cell<bool>,
+    pub(super) from_shards: RefCell<VecDeque<(usize, logtank_engine::io::op::ShardEvent)>>,
+    pub(super) shard_events: Notify,
+    pub(super) shards_done: Cell<usize>,
+    stopping: Cell<bool>,
+}
+
+impl Host {
+    /// Starts a host: everything but what is on the disk is new.
+    #[must_use]
+    pub fn start(world: &Rc<World>) -> Rc<Self> {
+        let host = Rc::new(Self {
+            disk: world.disk.clone(),
+            layout: world.layout.clone(),
+            shared: Arc::new(Shared::new()),
+            ports: (0..world.plan.shards).map(|_| Port::default()).collect(),
+            reader: RefCell::default(),
+            open: Cell::new(false),
+            exit: RefCell::default(),
+            halted: Cell::new(false),
+            damage_told: Cell::new(false),
+            from_shards: RefCell::default(),
+            shard_events: Notify::new(),
+            shards_done: Cell::new(0),
+            stopping: Cell::new(false),
+        });
+        world.executor.spawn(Group::Host, {
+            let (world, host) = (world.clone(), host.clone());
+            async move {
+                if let Err(error) = host.clone().run(&world).await {
+                    host.ends(&world, Exit::Failed(error.to_string()));
+                }
+            }
+        });
+        host
+    }
+
+    pub(super) fn ends(&self, world: &World, exit: Exit) {
+        world.executor.trace().note("exit", &format!("{exit:?}"), 0);
+        self.open.set(false);
+        self.exit.borrow_mut().get_or_insert(exit);
+    }
+
+    async fn run(self: Rc<Self>, world: &Rc<World>) -> Result<(), Error> {
+        let (disk, layout, plan) = (&self.disk, &self.layout, &world.plan);
+        roles::initialize(disk, layout).await?;
+        let key = roles::token_key(disk, layout, [7; 32]).await?;
+        let recovered = recover(disk, layout, world.clock.now().wall, &mut |_| {}).await?;
+        world.executor.trace().count("recoveries");
+        world.check(world.oracle.borrow_mut().recovered(recovered.report(), world.flipped.get()));
+        let preparer = Preparer::open(disk.clone(), layout.clone(), &plan.limits, &recovered).await?;
+        let sequencer = Arc::new(Sequencer::new(recovered.first_epoch()));
+        for shard in 0..plan.shards {
+            let driver = Driver::new(world.clone(), self.clone(), shard, sequencer.clone());
+            world.executor.spawn(Group::Host, driver.run());
+        }
+        let options = ReadOptions { page_bytes_max: plan.page_bytes_max, ..ReadOptions::default() };
+        let reader = Reader::new(disk.clone(), world.clock.clone(), layout.clone(), key, options);
+        *self.reader.borrow_mut() = Some(Rc::new(reader));
+        world.executor.spawn(Group::Host, self.clone().background(world.clone()));
+        world.executor.spawn(Group::Host, space::watch(world.clone(), self.clone()));
+        raw_log::keep_ready(world, &self, preparer).await
+    }
+
+    async fn background(self: Rc<Self>, world: Rc<World>) {
+        let plan = &world.plan;
+        let mut background = Background::new(
+            self.disk.clone(),
+            world.clock.clone(),
+            self.layout.clone(),
+            plan.limits.clone(),
+            plan.jobs.clone(),
+            self.shared.clone(),
+        );
+        let report = |report: Report| {
+            let trace = world.executor.trace();
+            let what = match &report {
+                Report::Dealt(_) => "epochs dealt",
+                Report::Blocked { .. } => "dealing blocked",
+                Report::Unblocked => "dealing unblocked",
+                Report::Sorted { .. } => "sorts",
+                Report::Optimized { .. } => "optimizations",
+                Report::Cleaned(_) => "cleanings",
+                Report::Pruned(_) => "history pruned",
+                Report::Damage { .. } => "harmless damage",
+                Report::IndexFailed { .. } => "jobs of an index that failed",
+                Report::Failed { .. } => "jobs that failed",
+                Report::Halted { .. } => "background halted",
+            };
+            trace.count(what);
+            trace.note(what, &format!("{report:?}"), 0);
+            match report {
+                Report::Halted { .. } => self.halted.set(true),
+                Report::Blocked { corruption, .. } => {
+                    self.damage_told.set(true);
+                    world.damage(&corruption);
+                }
+                Report::Damage { corruption, .. }
+                | Report::IndexFailed { error: Error::Corrupt(corruption), .. }
+                | Report::Failed { error: Error::Corrupt(corruption), .. } => {
+                    self.damage_told.set(true);
+                    world.damage(&corruption);
+                }
+                Report::Dealt(_)
+                | Report::Unblocked
+                | Report::Sorted { .. }
+                | Report::Optimized { .. }
+                | Report::Cleaned(_)
+                | Report::Pruned(_)
+                | Report::IndexFailed { .. }
+                | Report::Failed { .. } => {}
+            }
+        };
+        background.run(&|| self.stopping.get(), &report).await;
+    }
+
+    /// The process is gone: what was under way on its rings happened in part.
+    pub fn abandon_rings(&self) {
+        self.ports.iter().for_each(|port| port.ring.abandon(&self.disk));
+    }
+
+    /// Asks the host to end in good order.
+    pub fn shut_down(&self) {
+        self.open.set(false);
+        self.stopping.set(true);
+        self.shared.wake();
+        self.ports.iter().for_each(|port| port.post(Mail::Shutdown));
+    }
+}

@@ -1,0 +1,12 @@
+//! The host under test: the engine's rooms, joined as the real host joins them, over the model disk and network.
+
+mod driver;
+mod life;
+mod net;
+mod raw_log;
+mod ring;
+mod space;
+
+pub use life::{Exit, Host, Mail, Port};
+pub use net::Link;
+pub use raw_log::either;

@@ -1,0 +1,17 @@
+//! The whole engine in virtual time, over a disk and a network that do their worst, watched by an oracle.
+//!
+//! One seed is one run; the same seed, the same run. [`run::run`] does it.
+
+pub mod client;
+pub mod disk;
+mod finale;
+pub mod host;
+pub mod manager;
+pub mod mutants;
+pub mod nemesis;
+pub mod oracle;
+pub mod plan;
+pub mod random;
+pub mod reader;
+pub mod run;
+pub mod world;

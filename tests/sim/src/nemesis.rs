@@ -1,0 +1,185 @@
+//! Causes the troubles, restarts the host, and in the end sees that all is well.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::disk::CutPolicy;
+use crate::finale;
+use crate::host::{Exit, Host};
+use crate::oracle::Crash;
+use crate::random::Random;
+use crate::run::World;
+use crate::world::Group;
+
+/// Between two looks whether the host still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Who causes the troubles.
+pub struct Nemesis {
+    pub(crate) world: Rc<World>,
+    pub(crate) random: Random,
+}
+
+/// Starts the host, causes all troubles of the plan, then the finale.
+pub async fn nemesis(world: Rc<World>) {
+    let nemesis = Nemesis { random: Random::new(world.plan.seed, "nemesis"), world };
+    nemesis.start();
+    for _ in 0..nemesis.world.plan.troubles {
+        let calm = nemesis.calm();
+        nemesis.attend(calm).await;
+        nemesis.trouble().await;
+    }
+    let calm = nemesis.calm();
+    nemesis.attend(calm).await;
+    nemesis.world.disk.faults().heal();
+    nemesis.world.healed.set(true);
+    finale::finale(&nemesis).await;
+    nemesis.world.finished.set(true);
+}
+
+impl Nemesis {
+    fn calm(&self) -> Duration {
+        let millis = match self.random.below(10) {
+            0..=2 => self.random.below(40),
+            3..=6 => self.random.below(1_500),
+            7 | 8 => self.random.below(10_000),
+            _ => self.random.below(60_000),
+        };
+        Duration::from_micros(millis * 1_000 + self.random.below(1_000))
+    }
+
+    /// Lets time pass; a host that ended by itself is started again.
+    pub(crate) async fn attend(&self, time: Duration) {
+        let until = self.world.executor.now() + u64::try_from(time.as_nanos()).expect("short");
+        while self.world.executor.now() < until {
+            let left = Duration::from_nanos(until - self.world.executor.now());
+            self.world.executor.sleep(left.min(LOOK_EVERY)).await;
+            let exit = self.world.host.borrow().as_ref().and_then(|host| host.exit.borrow().clone());
+            if let Some(exit) = exit {
+                self.world.executor.trace().count(if exit == Exit::Done {
+                    "clean ends"
+                } else {
+                    "failed ends"
+                });
+                self.crash(Crash::Kill);
+                self.world.executor.sleep(Duration::from_millis(self.random.below(1_000))).await;
+                self.start();
+            }
+        }
+    }
+
+    pub(crate) fn start(&self) {
+        self.world.executor.trace().note("start", "", 0);
+        self.world.oracle.borrow_mut().starts();
+        *self.world.host.borrow_mut() = Some(Host::start(&self.world));
+    }
+
+    /// Ends the host where it is.
+    pub(crate) fn crash(&self, crash: Crash) {
+        let world = &self.world;
+        world.executor.trace().note(if crash == Crash::Power { "power cut" } else { "kill" }, "", 0);
+        world.executor.trace().count(if crash == Crash::Power { "power cuts" } else { "kills" });
+        world.executor.kill(Group::Host);
+        if let Some(host) = world.host.borrow_mut().take() {
+            host.abandon_rings();
+        }
+        match crash {
+            Crash::Power => {
+                let (names, bytes) = (*self.random.pick(&CutPolicy::ALL), *self.random.pick(&CutPolicy::ALL));
+                world.disk.cut_power(names, bytes);
+            }
+            Crash::Kill if self.random.percent(30) => world.disk.evict(),
+            Crash::Kill => {}
+        }
+        world.oracle.borrow_mut().crashed(crash, world.executor.now());
+    }
+
+    async fn trouble(&self) {
+        let (menu, random) = (self.world.plan.menu, &self.random);
+        let faults = self.world.disk.faults();
+        match random.below(12) {
+            0..=4 => {
+                self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await
+            }
+            5 => self.shut_down().await,
+            6 | 7 if menu.errors => {
+                self.world.executor.trace().count("faulty spells");
+                let chances = [&faults.reads, &faults.writes, &faults.syncs, &faults.names, &faults.short];
+                (*random.pick(&chances)).set(random.between(1, 200));
+                self.attend(Duration::from_millis(random.below(4_000))).await;
+                if random.percent(40) {
+                    self.restart(if menu.power { Crash::Power } else { Crash::Kill }).await;
+                }
+                faults.heal();
+                self.restart_if_halted().await;
+            }
+            8 if menu.full => {
+                self.world.executor.trace().count("full spells");
+                let room = random.below(2 * self.world.plan.limits.free_bytes_min);
+                faults.capacity.set(self.world.disk.used() + room);
+                self.attend(Duration::from_millis(random.below(8_000))).await;
+                faults.heal();
+            }
+            9 | 10 if menu.slow => {
+                self.world.executor.trace().count("slow spells");
+                if random.percent(50) {
+                    let stall = random.between(100, 4_000) * 1_000_000;
+                    faults.stalled_until.set(self.world.executor.now() + stall);
+                } else {
+                    faults.slowness.set(random.between(2, 60));
+                    self.attend(Duration::from_millis(random.below(3_000))).await;
+                    faults.slowness.set(1);
+                }
+            }
+            11 if menu.clock => {
+                self.world.executor.trace().count("clock steps");
+                let millis = i64::try_from(random.below(7_200_000)).expect("hours");
+                self.world.clock.step_wall(if random.percent(60) { -millis } else { millis });
+            }
+            _ => {}
+        }
+    }
+
+    /// A crash, and maybe more of them before the host is up again.
+    pub(crate) async fn restart(&self, crash: Crash) {
+        self.crash(crash);
+        loop {
+            self.world.executor.sleep(Duration::from_micros(self.random.below(300_000))).await;
+            self.start();
+            if !self.random.percent(25) {
+                return;
+            }
+            self.world.executor.sleep(Duration::from_micros(self.random.below(15_000))).await;
+            let again = if self.world.plan.menu.power && self.random.percent(50) {
+                Crash::Power
+            } else {
+                Crash::Kill
+            };
+            self.crash(again);
+        }
+    }
+
+    /// As an operator does when told that background work has halted.
+    pub(crate) async fn restart_if_halted(&self) {
+        let halted = self.world.host.borrow().as_ref().is_some_and(|host| host.halted.get());
+        if halted {
+            self.restart(Crash::Kill).await;
+        }
+    }
+
+    async fn shut_down(&self) {
+        let Some(host) = self.world.open_host() else { return };
+        self.world.executor.trace().note("shut down", "", 0);
+        host.shut_down();
+        let patience = self.random.below(6_000);
+        let until = self.world.executor.now() + patience * 1_000_000;
+        while self.world.executor.now() < until && host.exit.borrow().is_none() {
+            self.world.executor.sleep(LOOK_EVERY).await;
+        }
+        if *host.exit.borrow() == Some(Exit::Done) {
+            self.world.executor.trace().count("shutdowns");
+            self.world.oracle.borrow_mut().shut_down();
+        }
+        self.restart(if self.world.plan.menu.power { Crash::Power } else { Crash::Kill }).await;
+    }
+}
