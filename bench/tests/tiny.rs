@@ -1,4 +1,5 @@
 //! Every subcommand once, as small as it gets, against the host of this workspace: so that the bench does not rot.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -12,5 +12,5 @@ mod power;
 mod prometheus;
 mod replay;
 mod status_page;
-mod tune;
 mod tls;
+mod tune;

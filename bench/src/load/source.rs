@@ -40,7 +40,7 @@ impl Source {
         batch: usize,
         ledger: Option<Ledger>,
     ) -> Self {
-        Self::Fresh { generator: Box::new(generator), protocol: protocol.clone(), batch, ledger }
+        Self::Fresh { generator: Box::new(generator), protocol: *protocol, batch, ledger }
     }
 
     /// The next request of a connection.

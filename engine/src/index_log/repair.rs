@@ -4,6 +4,7 @@
 //! whole can be found behind what is not. A new segment with that takes the damaged one's place; the damaged file
 //! is kept aside.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::segment_reader::OpenSegment;
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::index::Point;
 use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentName};
-use crate::ids::IndexCode;
+use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, SIDECAR_BLOCK_BYTES};
 
@@ -34,7 +35,7 @@ pub struct RepairedSegment {
 }
 
 /// Repairs the damaged segments of an index. `aside`, on the same filesystem, is created. Nobody else may use the tree.
-/// An interrupted repair is finished by repairing again.
+/// An interrupted repair is finished by repairing again. What was half dealt of `undealt` epochs is left to dealing.
 ///
 /// # Errors
 /// The disk's. What was done before stays done.
@@ -43,10 +44,11 @@ pub async fn repair_index<D: Disk>(
     layout: &Layout,
     code: &IndexCode,
     limits: &Limits,
+    undealt: &BTreeSet<Epoch>,
     aside: &Path,
 ) -> Result<Vec<RepairedSegment>> {
     let mut repaired = Vec::new();
-    let mut paths: Vec<PathBuf> = verify_index(disk, layout, code, limits)
+    let mut paths: Vec<PathBuf> = verify_index(disk, layout, code, limits, undealt)
         .await?
         .findings
         .into_iter()

@@ -82,7 +82,10 @@ pub async fn optimize_index<D: Disk>(
     let skip = usize::from(inputs.len() > 2 && mutant::active(Mutant::OptimizeSkipsOldest));
     let inputs = &inputs[skip..];
     // A deletion may only be dropped if nothing lies before it.
-    assert!(chain.in_order().skip(skip).zip(inputs).all(|(a, b)| a == b), "optimizing begins with the oldest segment");
+    assert!(
+        chain.in_order().skip(skip).zip(inputs).all(|(a, b)| a == b),
+        "optimizing begins with the oldest segment"
+    );
     let epochs = EpochRange { first: inputs[0].epochs.first, last: last.epochs.last };
 
     let mut optimized = Optimized { segments: inputs.len(), ..Optimized::default() };

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::live::{LiveView, SegmentState};
+use super::live::{LiveView, SegmentState, SegmentView, read_blocks};
 use crate::error::Result;
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
+use crate::format::raw::Seal;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, DiskFile, Transfer};
 
@@ -25,17 +26,16 @@ pub async fn archive<D: Disk>(
     let mut moved = 0;
     for epoch in view.epochs.range(..dealt_before).map(|(_, epoch)| epoch) {
         for segment in &epoch.segments {
-            let finished = match segment.state {
-                SegmentState::Legacy { .. } | SegmentState::Sealed(..) | SegmentState::HeaderDamaged(_) => {
-                    true
+            let finished = match &segment.state {
+                SegmentState::Sealed(header, seal) => {
+                    if seal.end <= header.file_bytes / 2 {
+                        cut(disk, &segment.path, seal.end).await?;
+                    }
+                    is_durably_sealed(disk, layout, segment, seal).await?
                 }
+                SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => true,
                 SegmentState::Open(_) | SegmentState::SealDamaged(..) => false,
             };
-            if let SegmentState::Sealed(header, seal) = &segment.state
-                && seal.end <= header.file_bytes / 2
-            {
-                cut(disk, &segment.path, seal.end).await?;
-            }
             if finished {
                 moved += u64::from(move_to_history(disk, layout, &segment.path, segment.name).await?);
             }
@@ -51,6 +51,28 @@ pub async fn archive<D: Disk>(
         disk.sync_folder(&layout.raw_live()).await?;
     }
     Ok(moved)
+}
+
+/// Makes a segment's seal durable, and looks whether it is on the drive. The writer may be about to, or may have
+/// failed to: then the seal was only in the page cache, and a file in history would be found without. (What it covers is
+/// durable: the writer saw to that before it sealed.)
+async fn is_durably_sealed<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    segment: &SegmentView,
+    seal: &Seal,
+) -> Result<bool> {
+    // The second is for a ready file that got its name since the look.
+    for path in [&segment.path, &layout.live(segment.name)] {
+        let file = match disk.open_write(path, Transfer::Cached).await {
+            Err(error) if error.is_not_found() => continue,
+            file => file?,
+        };
+        file.sync().await?;
+        let (blocks, _) = read_blocks(disk, path, Transfer::Direct).await?;
+        return Ok(blocks.seal.is_ok_and(|on_drive| on_drive == *seal));
+    }
+    Ok(false)
 }
 
 /// Gives back what lies behind a segment's seal end. Nothing depends on it, so it need not be durable.

@@ -122,8 +122,7 @@ mod tests {
     #[test]
     fn a_file_holds_whatever_is_written_to_it() {
         for (roll, message) in [(50 << 20, 16 << 20), (16_384, 4_096), (20_000, 9_999), (1 << 20, 4_097)] {
-            let limits =
-                Limits { segment_roll_bytes: roll, message_bytes_max: message, ..Limits::default() };
+            let limits = Limits { segment_roll_bytes: roll, message_bytes_max: message, ..Limits::default() };
             let least = WriterConfig::new(ShardId(0), &limits).ready_file_bytes_min();
             assert!(least <= limits.segment_file_bytes(), "{roll} {message}");
         }

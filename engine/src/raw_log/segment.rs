@@ -191,7 +191,8 @@ impl Segment {
     /// When the oldest frame that is written but not synced was written.
     pub(super) fn oldest_unsynced(&self) -> Option<MonoNanos> {
         let restarted = mutant::active(Mutant::IntervalRestarted);
-        let frame = if restarted { self.frames.get(self.written.wrapping_sub(1)) } else { self.frames.front() };
+        let frame =
+            if restarted { self.frames.get(self.written.wrapping_sub(1)) } else { self.frames.front() };
         if self.syncable() == 0 { None } else { frame.and_then(|frame| frame.written_at) }
     }
 

@@ -80,7 +80,8 @@ pub fn next(view: &View, progress: &Progress) -> Result<Next, StartOver> {
     }
     if !mutant::active(Mutant::StaleToken)
         && from.epoch() < view.next_to_deal
-        && view.cleaned.is_some_and(|cleaned| cleaned >= from.epoch()) {
+        && view.cleaned.is_some_and(|cleaned| cleaned >= from.epoch())
+    {
         return Err(StartOver::Superseded);
     }
     match &progress.place {

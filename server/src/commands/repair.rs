@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::index_log::repair::repair_index;
+use logtank_engine::jobs::dealer;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log;
 use logtank_os::clock;
@@ -66,9 +67,10 @@ async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
 /// Returns how many records are gone.
 async fn repair_indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64> {
     let mut gone = 0;
+    let undealt = dealer::undealt(disk, layout).await?;
     for code in indexes(disk, layout).await? {
         let aside = layout.data().join(ASIDE);
-        for segment in repair_index(disk, layout, &code, &Limits::default(), &aside).await? {
+        for segment in repair_index(disk, layout, &code, &Limits::default(), &undealt, &aside).await? {
             println!(
                 "index {code}, {}: {} records are whole, {} are gone; the damaged file is {}. Feed the index anew, or take \
                  it from another host: a change or a deletion that is gone leaves older ones in force",

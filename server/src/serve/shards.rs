@@ -56,7 +56,9 @@ fn config(
         Sync::Interval(interval) => SyncMode::Interval(interval),
         Sync::Always => SyncMode::Always,
         Sync::Never => {
-            tracing::warn!("sync is never: a power cut loses what was acknowledged; this is for measuring only");
+            tracing::warn!(
+                "sync is never: a power cut loses what was acknowledged; this is for measuring only"
+            );
             SyncMode::Never
         }
     };

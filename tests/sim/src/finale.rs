@@ -7,6 +7,7 @@ use std::time::Duration;
 use logtank_engine::ids::IndexCode;
 use logtank_engine::index_log::verify::verify_index;
 use logtank_engine::io::disk::Transfer;
+use logtank_engine::jobs::dealer;
 use logtank_engine::raw_log::live::LiveView;
 use logtank_engine::raw_log::verify::verify;
 
@@ -126,9 +127,10 @@ async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
             Ok(findings) => findings.iter().map(ToString::to_string).collect(),
             Err(error) => vec![error.to_string()],
         };
+        let undealt = dealer::undealt(&host.disk, &host.layout).await.unwrap_or_default();
         for code in codes {
             let code = IndexCode::new(code.as_bytes()).expect("a good name");
-            match verify_index(&host.disk, &host.layout, &code, &limits).await {
+            match verify_index(&host.disk, &host.layout, &code, &limits, &undealt).await {
                 Ok(report) => findings.extend(report.findings.iter().map(ToString::to_string)),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => findings.push(error.to_string()),

@@ -47,11 +47,13 @@ pub enum Tamper {
     ShortWriteTaken,
     /// A write that failed counts as done.
     WriteErrorIgnored,
+    /// A write that is to be durable in itself is only written.
+    DurableWriteForgotten,
 }
 
 impl Tamper {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::LiveFolderNotSynced,
         Self::IndexFoldersNotSynced,
         Self::SegmentsNotSynced,
@@ -67,6 +69,7 @@ impl Tamper {
         Self::SyncRetried,
         Self::ShortWriteTaken,
         Self::WriteErrorIgnored,
+        Self::DurableWriteForgotten,
     ];
 }
 

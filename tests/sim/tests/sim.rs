@@ -1,4 +1,5 @@
 //! The simulation as part of the test suite.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::process::Command;
 

@@ -58,12 +58,7 @@ impl fmt::Display for AppendAdvice {
             Writes::Impossible => "are not possible",
         };
         let Self { filesystem, buffered, direct, .. } = self;
-        write!(
-            f,
-            "on {filesystem} buffered writes {}, direct writes {}",
-            say(*buffered),
-            say(*direct)
-        )
+        write!(f, "on {filesystem} buffered writes {}, direct writes {}", say(*buffered), say(*direct))
     }
 }
 

@@ -21,9 +21,9 @@ mod sockets;
 mod tests;
 mod user_data;
 
-pub use config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
-pub use driver::run_shard;
 #[doc(hidden)]
 pub use clients::{Clients, Turn, run_clients};
+pub use config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
+pub use driver::run_shard;
 #[doc(hidden)]
 pub use echo::run_echo;

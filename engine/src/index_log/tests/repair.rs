@@ -1,5 +1,6 @@
 //! Repair: what lies in whole blocks stays, what does not is told, and doing it again finishes it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::tree::{change, code, deal, empty_index, epoch, layout, limits, state};
@@ -32,11 +33,14 @@ fn index() -> (MemDisk, PathBuf) {
 }
 
 fn repaired(disk: &MemDisk) -> Vec<RepairedSegment> {
-    run(repair_index(disk, &layout(), &code(), &limits(MIB as usize), &aside())).unwrap()
+    run(repair_index(disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside())).unwrap()
 }
 
 fn findings(disk: &MemDisk) -> usize {
-    run(verify_index(disk, &layout(), &code(), &limits(MIB as usize))).unwrap().findings.len()
+    run(verify_index(disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new()))
+        .unwrap()
+        .findings
+        .len()
 }
 
 fn flip(disk: &MemDisk, path: &Path, at: usize) {
@@ -78,5 +82,5 @@ fn what_is_whole_is_left_alone() {
     let before = disk.get(&path).unwrap();
     assert!(repaired(&disk).is_empty());
     assert_eq!(disk.get(&path).unwrap(), before);
-    assert!(disk.get(&aside()).is_none());
+    assert!(disk.get(aside()).is_none());
 }

@@ -54,11 +54,7 @@ async fn send_window(
     }
 }
 
-async fn send_slice(
-    stream: &mut Stream,
-    bytes: Vec<u8>,
-    range: Range<usize>,
-) -> io::Result<Vec<u8>> {
+async fn send_slice(stream: &mut Stream, bytes: Vec<u8>, range: Range<usize>) -> io::Result<Vec<u8>> {
     if range.is_empty() {
         return Ok(bytes);
     }

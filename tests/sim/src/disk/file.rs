@@ -45,6 +45,16 @@ impl What {
         }
     }
 
+    fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Write { offset: a, bytes: x }, Self::Write { offset: b, bytes: y }) => {
+                *a < b + y.len() && *b < a + x.len()
+            }
+            // A length changes what lies behind it.
+            (Self::Len(_), _) | (_, Self::Len(_)) => true,
+        }
+    }
+
     /// Sector by sector, each or not.
     fn apply_torn(&self, to: &mut Vec<u8>, random: &Random) {
         let Self::Write { offset, bytes } = self else { return self.apply(to) };
@@ -94,6 +104,21 @@ impl FileData {
         for change in self.pending.drain(..covered) {
             change.what.apply(&mut self.durable);
         }
+    }
+
+    /// One write becomes durable, and nothing else but what it lies over.
+    pub(super) fn sync_one(&mut self, number: u64) {
+        let Some(one) = self.pending.iter().position(|change| change.number == number) else { return };
+        let one = self.pending.remove(one);
+        let (older, newer) =
+            std::mem::take(&mut self.pending).into_iter().partition(|change| change.number < number);
+        let (under, beside): (Vec<Change>, Vec<Change>) = {
+            let older: Vec<Change> = older;
+            older.into_iter().partition(|change| change.what.overlaps(&one.what))
+        };
+        under.iter().chain([&one]).for_each(|change| change.what.apply(&mut self.durable));
+        self.pending = beside;
+        self.pending.extend::<Vec<Change>>(newer);
     }
 
     /// The drive refuses: some part of the changes up to this number is durable, of the rest nobody knows any more,

@@ -58,6 +58,27 @@ impl SimDisk {
         if self.0.tampering.is(Tamper::ShortWriteTaken) { Ok(bytes.len()) } else { Ok(taken) }
     }
 
+    /// As [`Self::ring_write`], and what is written is durable (`RWF_DSYNC`).
+    ///
+    /// # Errors
+    /// EIO or ENOSPC: then nobody knows what is durable.
+    pub fn ring_write_durable(&self, file: RingFile, offset: u64, bytes: &[u8]) -> IoResult<usize> {
+        let taken = self.ring_write(file, offset, bytes)?;
+        if self.0.tampering.is(Tamper::DurableWriteForgotten) {
+            return Ok(taken);
+        }
+        let faults = &self.0.faults;
+        let mut tree = self.0.tree.borrow_mut();
+        if faults.strikes(&faults.syncs) {
+            self.0.executor.trace().count("durable write error");
+            return Err(io_error());
+        }
+        self.0.executor.trace().count("durable write");
+        let number = tree.last_number();
+        tree.data(file.0).sync_one(number);
+        Ok(taken)
+    }
+
     /// A part of a write that was under way when the process was killed.
     pub fn ring_write_in_part(&self, file: RingFile, offset: u64, bytes: &[u8]) {
         let begin = usize::try_from(offset).expect("files of a simulation are small");

@@ -16,7 +16,7 @@ use super::life::{Exit, Host, Mail, Port};
 use super::net::Link;
 use super::raw_log::either;
 use super::ring::{Late, UnderWay, What};
-use crate::disk::RingFile;
+use crate::disk::{RingFile, SimDisk};
 use crate::mutants::Tamper;
 use crate::oracle::BatchId;
 use crate::random::Random;
@@ -130,8 +130,9 @@ impl Driver {
         {
             let disk = &self.world.disk;
             let completion = match what {
-                What::Write { token, file, offset, buffer, from, result } => {
-                    let result = result.unwrap_or_else(|| disk.ring_write(file, offset, &buffer[from..]));
+                What::Write { token, file, offset, buffer, from, durable, result } => {
+                    let written = || write(disk, file, offset, &buffer[from..], durable);
+                    let result = result.unwrap_or_else(written);
                     if result.as_ref().is_ok_and(|bytes| *bytes < buffer.len() - from) || result.is_err() {
                         self.world.oracle.borrow_mut().drive_failed();
                     }
@@ -242,7 +243,7 @@ impl Driver {
             false
         };
         match op {
-            Op::Write { token, file, offset, buffer, from } => {
+            Op::Write { token, file, offset, buffer, from, durable } => {
                 self.tap(offset, &buffer);
                 let file = self.files[&file];
                 if disk.tampering().is(Tamper::WriteNotAwaited) {
@@ -253,16 +254,19 @@ impl Driver {
                     return true;
                 }
                 if self.world.plan.inline_writes {
-                    let result = disk.ring_write(file, offset, &buffer[from..]);
+                    let result = write(&disk, file, offset, &buffer[from..], durable);
                     if result.as_ref().map_or(true, |bytes| *bytes < buffer.len() - from) {
                         self.world.oracle.borrow_mut().drive_failed();
                     }
                     self.shard.complete(Completion::Written { token, buffer, result }, now);
                     return true;
                 }
-                let early = self.random.percent(50);
+                let early = !durable && self.random.percent(50);
                 let result = early.then(|| disk.ring_write(file, offset, &buffer[from..]));
-                begins(disk.ring_ends(false), What::Write { token, file, offset, buffer, from, result })
+                begins(
+                    disk.ring_ends(durable),
+                    What::Write { token, file, offset, buffer, from, durable, result },
+                )
             }
             Op::Sync { token, file } => {
                 let covers = disk.ring_sync_begins();
@@ -373,6 +377,10 @@ impl Driver {
         }
         false
     }
+}
+
+fn write(disk: &SimDisk, file: RingFile, offset: u64, bytes: &[u8], durable: bool) -> std::io::Result<usize> {
+    if durable { disk.ring_write_durable(file, offset, bytes) } else { disk.ring_write(file, offset, bytes) }
 }
 
 impl Drop for Driver {

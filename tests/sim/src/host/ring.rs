@@ -24,6 +24,7 @@ pub(super) enum What {
         offset: u64,
         buffer: AlignedBuf,
         from: usize,
+        durable: bool,
         /// It is done, though nobody was told yet.
         result: Option<io::Result<usize>>,
     },
