@@ -102,6 +102,7 @@ async fn move_to_history<D: Disk>(disk: &D, layout: &Layout, path: &Path, name: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::buffers::AlignedBuf;
     use crate::raw_log::test_support::{CrashDisk, Cut, LegacyBytes, SegmentBytes, epoch, layout};
     use crate::testing::run;
 
@@ -174,6 +175,38 @@ mod tests {
         assert_eq!(history.len() as u64, end);
         let report = run(crate::raw_log::verify::verify(&disk, &layout())).unwrap();
         assert!(report.findings.is_empty() && report.records == 2, "{report:?}");
+    }
+
+    /// The seal that a reader sees may be on its way to the drive, or lost on it.
+    #[test]
+    fn a_segment_goes_to_history_only_with_its_seal_on_the_drive() {
+        let path = layout().raw_live().join("8-0-0.rawlog");
+        let segment = || SegmentBytes::new(8, 0, 0, 8).file_bytes(16_384).frame(0, 2);
+        let unsealed = segment().full(0);
+        let sealed = segment().sealed(2).full(0);
+
+        let disk = CrashDisk::new(&layout());
+        disk.put(&path, &unsealed);
+        run(async {
+            let file = disk.open_write(&path, Transfer::Cached).await.unwrap();
+            let mut bytes = AlignedBuf::with_capacity(sealed.len());
+            bytes.extend(&sealed);
+            file.write_at(bytes, 0).await.0.unwrap();
+        });
+        assert_eq!(run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(), 1);
+        disk.restart(Cut::Power);
+        assert_eq!(disk.files(), [(layout().raw_history().join("8-0-0.rawlog"), sealed.clone())].into());
+
+        let disk = CrashDisk::new(&layout());
+        disk.put(&path, &unsealed);
+        disk.put_in_cache_only(&path, &sealed);
+        assert_eq!(
+            run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(),
+            0,
+            "the drive refused it"
+        );
+        disk.restart(Cut::Power);
+        assert_eq!(disk.files(), [(path, unsealed)].into());
     }
 
     #[test]

@@ -3,15 +3,14 @@
 use std::io;
 use std::net::TcpListener;
 
-use logtank_os::tls::TlsConfig;
-
-use super::secured_listener::SecuredListener;
-use super::{Exporter, Page};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use logtank_os::tls::TlsConfig;
+
+use super::{Exporter, Page, connections};
 
 #[derive(Clone)]
 struct Shared {
@@ -44,16 +43,10 @@ pub(crate) fn serve(
     let tls = tls.map(TlsConfig::rustls);
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         prepare_thread();
-        let served = runtime.block_on(async {
+        runtime.block_on(async {
             tokio::spawn(history.keep_history());
-            match tls {
-                None => axum::serve(listener, router).await,
-                Some(tls) => axum::serve(SecuredListener::new(listener, tls)?, router).await,
-            }
+            connections::accept(listener, tls, router).await;
         });
-        if let Err(error) = served {
-            tracing::error!(%error, "the metrics port is closed; restart the host to open it again");
-        }
     })?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a host tells about itself: / for people, /metrics for Prometheus, /healthz and /readyz for whoever starts and
 //! watches it.
 
+mod connections;
 mod exporter;
 mod exposition;
 mod health;
@@ -9,7 +10,6 @@ mod http;
 mod jobs;
 mod page;
 mod process;
-mod secured_listener;
 mod shards;
 
 pub(crate) use exporter::Exporter;

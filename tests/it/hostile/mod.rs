@@ -30,7 +30,7 @@ enum Outcome {
 }
 
 /// Sends the bytes and waits for an answer or the end.
-fn attack(address: SocketAddr, bytes: &[u8]) -> Outcome {
+fn attack(address: SocketAddr, bytes: &[u8], what: &str) -> Outcome {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(MESSAGE_TIMEOUT + Duration::from_secs(8))).unwrap();
     // It may be closed while this is still being sent.
@@ -42,7 +42,7 @@ fn attack(address: SocketAddr, bytes: &[u8]) -> Outcome {
         Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
             Outcome::Closed
         }
-        Err(error) => panic!("neither answered nor closed: {error}"),
+        Err(error) => panic!("{what} is neither answered nor closed: {error}"),
     }
 }
 
@@ -78,7 +78,7 @@ fn hostile_bytes_are_answered_or_the_connection_ends_and_neighbours_notice_nothi
     for round in 0..rounds {
         for (name, bytes) in inputs(round) {
             for (port, address) in ports(&host) {
-                match attack(address, &bytes) {
+                match attack(address, &bytes, &format!("{name} to the {port}")) {
                     Outcome::Answered => answered += 1,
                     Outcome::Closed => closed += 1,
                 }

@@ -152,8 +152,14 @@ async fn flip(nemesis: &Nemesis) {
         let text = path.to_string_lossy();
         text.starts_with("/data/indexes") && (text.contains("/segments/") || text.contains("/optimized/"))
     };
+    let all = world.disk.files();
+    // A sidecar whose segment is gone says nothing about anything.
+    let of_nothing = |path: &std::path::Path| {
+        path.extension().is_some_and(|extension| extension == "sum")
+            && !all.iter().any(|(other, _)| *other == path.with_extension(""))
+    };
     let files: Vec<_> =
-        world.disk.files().into_iter().filter(|(path, len)| published(path) && *len > 0).collect();
+        all.iter().filter(|(path, len)| published(path) && *len > 0 && !of_nothing(path)).cloned().collect();
     if files.is_empty() {
         return;
     }

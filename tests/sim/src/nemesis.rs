@@ -80,7 +80,13 @@ impl Nemesis {
         world.executor.trace().note(if crash == Crash::Power { "power cut" } else { "kill" }, "", 0);
         world.executor.trace().count(if crash == Crash::Power { "power cuts" } else { "kills" });
         world.executor.kill(Group::Host);
+        if world.disk.take_raw_sync_failed() {
+            world.oracle.borrow_mut().drive_failed();
+        }
         if let Some(host) = world.host.borrow_mut().take() {
+            if host.is_stalled(world.executor.now()) {
+                world.oracle.borrow_mut().drive_slow();
+            }
             host.abandon_rings();
         }
         match crash {

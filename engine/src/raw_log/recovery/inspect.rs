@@ -50,8 +50,21 @@ impl<D: Disk> Inspector<'_, D> {
         let epochs: Vec<_> =
             view.epochs.values().filter(|epoch| left_open(epoch) || missing(epoch)).collect();
         self.progress.segments_total = epochs.iter().map(|epoch| epoch.segments.len() as u64).sum();
+        let looked_through: Vec<Epoch> = epochs.iter().map(|epoch| epoch.epoch).collect();
         for epoch in epochs {
             self.epoch(epoch, epoch.epoch >= dealt_before).await?;
+        }
+        // An earlier start may have ended between writing this down and telling anybody.
+        for epoch in view.epochs.range(dealt_before..).map(|(_, epoch)| epoch) {
+            match &epoch.lost {
+                Some(Ok(lost)) if looked_through.contains(&epoch.epoch) || lost.gaps.is_empty() => {
+                    if epoch.segments.is_empty() {
+                        self.report.missing_epochs.push(epoch.epoch);
+                    }
+                }
+                Some(Ok(lost)) => self.report.lost.push(lost.clone()),
+                None | Some(Err(_)) => {}
+            }
         }
         for epoch in view.epochs.values() {
             if let Some(missing) = view.missing_before(epoch, dealt_before) {

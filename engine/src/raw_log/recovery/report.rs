@@ -51,11 +51,11 @@ pub struct RecoveryReport {
     pub dropped_frames: u64,
     /// Records in those.
     pub dropped_records: u64,
-    /// Positions that are missing, by epoch, as written to .lost files. What was lost at the very end of an
-    /// epoch leaves no trace and is not in here.
+    /// Positions that are missing, by epoch, as written to .lost files: by this start, or by earlier ones and not dealt
+    /// yet. What was lost at the very end of an epoch leaves no trace and is not in here.
     pub lost: Vec<Lost>,
-    /// Epochs of which there is nothing, though positions of them were handed out; nobody knows how many. An epoch
-    /// that had a .lost file saying so before is not in here.
+    /// Epochs of which there is nothing, though positions of them were handed out; nobody knows how many. As above, also
+    /// those that earlier starts found.
     pub missing_epochs: Vec<Epoch>,
     /// Damage in sealed segments and to files that can't be read otherwise; they are left as they are.
     pub damaged: Vec<Corruption>,

@@ -23,7 +23,7 @@ use crate::random::Random;
 use crate::run::World;
 
 /// An fdatasync that takes longer may begin too late to keep the interval by the clock.
-const SYNC_USUAL_NANOS: u64 = 4_000_000;
+pub(super) const SYNC_USUAL_NANOS: u64 = 4_000_000;
 
 pub(super) struct Driver {
     world: Rc<World>,

@@ -22,6 +22,7 @@ use logtank_engine::time::Clock as _;
 use tokio::sync::Notify;
 
 use super::driver::Driver;
+use super::driver::SYNC_USUAL_NANOS;
 use super::net::Link;
 use super::ring::Ring;
 use super::{raw_log, space};
@@ -215,6 +216,11 @@ impl Host {
             }
         };
         background.run(&|| self.stopping.get(), &report).await;
+    }
+
+    /// Whether an fdatasync of a shard has been under way for unusually long.
+    pub fn is_stalled(&self, now: u64) -> bool {
+        self.ports.iter().any(|port| port.ring.has_sync_since(now.saturating_sub(SYNC_USUAL_NANOS)))
     }
 
     /// The process is gone: what was under way on its rings happened in part.

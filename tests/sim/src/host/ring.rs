@@ -63,6 +63,12 @@ impl Ring {
         if next.due > now { None } else { Some(all.remove(place)) }
     }
 
+    /// Whether a sync that began before `then` is still under way.
+    pub(super) fn has_sync_since(&self, then: u64) -> bool {
+        let of = |operation: &UnderWay| matches!(operation.what, What::Sync { .. }) && operation.begun < then;
+        self.0.borrow().iter().any(of)
+    }
+
     /// The process ended: writes under way happened in part, or not.
     pub(super) fn abandon(&self, disk: &SimDisk) {
         for operation in self.0.take() {
