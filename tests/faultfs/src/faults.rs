@@ -77,8 +77,11 @@ mod tests {
 
     #[test]
     fn a_rule_strikes_as_often_as_it_says_where_it_says() {
-        let mut rule =
-            Rule { ranges: Vec::from_iter([100..200]), skip: 1, ..Rule::next(Operation::Write, Effect::Eio) };
+        let mut rule = Rule {
+            ranges: std::iter::once(100..200).collect(),
+            skip: 1,
+            ..Rule::next(Operation::Write, Effect::Eio)
+        };
         assert!(!rule.strikes(Operation::Read, &(100..200)));
         assert!(!rule.strikes(Operation::Write, &(200..300)));
         assert!(!rule.strikes(Operation::Write, &(150..160)), "one goes by");
