@@ -65,6 +65,7 @@ fn gauge(host: &Host, name: &str) -> f64 {
 }
 
 #[test]
+#[ignore = "takes more than a minute: run with --include-ignored"]
 fn hostile_bytes_are_answered_or_the_connection_ends_and_neighbours_notice_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::started(&folder.path().join("data"), &["--shards", "1", "--message-timeout", "2s"]);
@@ -96,7 +97,9 @@ fn hostile_bytes_are_answered_or_the_connection_ends_and_neighbours_notice_nothi
         BTreeSet::from(["data".to_owned()]),
         "nothing beside the data directory"
     );
-    let indexes = entries(&folder.path().join("data/indexes"));
+    // Nothing may have been dealt yet.
+    let indexes = folder.path().join("data/indexes");
+    let indexes = if indexes.exists() { entries(&indexes) } else { BTreeSet::new() };
     assert!(indexes.iter().all(|name| name == "m" || name.starts_with("good")), "{indexes:?}");
     assert!(get(host.metrics(), "/healthz").unwrap().contains("200"));
     report::line(&format!(
