@@ -48,9 +48,12 @@ impl Writer {
     /// Where writes are durable, what is written in a row is synced with it. (In a segment that failed nothing counts
     /// any more: its frames are written elsewhere.)
     pub(super) fn note_durable_writes(&mut self, id: u64) {
+        if !self.config.writes_are_durable() {
+            return;
+        }
         let segment = self.segment_mut(id);
-        let (phase, frames) = (segment.phase, segment.syncable());
-        if self.config.writes_are_durable() && matches!(phase, Phase::Open | Phase::Closing) {
+        if matches!(segment.phase, Phase::Open | Phase::Closing) {
+            let frames = segment.syncable();
             self.forget_synced(id, frames);
         }
     }
