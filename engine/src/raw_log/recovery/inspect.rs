@@ -47,23 +47,19 @@ impl<D: Disk> Inspector<'_, D> {
         }
         let left_open = |epoch: &EpochView| epoch.segments.iter().any(|segment| is_open(&segment.state));
         let missing = |epoch: &EpochView| epoch.epoch >= dealt_before && !view.is_complete(epoch.epoch);
-        let epochs: Vec<_> =
-            view.epochs.values().filter(|epoch| left_open(epoch) || missing(epoch)).collect();
+        let (epochs, settled): (Vec<_>, Vec<_>) =
+            view.epochs.values().partition(|epoch| left_open(epoch) || missing(epoch));
         self.progress.segments_total = epochs.iter().map(|epoch| epoch.segments.len() as u64).sum();
-        let looked_through: Vec<Epoch> = epochs.iter().map(|epoch| epoch.epoch).collect();
         for epoch in epochs {
             self.epoch(epoch, epoch.epoch >= dealt_before).await?;
         }
         // An earlier start may have ended between writing this down and telling anybody.
-        for epoch in view.epochs.range(dealt_before..).map(|(_, epoch)| epoch) {
-            match &epoch.lost {
-                Some(Ok(lost)) if looked_through.contains(&epoch.epoch) || lost.gaps.is_empty() => {
-                    if epoch.segments.is_empty() {
-                        self.report.missing_epochs.push(epoch.epoch);
-                    }
-                }
-                Some(Ok(lost)) => self.report.lost.push(lost.clone()),
-                None | Some(Err(_)) => {}
+        for epoch in settled.into_iter().filter(|epoch| epoch.epoch >= dealt_before) {
+            let Some(Ok(lost)) = &epoch.lost else { continue };
+            if !lost.gaps.is_empty() {
+                self.report.lost.push(lost.clone());
+            } else if epoch.segments.is_empty() {
+                self.report.missing_epochs.push(epoch.epoch);
             }
         }
         for epoch in view.epochs.values() {
