@@ -40,6 +40,17 @@ pub fn program() -> &'static Path {
     })
 }
 
+/// The program, without settings from the environment: neither the tests' own variables nor those of whoever runs them.
+fn command() -> Command {
+    let mut command = Command::new(program());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LOGTANK_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// A host of one test, on ports of its own.
 #[derive(Debug)]
 pub struct Host {
@@ -146,13 +157,7 @@ impl Host {
     fn try_start(&mut self) -> Result<(), (Option<ExitStatus>, String)> {
         assert!(self.running.is_none(), "the host runs already");
         let [writer, reader, manager, metrics] = self.addresses.map(|address| address.to_string());
-        let mut command = Command::new(program());
-        // Ours, not settings of a host.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("LOGTANK_TEST_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = command();
         command.arg("serve").arg("--data").arg(&self.data);
         command.args(["--writer-addr", &writer, "--reader-addr", &reader]);
         command.args(["--manager-addr", &manager, "--metrics-addr", &metrics]);
@@ -285,7 +290,7 @@ fn follow(stderr: impl Read, sink: &Mutex<String>, ready: &mpsc::Sender<()>) {
 /// If it can't be started.
 #[must_use]
 pub fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(program());
+    let mut command = command();
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("logtank starts");
     let mut stdin = child.stdin.take().expect("piped");
