@@ -79,7 +79,7 @@ pub(super) fn survey(layout: &Layout) -> Survey {
         found.indexes += 1;
         keep(&mut found.largest, &index, |index| index.bytes);
         if index.segments > 1 {
-            keep(&mut found.fragmented, &index, |index| index.segments);
+            keep(&mut found.fragmented, &index, |index| (index.segments, index.unoptimized));
         }
     }
     found.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -126,7 +126,7 @@ fn files(folder: &Path, mut each: impl FnMut(&str, u64)) {
 }
 
 /// Keeps the greatest few, in order.
-fn keep(list: &mut Vec<Index>, index: &Index, by: impl Fn(&Index) -> u64) {
+fn keep<K: Ord>(list: &mut Vec<Index>, index: &Index, by: impl Fn(&Index) -> K) {
     let place = list.partition_point(|other| Reverse(by(other)) <= Reverse(by(index)));
     if place < NAMED {
         list.insert(place, index.clone());
@@ -161,17 +161,24 @@ mod tests {
         put("indexes/frag/segments/2026.11.22-10.33.41.000.sorted_3", 1);
         put("indexes/frag/segments/2026.11.22-10.33.42.000.unsorted_4", 1);
         put("indexes/frag/segments/2026.11.22-10.33.42.000.unsorted_4.sum", 50);
+        put("indexes/more/segments/2026.11.22-10.33.41.000.unsorted_9", 1);
+        put("indexes/more/segments/2026.11.22-10.33.42.000.unsorted_9", 1);
         put("raw/live/5.raw", 3);
         put("raw/history/4.raw", 4);
         let found = survey(&layout);
-        assert_eq!(found.indexes, 13);
-        assert_eq!(found.unsorted, Amount { files: 13, bytes: 1267 });
+        assert_eq!(found.indexes, 14);
+        assert_eq!(found.unsorted, Amount { files: 15, bytes: 1269 });
         assert_eq!((found.sorted.files, found.optimized.bytes), (2, 10));
         assert_eq!((found.live.bytes, found.history.bytes, found.ready.files), (3, 4, 0));
         assert_eq!(found.largest.len(), NAMED);
         assert_eq!(found.largest[0].code, "i11");
         let fragmented = Index { code: "frag".into(), bytes: 13, records: 7, segments: 2, unoptimized: 7 };
-        assert_eq!(found.fragmented, [fragmented]);
+        let more = Index { code: "more".into(), bytes: 2, records: 0, segments: 2, unoptimized: 18 };
+        assert_eq!(
+            found.fragmented,
+            [more, fragmented],
+            "of as many segments, those with more in them first"
+        );
     }
 
     #[test]
