@@ -83,11 +83,7 @@ impl Drive {
     /// What udev knows it by: its serial number, or else its name (which may change at a restart). The match of a rule.
     #[must_use]
     pub fn udev_match(&self, system: &System) -> String {
-        let known = system.read(Path::new("/run/udev/data").join(format!("b{}", self.device)));
-        let serial = known.ok().and_then(|text| {
-            text.lines().find_map(|line| line.strip_prefix("E:ID_SERIAL=")).map(str::to_owned)
-        });
-        match serial {
+        match crate::identity::udev(system, &self.device, "ID_SERIAL") {
             Some(serial) if !serial.contains('"') => format!("ENV{{ID_SERIAL}}==\"{serial}\""),
             _ => format!("KERNEL==\"{}\"", self.name),
         }

@@ -29,3 +29,13 @@ pub enum TuneError {
         source: io::Error,
     },
 }
+
+/// A measurement that is of another drive than the folder asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("measured on another drive ({measured}) than the raw log's ({here})")]
+pub struct OtherDrive {
+    /// What was measured, as [`crate::identity`] told it then.
+    pub measured: String,
+    /// What is there now.
+    pub here: String,
+}

@@ -6,6 +6,7 @@
 mod apply;
 mod drive;
 mod error;
+mod identity;
 mod items;
 mod measure;
 mod mounts;
@@ -17,7 +18,8 @@ mod tuned;
 
 pub use apply::{Applied, apply};
 pub use drive::{Drive, DriveKind};
-pub use error::TuneError;
+pub use error::{OtherDrive, TuneError};
+pub use identity::{check_measured, identity};
 pub use items::{Subject, inspect};
 pub use measure::{Latency, Measured, Progress, measure};
 pub use mounts::{Mount, Mounts};
@@ -25,4 +27,4 @@ pub use place::Place;
 pub use report::{Fix, Item, Report, State};
 pub use script::script;
 pub use system::System;
-pub use tuned::{Tuned, settings_file};
+pub use tuned::{MEASURED_DRIVE, Tuned, settings_file};

@@ -10,6 +10,8 @@ pub struct Place {
     pub folder: PathBuf,
     /// The kernel's number of its mount.
     pub mount_id: u64,
+    /// The filesystem's own number; not every filesystem keeps it over a restart.
+    pub filesystem_id: u64,
     /// Bytes of the filesystem.
     pub bytes: u64,
     /// Bytes of it that are free for ordinary users.
@@ -32,6 +34,7 @@ impl Place {
         let space = statvfs(there)?;
         Ok(Self {
             mount_id: status.stx_mnt_id,
+            filesystem_id: space.f_fsid,
             bytes: space.f_blocks.saturating_mul(space.f_frsize),
             free_bytes: space.f_bavail.saturating_mul(space.f_frsize),
             files: space.f_files,

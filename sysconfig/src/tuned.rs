@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Measured;
 
+/// The key, in the file of settings, of the drive that was measured, as [`crate::identity`] tells it.
+pub const MEASURED_DRIVE: &str = "measured_drive";
 /// Name of the file, in the data directory.
 const FILE: &str = "tuned.toml";
 /// Even on the slowest drive dealing goes on; even on the fastest the appends come first.
@@ -37,12 +39,13 @@ impl Tuned {
         Self { append_slow_after_micros: slow, background_rate_min_bytes: rate >> 20 << 20 }
     }
 
-    /// The file's text: settings of `serve`, with what was measured as comments.
+    /// The file's text: settings of `serve`, with what was measured as comments. `identity` is [`crate::identity`] of
+    /// the raw directory: on another drive `serve` does not take them.
     #[must_use]
-    pub fn to_toml(&self, measured: &Measured, drives: &str, when: &str) -> String {
+    pub fn to_toml(&self, measured: &Measured, drives: &str, identity: &str, when: &str) -> String {
         let mut out = format!(
             "# Written by `logtank tune` ({when}). `serve` takes these in place of its own defaults; flags, variables and \
-             the configuration win.\n# Drive: {drives}; writes {} the page cache.\n",
+             the configuration win.\n# They hold for this drive only.\n{MEASURED_DRIVE} = \"{identity}\"\n# Drive: {drives}; writes {} the page cache.\n",
             if measured.direct { "past" } else { "through" }
         );
         let mut line = |name: &str, latency: &crate::Latency| {
@@ -87,8 +90,9 @@ mod tests {
     #[test]
     fn the_file_says_what_it_follows_from() {
         let measured = measured(200, 500_000_000);
-        let text = Tuned::from(&measured).to_toml(&measured, "sdb (SSD)", "2026-01-01");
+        let text = Tuned::from(&measured).to_toml(&measured, "sdb (SSD)", "drive S1, xfs 1a", "2026-01-01");
         assert!(text.contains("# fdatasync: p50 200 µs, p99 400 µs, most 600 µs, of 9\n"), "{text}");
+        assert!(text.contains("\nmeasured_drive = \"drive S1, xfs 1a\"\n"), "{text}");
         assert!(text.ends_with("append_slow_after = \"600us\"\nbackground_rate_min = \"29MiB\"\n"), "{text}");
     }
 }

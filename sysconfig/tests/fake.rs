@@ -21,7 +21,8 @@ pub(crate) const fn measured(p50_micros: u64) -> Measured {
 
 fn place(folder: &str, mount_id: u64) -> Place {
     let (bytes, free_bytes) = (100 << 30, 50 << 30);
-    Place { folder: folder.into(), mount_id, bytes, free_bytes, files: 1000, free_files: 900 }
+    let filesystem_id = 0xf5;
+    Place { folder: folder.into(), mount_id, filesystem_id, bytes, free_bytes, files: 1000, free_files: 900 }
 }
 
 impl Machine {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod fake;
+mod identity;
 mod inspecting;
 mod loop_device;
 mod shipped;

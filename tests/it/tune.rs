@@ -28,6 +28,36 @@ fn what_is_measured_becomes_defaults_of_serve() {
 }
 
 #[test]
+fn what_was_measured_on_another_drive_is_not_used_and_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let (_, _, error) = run(&["tune", "--data", data, "--measure-for", "300ms"], b"");
+    let file = folder.path().join("tuned.toml");
+    let ours = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{error}"));
+    let (_, _, error) = run(&["check-config", "--data", data], b"");
+    assert_eq!(error, "", "on the drive that was measured there is nothing to say");
+    let without: String = ours
+        .lines()
+        .filter(|line| !line.starts_with("measured_drive = "))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let swapped = format!("measured_drive = \"drive S-gone, xfs 1a\"\n{without}");
+    for text in [without.as_str(), swapped.as_str()] {
+        std::fs::write(&file, text).unwrap();
+        let (code, printed, error) = run(&["check-config", "--data", data], b"");
+        assert_eq!(code, Some(0));
+        assert!(!printed.contains("tuned.toml"), "{printed}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        let again = format!("Measure again: logtank tune --data {data} --raw-dir {data}");
+        assert!(error.contains("another drive") && error.contains(&again), "{error}");
+    }
+    let flags =
+        ["check-config", "--data", data, "--background-rate-min", "8MiB", "--append-slow-after", "1ms"];
+    let (_, _, error) = run(&flags, b"");
+    assert_eq!(error, "", "nothing hangs on the file then");
+}
+
+#[test]
 fn the_script_is_a_script_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();

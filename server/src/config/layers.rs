@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as _};
+use logtank_sysconfig::{MEASURED_DRIVE, System, check_measured};
 
 use super::file;
 use super::problems::{Problems, suggestion};
@@ -53,7 +54,11 @@ pub(crate) struct Layered {
 
 /// All settings, in the order of their declaration.
 #[derive(Clone, Debug)]
-pub(crate) struct Layers(Vec<Layered>);
+pub(crate) struct Layers {
+    settings: Vec<Layered>,
+    /// What was found and is not used.
+    warnings: Vec<String>,
+}
 
 impl Layers {
     /// Joins what clap found on the command line and in the environment with the file `config`, and with what
@@ -95,19 +100,33 @@ impl Layers {
             };
             Layered { name: name.to_owned(), text, origin }
         });
-        let layers = Self(layered.collect());
+        let layers = Self { settings: layered.collect(), warnings: Vec::new() };
         problems.or(layers)
     }
 
-    /// Replaces defaults by what was found out about the drive, where it was.
+    /// Replaces defaults by what was found out about the drive, where it was, as long as it still is the raw log's:
+    /// another one is slow and fast at other times.
     fn add_tuned(&mut self) -> Result<(), Problems> {
         let Some(data) = self.get("data").text.clone() else { return Ok(()) };
         let path = logtank_sysconfig::settings_file(Path::new(&data));
         // Not there, or not for this user to see: the host runs with its own defaults, and check-config shows them.
         let Ok(source) = std::fs::read_to_string(&path) else { return Ok(()) };
         let mut problems = Problems::default();
-        let mut found = file::parse(&path, &source, &TUNED, &mut problems);
-        for layered in self.0.iter_mut().filter(|layered| layered.origin == Origin::Default) {
+        let [first, second] = TUNED;
+        let mut found = file::parse(&path, &source, &[first, second, MEASURED_DRIVE], &mut problems);
+        let measured = found.remove(MEASURED_DRIVE).map(|found| found.text);
+        let raw = self.get("raw_dir").text.clone().unwrap_or_else(|| data.clone());
+        if let Err(other) = check_measured(&System::default(), Path::new(&raw), measured.as_deref()) {
+            // Said only where anything hangs on it.
+            if TUNED.iter().any(|name| self.get(name).origin == Origin::Default) {
+                self.warnings.push(format!(
+                    "{} is not used: {other}. Measure again: logtank tune --data {data} --raw-dir {raw}",
+                    path.display()
+                ));
+            }
+            return problems.or(());
+        }
+        for layered in self.settings.iter_mut().filter(|layered| layered.origin == Origin::Default) {
             if let Some(found) = found.remove(&layered.name) {
                 layered.text = Some(found.text);
                 layered.origin = Origin::File(path.clone(), found.line);
@@ -116,9 +135,14 @@ impl Layers {
         problems.or(())
     }
 
+    /// What was found and is not used, and what to do about it.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// All settings.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Layered> {
-        self.0.iter()
+        self.settings.iter()
     }
 
     /// The setting `name`.
@@ -126,7 +150,10 @@ impl Layers {
     /// # Panics
     /// If there is none: names are constants of this program.
     pub(crate) fn get(&self, name: &str) -> &Layered {
-        self.0.iter().find(|layered| layered.name == name).expect("the setting is declared in cli::settings")
+        self.settings
+            .iter()
+            .find(|layered| layered.name == name)
+            .expect("the setting is declared in cli::settings")
     }
 
     /// Complaints about variables that look like settings and are none.
@@ -134,7 +161,7 @@ impl Layers {
         &self,
         environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Vec<String> {
-        let known: Vec<String> = self.0.iter().map(|layered| variable(&layered.name)).collect();
+        let known: Vec<String> = self.settings.iter().map(|layered| variable(&layered.name)).collect();
         environment
             .filter_map(|(name, _)| name.into_string().ok())
             .filter(|name| {

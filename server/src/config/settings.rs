@@ -249,7 +249,7 @@ impl Settings {
             log_format: check.get("log_format", LogFormat::Text, |text| units::word(text, &format)),
             log_level: check.get("log_level", tracing::Level::INFO, level),
             limits: check.limits(),
-            warnings: Vec::new(),
+            warnings: layers.warnings().to_vec(),
         };
         settings.check_addresses(&mut check);
         check.problems.or(settings)

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use logtank_sysconfig::{Drive, Measured, Mounts, Place, System, Tuned, measure, settings_file};
+use logtank_sysconfig::{Drive, Measured, Mounts, Place, System, Tuned, identity, measure, settings_file};
 
 /// Steps of the bar.
 const STEPS: u64 = 1000;
@@ -47,7 +47,7 @@ pub(super) fn write_tuned(
         drives.iter().map(|drive| format!("{} ({})", drive.name, drive.kind.name())).collect();
     let when = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let path = settings_file(data);
-    let text = Tuned::from(measured).to_toml(measured, &drives.join(", "), &when);
+    let text = Tuned::from(measured).to_toml(measured, &drives.join(", "), &identity(system, &place)?, &when);
     system.keep(&path, &text)?;
     let owner = std::fs::metadata(data)?;
     chown(&path, Some(owner.uid()), Some(owner.gid()))
