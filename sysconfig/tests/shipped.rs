@@ -36,6 +36,9 @@ fn all_units_have_the_same_hardening_and_let_io_uring_through() {
         line.parse::<u32>().unwrap()
     };
     assert!(weight("logtank-indexes") < weight("logtank-writer"));
+    let own_port =
+        |unit: &str| text(&format!("systemd/{unit}.service")).contains("\nEnvironment=LOGTANK_METRICS_ADDR=");
+    assert!(own_port("logtank-indexes") && !own_port("logtank-writer"), "they run beside each other");
 }
 
 #[test]
@@ -73,11 +76,14 @@ fn run_scripts_start_the_host_with_their_class_of_io() {
         let more = if name == "ionice" { "[ \"$1\" = -n ] && shift 2\n" } else { "" };
         put(folder.path(), name, &format!("echo {name} \"$@\"\nshift {shift}\n{more}exec \"$@\"\n"));
     }
-    put(folder.path(), "logtank", "echo logtank \"$@\"\n");
+    put(folder.path(), "logtank", "echo metrics=$LOGTANK_METRICS_ADDR\necho logtank \"$@\"\n");
     let called = |service: &str| {
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-        let output =
-            Command::new(here(&format!("daemontools/{service}/run"))).env("PATH", path).output().unwrap();
+        let output = Command::new(here(&format!("daemontools/{service}/run")))
+            .env("PATH", path)
+            .env_remove("LOGTANK_METRICS_ADDR")
+            .output()
+            .unwrap();
         let all = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{all}");
         all
@@ -85,7 +91,9 @@ fn run_scripts_start_the_host_with_their_class_of_io() {
     let writer = called("storage-writer");
     assert!(writer.contains("ionice -c 2 -n 0 "), "{writer}");
     assert!(writer.ends_with("logtank serve --config /etc/logtank/logtank.toml --role writer\n"), "{writer}");
+    assert!(writer.contains("metrics=\n"), "its port is the one of the settings: {writer}");
     let indexes = called("storage-indexes");
+    assert!(indexes.contains("metrics=127.0.0.1:15201\n"), "two processes can't have one port: {indexes}");
     assert!(indexes.contains("ionice -c 3 ") && indexes.contains("nice -n 10 "), "{indexes}");
     assert!(
         indexes.ends_with("logtank serve --config /etc/logtank/logtank.toml --role indexes\n"),
