@@ -137,3 +137,12 @@ fn every_setting_has_help_and_completions() {
         assert!(outcome.out.contains("check-config"));
     }
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = logtank(&["check-config"]).stdout(writer).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+}

@@ -2,6 +2,7 @@ use clap::ArgMatches;
 
 use crate::cli::HostArgs;
 use crate::config::{Layers, Settings, to_toml};
+use crate::output::say;
 
 /// Prints what a host would run with.
 ///
@@ -10,7 +11,7 @@ use crate::config::{Layers, Settings, to_toml};
 pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let layers = Layers::resolve(matches, args.config.as_deref())?;
     let settings = Settings::validate(&layers)?;
-    print!("{}", to_toml(&layers));
+    say!("{}", to_toml(&layers).trim_end());
     for warning in settings.warnings.iter().chain(&layers.unknown_variables(std::env::vars_os())) {
         eprintln!("warning: {warning}");
     }

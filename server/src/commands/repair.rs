@@ -16,6 +16,7 @@ use crate::cli::RepairArgs;
 use crate::config::LogFormat;
 use crate::logging;
 use crate::metrics::HostMetrics;
+use crate::output::say;
 use crate::serve::{Tree, check_machine, put_in_order};
 
 /// Folder for damaged files, below the data directory and below raw/.
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &RepairArgs) -> anyhow::Result<ExitCode> {
 async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64> {
     let repaired = raw_log::repair::repair(disk, layout, &layout.raw().join(ASIDE), clock::wall()).await?;
     for segment in &repaired.segments {
-        println!(
+        say!(
             "{}: {} records are whole; the damaged file is {}",
             segment.path.display(),
             segment.records,
@@ -53,10 +54,10 @@ async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
         );
     }
     for (position, count) in repaired.lost_positions() {
-        println!("gone: {count} records from position {position} on");
+        say!("gone: {count} records from position {position} on");
     }
     for path in &repaired.left {
-        println!(
+        say!(
             "{}: a damaged file of the original, which nothing can be salvaged from by itself",
             path.display()
         );
@@ -71,7 +72,7 @@ async fn repair_indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
     for code in indexes(disk, layout).await? {
         let aside = layout.data().join(ASIDE);
         for segment in repair_index(disk, layout, &code, &Limits::default(), &undealt, &aside).await? {
-            println!(
+            say!(
                 "index {code}, {}: {} records are whole, {} are gone; the damaged file is {}. Feed the index anew, or take \
                  it from another host: a change or a deletion that is gone leaves older ones in force",
                 segment.damaged.display(),

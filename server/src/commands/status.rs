@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
 use crate::client::{Connection, Encryption, get};
+use crate::output::say;
 
 /// What a host said.
 struct Status {
@@ -65,7 +66,7 @@ impl Metrics {
 pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<()> {
     let status = ask(args)?;
     if args.json {
-        println!("{}", to_json(&status));
+        say!("{}", to_json(&status));
     } else {
         print(&status);
     }
@@ -119,47 +120,44 @@ fn print(status: &Status) {
             |duration| format!("{:.3} ms", duration.as_secs_f64() * 1e3),
         )
     };
-    println!("{readiness}");
+    say!("{readiness}");
     let count = |name: &str| HumanCount(metrics.count(name));
     let bytes = |name: &str| HumanBytes(metrics.count(name));
-    println!(
+    say!(
         "received     {} records in {} batches, {}",
         count("logtank_records_total"),
         count("logtank_batches_total"),
         bytes("logtank_record_bytes_total")
     );
-    println!(
+    say!(
         "latency      append {} on average, sync {}",
         millis(metrics.mean("logtank_append_seconds")),
         millis(metrics.mean("logtank_sync_seconds"))
     );
-    println!(
+    say!(
         "unsynced     {}, oldest {:.3} s",
         bytes("logtank_unsynced_bytes"),
         metrics.get("logtank_unsynced_age_seconds")
     );
-    println!(
+    say!(
         "connections  {} writing, {} reading and managing",
         count("logtank_connections"),
         count("logtank_index_connections")
     );
-    println!(
+    say!(
         "not dealt    {} segments, {}; next epoch {}",
         raw.undealt_segments.len(),
         HumanBytes(bytes_of(&raw.undealt_segments)),
         raw.dealer_next_timestamp
     );
-    println!("indexes      {indexes}, {queue} waiting to be optimized");
-    println!("lost         {} positions at the last start", count("logtank_recovery_lost_positions"));
-    println!(
-        "memory       {}, {} open files",
-        bytes("process_resident_memory_bytes"),
-        count("process_open_fds")
-    );
+    say!("indexes      {indexes}, {queue} waiting to be optimized");
+    say!("lost         {} positions at the last start", count("logtank_recovery_lost_positions"));
+    say!("memory       {}, {} open files", bytes("process_resident_memory_bytes"), count("process_open_fds"));
     if let Some((code, info)) = index {
-        println!(
+        say!(
             "index {code}: {} records optimized, {} not",
-            info.optimized_record_count, info.unoptimized_record_count
+            info.optimized_record_count,
+            info.unoptimized_record_count
         );
         let kinds = [
             ("optimized", &info.optimized_segments),
@@ -167,7 +165,7 @@ fn print(status: &Status) {
             ("unsorted", &info.unsorted_segments),
         ];
         for (kind, segments) in kinds {
-            println!("  {kind:<10} {} segments, {}", segments.len(), HumanBytes(bytes_of(segments)));
+            say!("  {kind:<10} {} segments, {}", segments.len(), HumanBytes(bytes_of(segments)));
         }
     }
 }

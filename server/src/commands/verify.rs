@@ -17,6 +17,7 @@ use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::startup::check_folder;
 
 use crate::cli::VerifyArgs;
+use crate::output::say;
 use crate::serve::check_machine;
 
 /// What was read and what is wrong.
@@ -31,7 +32,7 @@ struct Verified {
 impl Verified {
     fn finding(&mut self, progress: &ProgressBar, what: impl std::fmt::Display) {
         self.findings += 1;
-        progress.suspend(|| println!("{what}"));
+        progress.suspend(|| say!("{what}"));
     }
 }
 
