@@ -104,6 +104,14 @@ pub fn set_nice(nice: i32) -> io::Result<()> {
     Ok(rustix::process::setpriority_process(None, nice)?)
 }
 
+/// Ranks the calling thread no higher than at niceness `nice`; one that ranks lower already stays where it is.
+///
+/// # Errors
+/// The system's.
+pub fn give_way(nice: i32) -> io::Result<()> {
+    if rustix::process::getpriority_process(None)? < nice { set_nice(nice) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +143,9 @@ mod tests {
         let before = (stat(nice_field), stat(policy_field));
         on_a_thread(|| {
             set_nice(7).unwrap();
+            give_way(5).unwrap();
+            assert_eq!(stat(nice_field), 7, "whoever was started behind others stays there");
+            give_way(7).unwrap();
             set_cpu_policy(CpuPolicy::Batch).unwrap();
             assert_eq!((stat(nice_field), stat(policy_field)), (7, i64::from(libc::SCHED_BATCH)));
             set_cpu_policy(CpuPolicy::Idle).unwrap();

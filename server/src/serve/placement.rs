@@ -2,7 +2,7 @@
 
 use logtank_engine::left_out::Part;
 use logtank_os::affinity;
-use logtank_os::priority::{IoPriority, set_io_priority, set_nice};
+use logtank_os::priority::{IoPriority, give_way, set_io_priority};
 
 /// Who gets which processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Placement {
         if Part::Priorities.is_left_out() {
             return;
         }
-        complain("lowering a thread's rank at the processor", set_nice(10));
+        complain("lowering a thread's rank at the processor", give_way(10));
         complain("lowering a thread's rank at the drives", set_io_priority(IoPriority::Idle));
     }
 
@@ -72,7 +72,7 @@ impl Placement {
         if Part::Priorities.is_left_out() {
             return;
         }
-        complain("lowering a thread's rank at the processor", set_nice(5));
+        complain("lowering a thread's rank at the processor", give_way(5));
         complain("lowering a thread's rank at the drives", set_io_priority(IoPriority::BestEffort(7)));
     }
 }
