@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     );
     let (begin, samples) = (Instant::now(), Mutex::new(Vec::new()));
     let metrics = host.metrics();
-    let kills = std::thread::scope(|scope| {
+    let (kills, records) = std::thread::scope(|scope| {
         let (stop, stopped) = channel::<()>();
         let watched = (&samples, &data);
         scope.spawn(move || {
@@ -65,16 +65,16 @@ fn main() -> ExitCode {
                 }
             }
         });
-        let mut kills = 0;
+        let (mut kills, mut records) = (0, 0);
         for number in 0.. {
             if begin.elapsed() >= arguments.run_for {
                 break;
             }
-            Cycle { number, length: arguments.cycle }.run(&mut host);
+            records += Cycle { number, length: arguments.cycle }.run(&mut host);
             kills += 1;
         }
         drop(stop);
-        kills
+        (kills, records)
     });
     host.stop();
     let samples = samples.into_inner().expect("samples");
@@ -82,6 +82,6 @@ fn main() -> ExitCode {
         std::fs::write(path, plot::svg(&samples)).expect("the plot is written");
     }
     let summary = summary::Summary::new(&samples);
-    println!("{}", summary.json(kills, begin.elapsed()));
+    println!("{}", summary.json(kills, records, begin.elapsed()));
     if summary.is_flat() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -35,7 +35,7 @@ impl Summary {
         self.figures.iter().zip(SLACK_BEYOND).all(flat)
     }
 
-    pub(crate) fn json(&self, kills: u32, ran: Duration) -> String {
+    pub(crate) fn json(&self, kills: u32, records: u64, ran: Duration) -> String {
         let figures: Vec<_> = FIGURES
             .iter()
             .zip(&self.figures)
@@ -44,7 +44,7 @@ impl Summary {
             })
             .collect();
         format!(
-            "{{\"test\":\"soak\",\"minutes\":{:.1},\"kills\":{kills},\"samples\":{},\"flat\":{},{}}}",
+            "{{\"test\":\"soak\",\"minutes\":{:.1},\"kills\":{kills},\"records\":{records},\"samples\":{},\"flat\":{},{}}}",
             ran.as_secs_f64() / 60.0,
             self.samples,
             self.is_flat(),
