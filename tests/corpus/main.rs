@@ -21,8 +21,7 @@ fn the_corpus_of_every_target_holds() {
     let (mut inputs, mut broken) = (0, Vec::new());
     for (name, target) in TARGETS {
         let folder = fuzz().join("corpus").join(name);
-        let files: Vec<_> =
-            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(!files.is_empty(), "{name} has no corpus");
         for file in files {
             let input = std::fs::read(&file).unwrap();
@@ -42,6 +41,9 @@ fn every_target_is_fuzzed_and_has_a_corpus() {
     assert_eq!(names(&fuzz().join("corpus")), known);
     let manifest = std::fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
     for name in &known {
-        assert!(manifest.contains(&format!("\nname = \"{name}\"\n")), "fuzz/Cargo.toml has no program {name}");
+        assert!(
+            manifest.contains(&format!("\nname = \"{name}\"\n")),
+            "fuzz/Cargo.toml has no program {name}"
+        );
     }
 }

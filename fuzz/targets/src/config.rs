@@ -20,7 +20,11 @@ pub(crate) fn config(data: &[u8]) {
     let found = file::parse(Path::new("x.toml"), text, &NAMES, &mut problems);
     let lines = text.matches('\n').count() + 1;
     for (name, value) in &found {
-        assert!(NAMES.contains(&name.as_str()) && (1..=lines).contains(&value.line), "{name} at {}", value.line);
+        assert!(
+            NAMES.contains(&name.as_str()) && (1..=lines).contains(&value.line),
+            "{name} at {}",
+            value.line
+        );
         one(&value.text);
     }
     for problem in &problems.0 {

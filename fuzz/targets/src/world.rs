@@ -186,7 +186,9 @@ impl World {
 
     /// Nobody is connected, and nothing is kept of anybody.
     pub(crate) fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.metrics.connections.get() == 0 && self.metrics.in_flight_bytes.get() == 0
+        self.links.is_empty()
+            && self.metrics.connections.get() == 0
+            && self.metrics.in_flight_bytes.get() == 0
     }
 
     /// Turns until nothing is left to do; what must hold then is looked at.
@@ -229,7 +231,10 @@ impl World {
             assert!(self.drive_stands || link.ledger.is_settled(), "a call is not answered");
         }
         let stuck = |link: &Link| !link.backlog.is_empty() && !link.paused;
-        assert!(self.drive_stands || !self.links.values().any(stuck), "the drive keeps up, yet nothing is taken");
+        assert!(
+            self.drive_stands || !self.links.values().any(stuck),
+            "the drive keeps up, yet nothing is taken"
+        );
         self.cut_off = self.cut_off();
     }
 
@@ -248,7 +253,9 @@ impl World {
                     self.shard.ready_segment(ReadySegment { ready, file, file_bytes: self.file_bytes, salt });
                 }
             }
-            ShardEvent::Fatal { what } | ShardEvent::Rewriting { what } => panic!("the drive is well: {what}"),
+            ShardEvent::Fatal { what } | ShardEvent::Rewriting { what } => {
+                panic!("the drive is well: {what}")
+            }
             ShardEvent::Done => self.done = true,
             ShardEvent::Claimed { .. }
             | ShardEvent::Sealed { .. }
