@@ -9,6 +9,7 @@ mod ledger;
 mod messages;
 mod raw_segment;
 mod records;
+mod recovery;
 mod small_files;
 mod token;
 mod world;
@@ -17,7 +18,7 @@ mod world;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("config", config::config),
     ("connection", connection::connection),
     ("index_segment", index_segment::index_segment),
@@ -26,6 +27,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("original_segment", index_segment::original_segment),
     ("raw_segment", raw_segment::raw_segment),
     ("records", records::records),
+    ("recovery", recovery::recovery),
     ("responses", messages::responses),
     ("signed_token", token::signed_token),
     ("small_files", small_files::small_files),

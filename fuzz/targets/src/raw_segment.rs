@@ -14,10 +14,10 @@ use logtank_engine::testing::{MemDisk, RawEpoch, raw_record, run};
 use crate::edits::{damage, mend};
 
 /// Where the seal block begins.
-const SEAL: usize = 4096;
+pub(crate) const SEAL: usize = 4096;
 
 /// The frames' bytes that a scan finds, over all damage.
-fn scan(disk: &MemDisk, path: &Path) -> Vec<Vec<u8>> {
+pub(crate) fn scan(disk: &MemDisk, path: &Path) -> Vec<Vec<u8>> {
     run(async {
         let mut frames = Vec::new();
         let mut scan = match SegmentScan::open(disk, path, Transfer::Cached).await {
