@@ -27,6 +27,8 @@ pub(super) struct Runner<'a> {
 pub(super) struct Run<'r> {
     pub(super) workload: &'r str,
     pub(super) peer: Peer,
+    /// What it is called in place of the peer's name.
+    pub(super) label: Option<&'r str>,
     pub(super) connections: usize,
     pub(super) shape: &'r Shape,
     /// Records a second and whose half that is; closed loop without.
@@ -187,12 +189,12 @@ impl<'a> Runner<'a> {
             self.round + 1,
             run.connections,
             run.shape.batch,
-            run.peer.name(),
+            run.label.unwrap_or(run.peer.name()),
             measured.line()
         ));
         self.results.cells.push(Cell {
             workload: run.workload.to_owned(),
-            peer: run.peer.name().to_owned(),
+            peer: run.label.unwrap_or(run.peer.name()).to_owned(),
             round: self.round,
             mode,
             measured,
