@@ -56,6 +56,7 @@ fn command() -> Command {
 pub struct Host {
     data: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
     addresses: [SocketAddr; 4],
     running: Option<Running>,
 }
@@ -80,9 +81,15 @@ impl Host {
         Self {
             data: data.to_owned(),
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            environment: Vec::new(),
             addresses: free_addresses(),
             running: None,
         }
+    }
+
+    /// Adds a variable to its environment, from its next start on.
+    pub fn variable(&mut self, name: &'static str, value: &Path) {
+        self.environment.push((name, value.to_owned()));
     }
 
     /// As [`Self::new`], started.
@@ -162,6 +169,7 @@ impl Host {
         command.args(["--writer-addr", &writer, "--reader-addr", &reader]);
         command.args(["--manager-addr", &manager, "--metrics-addr", &metrics]);
         command.args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("logtank starts");
         let log = Arc::new(Mutex::new(String::new()));
