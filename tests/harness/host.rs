@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -66,11 +67,22 @@ struct Running {
     log: Arc<Mutex<String>>,
 }
 
+/// Below those that the system gives to outgoing connections, so that none takes one while a host is down.
 fn free_addresses() -> [SocketAddr; 4] {
-    // Bound all at once, so that they differ; the host takes them over a moment later.
-    let listeners: [TcpListener; 4] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
-    listeners.map(|listener| listener.local_addr().expect("bound"))
+    const PORTS: std::ops::Range<u32> = 12_000..32_000;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    std::array::from_fn(|_| {
+        loop {
+            // Other test processes begin elsewhere.
+            let tried =
+                TRIED.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(97));
+            let port = PORTS.start + tried % (PORTS.end - PORTS.start);
+            let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
+            if TcpListener::bind(address).is_ok() {
+                return address;
+            }
+        }
+    })
 }
 
 impl Host {

@@ -15,6 +15,7 @@ mod shutdown;
 mod single;
 mod verdict;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use logtank_faultfs::Filesystem;
@@ -56,6 +57,23 @@ fn steady(filesystem: Filesystem, append: &'static str) -> Setting {
     Setting { epoch: "10m", ..setting(filesystem, append, "interval") }
 }
 
+/// Runs that wait for drives, mounts and processes more than they compute: several at once.
+const SIDE_BY_SIDE: usize = 4;
+
+fn side_by_side(settings: Vec<Setting>, check: impl Fn(Setting) + Sync) {
+    let waiting = Mutex::new(settings.into_iter());
+    std::thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                loop {
+                    let Some(setting) = waiting.lock().unwrap().next() else { return };
+                    check(setting);
+                }
+            });
+        }
+    });
+}
+
 /// As many power cuts of one run; returns what was seen.
 fn hold(setting: &Setting, count: u32) -> Vec<Seen> {
     let all = images(setting, count);
@@ -82,15 +100,12 @@ fn many_power_cuts_of_every_setting_lose_nothing_that_was_promised() {
         return;
     }
     let count = needs::number("LOGTANK_TEST_IMAGES", 48);
-    let load_for = Duration::from_secs(5);
-    for setting in settings() {
-        hold(&Setting { load_for, ..setting }, count);
-    }
+    let mut all = settings();
     for filesystem in [Filesystem::Ext4, Filesystem::Xfs] {
-        for append in ["direct", "buffered"] {
-            hold(&Setting { load_for, ..steady(filesystem, append) }, count);
-        }
+        all.extend(["direct", "buffered"].map(|append| steady(filesystem, append)));
     }
+    let load_for = Duration::from_secs(5);
+    side_by_side(all, |setting| drop(hold(&Setting { load_for, ..setting }, count)));
 }
 
 /// A drive one of whose flushes takes three seconds, as does all that is behind it: with an interval of one,
@@ -105,12 +120,12 @@ fn a_drive_that_stalls_for_three_seconds_does_not_stretch_the_interval() {
         return;
     }
     let count = needs::number("LOGTANK_TEST_IMAGES", if needs::is_long() { 32 } else { 5 });
-    hold(&stalling(Filesystem::Xfs, "buffered"), count);
+    let mut all = vec![stalling(Filesystem::Xfs, "buffered")];
     if needs::is_long() {
-        hold(&stalling(Filesystem::Xfs, "direct"), count);
-        hold(&stalling(Filesystem::Ext4, "buffered"), count);
-        hold(&stalling(Filesystem::Ext4, "direct"), count);
+        all.extend(["buffered", "direct"].map(|append| stalling(Filesystem::Ext4, append)));
+        all.push(stalling(Filesystem::Xfs, "direct"));
     }
+    side_by_side(all, |setting| drop(hold(&setting, count)));
 }
 
 /// That the test before can fail: a host that goes on acknowledging while the drive stalls is found out. (On XFS, where
@@ -141,9 +156,7 @@ fn many_filesystems_that_stop_lose_nothing_that_was_promised() {
         return;
     }
     let count = needs::number("LOGTANK_TEST_SHUTDOWNS", 13);
-    for setting in settings() {
-        shutdowns(&setting, count);
-    }
+    side_by_side(settings(), |setting| shutdowns(&setting, count));
 }
 
 #[test]
@@ -161,7 +174,5 @@ fn drives_that_fail_in_every_way_cost_nothing_that_was_acknowledged() {
         return;
     }
     let count = needs::number("LOGTANK_TEST_ERRORS", 14);
-    for setting in settings() {
-        errors(&setting, count);
-    }
+    side_by_side(settings(), |setting| errors(&setting, count));
 }
