@@ -1,7 +1,9 @@
 //! The real process: started, killed, stopped, started again on the same folder and ports.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -68,15 +70,21 @@ struct Running {
 }
 
 /// Below those that the system gives to outgoing connections, so that none takes one while a host is down.
+const PORTS: Range<u32> = 12_000..32_000;
+
+/// Ports that nobody listens on, and that no other host of this process had. Each process begins somewhere else.
 fn free_addresses() -> [SocketAddr; 4] {
-    const PORTS: std::ops::Range<u32> = 12_000..32_000;
+    /// Has no divisor in common with the number of ports, so all get their turn; neighbours in time are none in number.
+    const STRIDE: u32 = 7_919;
+    static FIRST: OnceLock<u32> = OnceLock::new();
     static TRIED: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    let random = || u32::try_from(RandomState::new().hash_one(()) % u64::from(count)).expect("small");
+    let first = FIRST.get_or_init(random);
     std::array::from_fn(|_| {
         loop {
-            // Other test processes begin elsewhere.
-            let tried =
-                TRIED.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(97));
-            let port = PORTS.start + tried % (PORTS.end - PORTS.start);
+            let tried = TRIED.fetch_add(1, Ordering::Relaxed) % count;
+            let port = PORTS.start + (first + tried * STRIDE) % count;
             let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
             if TcpListener::bind(address).is_ok() {
                 return address;
