@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::runner::{Run, Runner};
 use crate::load::Shape;
 use crate::machine;
-use crate::peers::{Peer, Sync};
+use crate::peers::{Peer, Sync, Without};
 
 pub(super) const NAME: &str = "G";
 pub(super) const CONNECTIONS: usize = 64;
@@ -24,17 +24,53 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
         for peer in [HOST, ECHO] {
             if runner.has(peer) {
                 let connections = CONNECTIONS;
-                runner.run(&Run { workload: NAME, peer, connections, shape: &shape, rate: None, seconds })?;
+                runner.run(&Run {
+                    workload: NAME,
+                    peer,
+                    label: None,
+                    connections,
+                    shape: &shape,
+                    rate: None,
+                    seconds,
+                })?;
             }
         }
         Ok(())
     })?;
-    memory(runner, &shape)?;
-    runner.note(
-        "What metrics, checksums and positions cost was not measured: the host has no build without them."
-            .to_owned(),
-    );
-    Ok(())
+    parts(runner, &shape)?;
+    memory(runner, &shape)
+}
+
+/// What metrics, checksums and positions cost: the rate without them, by a build that can leave them out.
+fn parts(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
+    if !runner.has(HOST) {
+        return Ok(());
+    }
+    if runner.context.measuring.is_none() {
+        runner.note(
+            "G: what metrics, checksums and positions cost was not measured; see --measuring-build."
+                .to_owned(),
+        );
+        return Ok(());
+    }
+    let seconds = runner.arguments.seconds;
+    runner.rounds(|runner| {
+        for peer in Without::EACH.map(Peer::LogtankWithout) {
+            if runner.has(peer) {
+                let connections = CONNECTIONS;
+                runner.run(&Run {
+                    workload: NAME,
+                    peer,
+                    label: None,
+                    connections,
+                    shape,
+                    rate: None,
+                    seconds,
+                })?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// At a modest rate, so that the drive has room for what is written.
@@ -64,8 +100,10 @@ fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
         }
     });
     let rate = Some((RATE, "20,000 records/s"));
-    runner
-        .load(&Run { workload: NAME, peer: HOST, connections: CONNECTIONS, shape, rate, seconds }, &server)?;
+    runner.load(
+        &Run { workload: NAME, peer: HOST, label: None, connections: CONNECTIONS, shape, rate, seconds },
+        &server,
+    )?;
     drop(over);
     let samples = samples.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let end = samples.last().map_or(0.0, |sample| sample.0);
