@@ -86,6 +86,8 @@ pub(super) struct Segment {
     pub(super) opened: MonoNanos,
     pub(super) phase: Phase,
     pub(super) header_written: bool,
+    /// It was said that the header is durable.
+    pub(super) claimed: bool,
     /// Operations under way.
     pub(super) under_way: usize,
     pub(super) sync: Option<SyncUnderWay>,
@@ -115,6 +117,7 @@ impl Segment {
             opened,
             phase: Phase::Open,
             header_written: false,
+            claimed: false,
             under_way: 0,
             sync: None,
             frames: VecDeque::new(),
