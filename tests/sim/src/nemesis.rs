@@ -14,6 +14,9 @@ use crate::world::Group;
 /// Between two looks whether the host still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// Longest that one waits for a sync of a segment in use to fail.
+const FAILED_SYNC_PATIENCE_NANOS: u64 = 4_000_000_000;
+
 /// Who causes the troubles.
 pub struct Nemesis {
     pub(crate) world: Rc<World>,
@@ -80,9 +83,6 @@ impl Nemesis {
         world.executor.trace().note(if crash == Crash::Power { "power cut" } else { "kill" }, "", 0);
         world.executor.trace().count(if crash == Crash::Power { "power cuts" } else { "kills" });
         world.executor.kill(Group::Host);
-        if world.disk.take_raw_sync_failed() {
-            world.oracle.borrow_mut().drive_failed();
-        }
         if let Some(host) = world.host.borrow_mut().take() {
             if host.is_stalled(world.executor.now()) {
                 world.oracle.borrow_mut().drive_slow();
@@ -108,6 +108,7 @@ impl Nemesis {
                 self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await
             }
             5 => self.shut_down().await,
+            6 if menu.errors && random.percent(50) => self.failed_sync().await,
             6 | 7 if menu.errors => {
                 self.world.executor.trace().count("faulty spells");
                 let chances = [&faults.reads, &faults.writes, &faults.syncs, &faults.names, &faults.short];
@@ -144,6 +145,25 @@ impl Nemesis {
             }
             _ => {}
         }
+    }
+
+    /// The process ends just when a sync has failed: the page cache shows what the drive has not got. Then the machine ends,
+    /// soon after the next start.
+    async fn failed_sync(&self) {
+        let (faults, random, executor) = (self.world.disk.faults(), &self.random, &self.world.executor);
+        executor.trace().count("kills after a failed sync");
+        faults.syncs.set(1_000);
+        let (before, until) = (faults.failed_syncs.get(), executor.now() + FAILED_SYNC_PATIENCE_NANOS);
+        while faults.failed_syncs.get() == before && executor.now() < until {
+            executor.sleep(Duration::from_micros(500)).await;
+        }
+        faults.heal();
+        executor.sleep(Duration::from_micros(random.below(1_500))).await;
+        self.crash(Crash::Kill);
+        executor.sleep(Duration::from_micros(random.below(300_000))).await;
+        self.start();
+        executor.sleep(Duration::from_micros(random.below(80_000))).await;
+        self.restart(if self.world.plan.menu.power { Crash::Power } else { Crash::Kill }).await;
     }
 
     /// A crash, and maybe more of them before the host is up again.

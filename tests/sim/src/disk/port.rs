@@ -29,7 +29,6 @@ pub(super) struct Shared {
     pub(super) tampering: Tampering,
     /// Number of the last call of background work that a fault made fail.
     struck: Cell<u64>,
-    raw_sync_failed: Cell<bool>,
 }
 
 /// An open file of a [`SimDisk`].
@@ -67,7 +66,6 @@ impl SimDisk {
             faults: Faults::new(seed),
             tampering,
             struck: Cell::new(0),
-            raw_sync_failed: Cell::default(),
         }))
     }
 
@@ -81,13 +79,6 @@ impl SimDisk {
     #[must_use]
     pub fn tampering(&self) -> Tampering {
         self.0.tampering
-    }
-
-    /// Whether the background's sync of a raw file failed since the last call: what shards have written there and not
-    /// synced may be lost by it.
-    #[must_use]
-    pub fn take_raw_sync_failed(&self) -> bool {
-        self.0.raw_sync_failed.take()
     }
 
     /// How many calls of background work failed because of a fault, so far.
@@ -161,9 +152,6 @@ impl SimDisk {
         let ends = faults.ends(executor.now(), kind == Kind::Sync);
         if let Some((_, what)) = chance.filter(|(chance, _)| faults.strikes(chance)) {
             self.0.struck.set(self.0.struck.get() + 1);
-            if kind == Kind::Sync && path.starts_with("/data/raw") {
-                self.0.raw_sync_failed.set(true);
-            }
             executor.trace().note(what, "", 0);
             executor.trace().count(what);
             executor.sleep_until(ends).await;

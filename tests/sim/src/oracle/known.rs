@@ -101,10 +101,11 @@ impl Batch {
         self.sendings.iter().filter(|sending| !sending.refused)
     }
 
-    /// The only one.
-    pub(super) fn sent_once(&self) -> Option<&Sending> {
+    /// The sending of this place, if no other one may be stored.
+    pub(super) fn sent_only_as(&self, place: usize) -> Option<&Sending> {
         let mut sent = self.sent();
-        sent.next().filter(|_| sent.next().is_none())
+        let only = sent.next().filter(|_| sent.next().is_none())?;
+        std::ptr::eq(only, &self.sendings[place]).then_some(only)
     }
 }
 
