@@ -95,7 +95,7 @@ impl Campaign {
                 }
                 answer.failure
             }
-            None => Some("the process ended: an assertion failed".to_owned()),
+            None => Some("the process ended: an assertion failed, or the seed had no end".to_owned()),
         };
         let Some(what) = failure else { return };
         if !self.quiet {

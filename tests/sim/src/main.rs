@@ -34,8 +34,8 @@ struct Arguments {
     /// Show that each deliberate bug is caught, within --seeds seeds each (build with --features mutants)
     #[arg(long)]
     mutants: bool,
-    /// With this deliberate bug
-    #[arg(long, value_name = "NAME", conflicts_with = "mutants")]
+    /// With this deliberate bug; together with --mutants: show it of this one only
+    #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
     /// Processes at once; as many as there are processors, if not given
     #[arg(long, value_name = "N")]
@@ -85,7 +85,8 @@ fn start(arguments: &Arguments) -> Result<bool, String> {
     let jobs =
         arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     if arguments.mutants {
-        return all_mutants(arguments, jobs);
+        let mutants = mutant.map_or_else(|| Mutant::all().collect(), |only| vec![only]);
+        return all_mutants(arguments, &mutants, jobs);
     }
     let seeds = if arguments.forever { u64::MAX } else { arguments.seeds.unwrap_or(SEEDS_DEFAULT) };
     let campaign = Campaign {
@@ -116,9 +117,9 @@ fn known(name: &str) -> Result<Mutant, String> {
 }
 
 /// Each deliberate bug, until a seed catches it.
-fn all_mutants(arguments: &Arguments, jobs: usize) -> Result<bool, String> {
-    let (mut caught, all) = (0, Mutant::all().count());
-    for mutant in Mutant::all() {
+fn all_mutants(arguments: &Arguments, mutants: &[Mutant], jobs: usize) -> Result<bool, String> {
+    let (mut caught, all) = (0, mutants.len());
+    for mutant in mutants {
         if INTERRUPTED.load(Ordering::Relaxed) {
             break;
         }
