@@ -12,6 +12,7 @@ pub mod ids;
 pub mod index_log;
 pub mod io;
 pub mod jobs;
+pub mod left_out;
 pub mod limits;
 pub mod manager;
 pub mod metrics;

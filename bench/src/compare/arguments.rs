@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
     /// The host's program; by default the one beside this.
     #[arg(long)]
     pub(crate) logtank: Option<PathBuf>,
+    /// The host built with the feature `leave-out`: G and F measure with it what parts of the host cost and do.
+    #[arg(long)]
+    pub(crate) measuring_build: Option<PathBuf>,
     /// One more argument for every host, as --host-argument=--append=direct; can be repeated.
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub(crate) host_argument: Vec<String>,

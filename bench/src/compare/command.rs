@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .map_err(|error| Error::new(error.kind(), format!("--dir {}: {error}", arguments.dir.display())))?;
     let context = Context {
         logtank: logtank::find(arguments.logtank.as_deref())?,
+        measuring: arguments.measuring_build.as_deref().map(|path| logtank::find(Some(path))).transpose()?,
         placement: Placement::choose()?,
         host_arguments: arguments.host_argument.clone(),
         dir,
@@ -57,6 +58,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         runner.results.goals = goals::judge(&runner.results);
         write(arguments, &runner.results)?;
     }
+    runner.note_disturbed();
+    write(arguments, &runner.results)?;
     print!("{}", report::summary(&runner.results));
     Ok(())
 }

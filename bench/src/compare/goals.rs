@@ -3,7 +3,7 @@
 use super::results::{Cell, Goal, Results, Spread, Which};
 use super::runner::{CLOSED, open};
 use super::{workload_a, workload_b, workload_c, workload_d, workload_e, workload_f, workload_g};
-use crate::peers::Peer;
+use crate::peers::{Peer, Without};
 
 /// Judges everything that was measured.
 pub(super) fn judge(results: &Results) -> Vec<Goal> {
@@ -205,6 +205,14 @@ impl Judge<'_> {
         let host = self.median(NAME, HOST, CONNECTIONS, CLOSED, COST);
         let echo = self.median(NAME, ECHO, CONNECTIONS, CLOSED, COST);
         self.at_most("G: processor time per record, of the echo's".to_owned(), host, echo, 1.3);
+        let rate = |without| self.median(NAME, Peer::LogtankWithout(without), CONNECTIONS, CLOSED, RATE);
+        let (with, without) = (rate(Without::Nothing), rate(Without::All));
+        self.at_least(
+            "G: rate, of that without metrics, checksums and positions".to_owned(),
+            with,
+            without,
+            0.95,
+        );
         let growth = self.figure(NAME, GROWTH);
         self.at_most(format!("G: {GROWTH}"), growth, Some(1.0), 1.05);
     }

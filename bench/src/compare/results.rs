@@ -40,6 +40,9 @@ pub(crate) struct Cell {
     pub(crate) mode: String,
     pub(crate) measured: Measured,
     pub(crate) server: ServerUse,
+    /// The part of all processors' time that the hypervisor took during it.
+    #[serde(default)]
+    pub(crate) stolen: f64,
 }
 
 /// What the server used while it was measured.

@@ -46,7 +46,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
             let work = tempfile::Builder::new().prefix("bench-").tempdir_in(&runner.context.dir)?;
             copy(&prepared.path().join(state), work.path())?;
             machine::settle(&runner.context.dir)?;
-            let (process, ports) = logtank::serve(&runner.context, work.path(), &[])?;
+            let (process, ports) = logtank::serve(&runner.context, work.path(), &[], None)?;
             // A page is served by a thread beside the shard, which is on the client's processor; nothing is appended, so
             // the client is better off where the shard idles.
             let recovered =
@@ -68,14 +68,14 @@ fn prepare(runner: &Runner<'_>, folder: &Path, shape: &Shape, records: u64) -> R
     deal::drain(context, &of("unsorted"))?;
     if records * shape.record_bytes as u64 >= SORTED_BYTES_MIN {
         copy(&of("unsorted"), &of("sorted"))?;
-        let (process, ports) = logtank::serve(context, &of("sorted"), &[])?;
+        let (process, ports) = logtank::serve(context, &of("sorted"), &[], None)?;
         let is_sorted =
             |info: &IndexLogInfo| info.unsorted_segments.is_empty() && !info.sorted_segments.is_empty();
         Manager::connect(ports.manager)?.await_index(INDEX, PATIENCE, is_sorted)?;
         stop(process)?;
     }
     copy(&of("unsorted"), &of("optimized"))?;
-    let (process, ports) = logtank::serve(context, &of("optimized"), &[])?;
+    let (process, ports) = logtank::serve(context, &of("optimized"), &[], None)?;
     let mut manager = Manager::connect(ports.manager)?;
     manager.optimize(INDEX)?;
     let is_optimized =

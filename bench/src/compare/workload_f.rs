@@ -17,7 +17,10 @@ pub(super) const NAME: &str = "F";
 pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
 pub(super) const ALONE: &str = "p99.9 alone, bfq";
 pub(super) const BESIDE: &str = "p99.9 beside dealing and recoveries, bfq";
-const BESIDE_WITHOUT: &str = "p99.9 beside dealing and recoveries, no scheduler";
+const NO_SCHEDULER: &str = "p99.9 beside dealing and recoveries, no scheduler";
+const NO_PRIORITIES: &str = "p99.9 beside dealing and recoveries, bfq, no priorities";
+const NO_GOVERNOR: &str = "p99.9 beside dealing and recoveries, bfq, no governor";
+const NOTHING: &str = "p99.9 beside dealing and recoveries, neither scheduler nor priorities nor governor";
 const CONNECTIONS: usize = 64;
 const RECORDS: f64 = 1e6;
 const INDEXES: usize = 100;
@@ -51,14 +54,25 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     );
     let outcome = runner.rounds(|runner| {
         let rate = runner.run(&closed)?.measured.records_per_second / 2.0;
-        for (name, scheduler, beside) in
-            [(ALONE, "bfq", false), (BESIDE, "bfq", true), (BESIDE_WITHOUT, "none", true)]
-        {
+        for (name, scheduler, beside, leave_out) in [
+            (ALONE, "bfq", false, None),
+            (BESIDE, "bfq", true, None),
+            (NO_SCHEDULER, "none", true, None),
+            (NO_PRIORITIES, "bfq", true, Some("priorities")),
+            (NO_GOVERNOR, "bfq", true, Some("governor")),
+            (NOTHING, "none", true, Some("priorities,governor")),
+        ] {
+            if leave_out.is_some() && runner.context.measuring.is_none() {
+                runner.note(
+                    "F: what priorities and governor do was not measured; see --measuring-build.".to_owned(),
+                );
+                continue;
+            }
             if let Err(error) = device.schedule(scheduler) {
                 runner.note(format!("F ran without the scheduler {scheduler}: {error}"));
             }
             let run = Run { rate: Some((rate, name)), ..closed.clone() };
-            let p999 = measure(runner, &run, &device, beside.then_some(prepared.as_path()))?;
+            let p999 = measure(runner, &run, &device, beside.then_some(prepared.as_path()), leave_out)?;
             runner.figure(NAME, name, p999, "µs");
         }
         Ok(())
@@ -73,6 +87,7 @@ fn measure(
     run: &Run<'_>,
     device: &LoopDevice,
     backlog: Option<&Path>,
+    leave_out: Option<&str>,
 ) -> Result<f64> {
     let data = tempfile::Builder::new().prefix("bench-").tempdir_in(&runner.context.dir)?;
     let raw = tempfile::Builder::new().prefix("raw-").tempdir_in(&device.folder)?;
@@ -85,7 +100,7 @@ fn measure(
     machine::settle(&device.folder)?;
     let raw_dir = raw.path().to_string_lossy().into_owned();
     let arguments = ["--shards".to_owned(), "1".to_owned(), "--raw-dir".to_owned(), raw_dir];
-    let (process, ports) = logtank::serve(&runner.context, data.path(), &arguments)?;
+    let (process, ports) = logtank::serve(&runner.context, data.path(), &arguments, leave_out)?;
     let server = Server::on_foreign_folder(process, ports);
     let over = AtomicBool::new(false);
     let client = runner.context.placement.client;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::runner::{Run, Runner};
 use crate::load::Shape;
 use crate::machine;
-use crate::peers::{Peer, Sync};
+use crate::peers::{Peer, Sync, Without};
 
 pub(super) const NAME: &str = "G";
 pub(super) const CONNECTIONS: usize = 64;
@@ -29,12 +29,32 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
         }
         Ok(())
     })?;
-    memory(runner, &shape)?;
-    runner.note(
-        "What metrics, checksums and positions cost was not measured: the host has no build without them."
-            .to_owned(),
-    );
-    Ok(())
+    parts(runner, &shape)?;
+    memory(runner, &shape)
+}
+
+/// What metrics, checksums and positions cost: the rate without them, by a build that can leave them out.
+fn parts(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
+    if !runner.has(HOST) {
+        return Ok(());
+    }
+    if runner.context.measuring.is_none() {
+        runner.note(
+            "G: what metrics, checksums and positions cost was not measured; see --measuring-build."
+                .to_owned(),
+        );
+        return Ok(());
+    }
+    let seconds = runner.arguments.seconds;
+    runner.rounds(|runner| {
+        for peer in Without::EACH.map(Peer::LogtankWithout) {
+            if runner.has(peer) {
+                let connections = CONNECTIONS;
+                runner.run(&Run { workload: NAME, peer, connections, shape, rate: None, seconds })?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// At a modest rate, so that the drive has room for what is written.

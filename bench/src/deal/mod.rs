@@ -55,6 +55,7 @@ pub(crate) struct Dealt {
 /// As [`measure`].
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let context = Context {
+        measuring: None,
         dir: arguments.dir.canonicalize()?,
         logtank: logtank::find(arguments.logtank.as_deref())?,
         placement: Placement::choose()?,
@@ -105,7 +106,7 @@ pub(crate) fn measure(context: &Context, indexes: usize, records: u64, record_by
 /// If it can't be started, or refuses.
 pub(crate) fn fill(context: &Context, folder: &Path, shape: &Shape, records: u64) -> Result<()> {
     let arguments = ["--role", "writer", "--shards", "1"].map(str::to_owned);
-    let (process, ports) = logtank::serve(context, folder, &arguments)?;
+    let (process, ports) = logtank::serve(context, folder, &arguments, None)?;
     let mut load = Load::new(ports.writer, Protocol::Thrift, 16, shape);
     load.fresh = true;
     load.warm_up = Duration::ZERO;

@@ -2,17 +2,17 @@
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream as StdStream;
-use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use logtank_os::ring::{Clients, Turn};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 struct Connection {
     stream: TcpStream,
-    request: Option<Arc<[u8]>>,
-    written: usize,
+    /// What is still to be sent.
+    request: Bytes,
     gone: bool,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn run(sockets: Vec<StdStream>, clients: &mut dyn Clients) -> Result<
         let mut stream = TcpStream::from_std(socket);
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(&mut stream, Token(number), interest)?;
-        connections.push(Connection { stream, request: None, written: 0, gone: false });
+        connections.push(Connection { stream, request: Bytes::new(), gone: false });
     }
     let mut events = Events::with_capacity(1024);
     let (mut outbox, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
@@ -36,8 +36,7 @@ pub(super) fn run(sockets: Vec<StdStream>, clients: &mut dyn Clients) -> Result<
         let next = clients.turn(&mut outbox);
         for (number, request) in outbox.drain(..) {
             let connection = &mut connections[number];
-            connection.written = 0;
-            connection.request = Some(request);
+            connection.request = request;
             let outcome = connection.flush();
             connection.note(number, outcome, clients);
         }
@@ -65,17 +64,15 @@ pub(super) fn run(sockets: Vec<StdStream>, clients: &mut dyn Clients) -> Result<
 
 impl Connection {
     fn flush(&mut self) -> Result<()> {
-        let Some(request) = &self.request else { return Ok(()) };
-        while self.written < request.len() {
-            match self.stream.write(&request[self.written..]) {
+        while !self.request.is_empty() {
+            match self.stream.write(&self.request) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => self.written += count,
+                Ok(count) => self.request.advance(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        self.request = None;
         Ok(())
     }
 

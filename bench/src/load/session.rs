@@ -1,9 +1,9 @@
 //! Joins source, pace and measuring: told what arrives, says what goes out.
 
 use std::io::{Error, Result};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use logtank_os::ring::{Clients, Turn};
 
 use super::engine::Edge;
@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn send_due(&mut self, now: Instant, send: &mut Vec<(usize, Arc<[u8]>)>) {
+    fn send_due(&mut self, now: Instant, send: &mut Vec<(usize, Bytes)>) {
         while let Some(&connection) = self.free.last() {
             if self.plan.requests_max.is_some_and(|most| self.requests >= most) {
                 return;
@@ -250,7 +250,7 @@ impl Clients for Session<'_> {
         }
     }
 
-    fn turn(&mut self, send: &mut Vec<(usize, Arc<[u8]>)>) -> Turn {
+    fn turn(&mut self, send: &mut Vec<(usize, Bytes)>) -> Turn {
         let now = Instant::now();
         self.change_phase(now);
         if self.is_over(now) {

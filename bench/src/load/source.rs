@@ -1,6 +1,6 @@
 //! Requests: made before the run, so that sending one costs nothing; or one by one, where every record has to be another.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use super::ledger::Ledger;
 use super::records::{Change, Generator};
@@ -13,7 +13,7 @@ const PREBUILT_RECORDS: usize = 1024;
 #[derive(Debug)]
 pub(super) enum Source {
     /// A few for each connection, sent in turn.
-    Prebuilt { requests: Vec<Vec<Arc<[u8]>>>, turns: Vec<usize> },
+    Prebuilt { requests: Vec<Vec<Bytes>>, turns: Vec<usize> },
     /// Each made when it is sent.
     Fresh { generator: Box<Generator>, protocol: Protocol, batch: usize, ledger: Option<Ledger> },
 }
@@ -44,7 +44,7 @@ impl Source {
     }
 
     /// The next request of a connection.
-    pub(super) fn next(&mut self, connection: usize) -> Arc<[u8]> {
+    pub(super) fn next(&mut self, connection: usize) -> Bytes {
         match self {
             Self::Prebuilt { requests, turns } => {
                 let turn = &mut turns[connection];
@@ -75,7 +75,7 @@ fn request(
     protocol: &Protocol,
     connection: usize,
     batch: usize,
-) -> (Vec<Change>, Arc<[u8]>) {
+) -> (Vec<Change>, Bytes) {
     let (changes, records): (Vec<_>, Vec<_>) = (0..batch).map(|_| generator.next(connection)).unzip();
     (changes, protocol.request(connection, &records).into())
 }

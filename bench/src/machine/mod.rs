@@ -4,10 +4,12 @@ mod facts;
 mod placement;
 mod processor_time;
 mod settle;
+mod stolen;
 mod timers;
 
 pub(crate) use facts::Facts;
 pub(crate) use placement::Placement;
 pub(crate) use processor_time::{Usage, of_process, of_this_thread};
 pub(crate) use settle::{free_bytes, settle};
+pub(crate) use stolen::{STOLEN_MOST, Ticks, await_processors};
 pub(crate) use timers::wake_in_time;

@@ -67,22 +67,33 @@ pub(super) fn start(
     folder: &Path,
     sync: Sync,
     busy_poll: bool,
+    leave_out: Option<&str>,
 ) -> Result<(Process, Ports)> {
-    serve(context, folder, &arguments(context, sync, busy_poll))
+    serve(context, folder, &arguments(context, sync, busy_poll), leave_out)
 }
 
-/// Starts one with these arguments on a folder.
+/// Starts one with these arguments on a folder; with parts to be left out, the measuring build.
 ///
 /// # Errors
 /// If it does not get ready.
-pub(crate) fn serve(context: &Context, folder: &Path, arguments: &[String]) -> Result<(Process, Ports)> {
+pub(crate) fn serve(
+    context: &Context,
+    folder: &Path,
+    arguments: &[String],
+    leave_out: Option<&str>,
+) -> Result<(Process, Ports)> {
     let ports = Ports {
         writer: free_address()?,
         reader: free_address()?,
         manager: free_address()?,
         metrics: free_address()?,
     };
-    let mut command = Command::new(&context.logtank);
+    let program = match leave_out {
+        None => &context.logtank,
+        Some(_) => context.measuring.as_ref().ok_or_else(|| Error::other("there is no --measuring-build"))?,
+    };
+    let mut command = Command::new(program);
+    command.env("LEAVE_OUT", leave_out.unwrap_or_default());
     command.arg("serve").arg("--data").arg(folder);
     command.arg("--writer-addr").arg(ports.writer.to_string());
     command.arg("--reader-addr").arg(ports.reader.to_string());

@@ -9,4 +9,4 @@ pub(crate) mod redis;
 mod server;
 
 pub(crate) use process::Process;
-pub(crate) use server::{Context, Peer, Server, Sync};
+pub(crate) use server::{Context, Peer, Server, Sync, Without};

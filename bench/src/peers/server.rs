@@ -21,11 +21,40 @@ pub(crate) enum Sync {
     Never,
 }
 
+/// Parts of the host that a measuring build leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Without {
+    /// None: what the others are compared with.
+    Nothing,
+    Metrics,
+    Checksums,
+    Positions,
+    /// The three.
+    All,
+}
+
+impl Without {
+    pub(crate) const EACH: [Self; 5] =
+        [Self::Nothing, Self::Metrics, Self::Checksums, Self::Positions, Self::All];
+
+    /// As the measuring build calls them.
+    const fn parts(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Metrics => "metrics",
+            Self::Checksums => "checksums",
+            Self::Positions => "positions",
+            Self::All => "metrics,checksums,positions",
+        }
+    }
+}
+
 /// A server to be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
     Logtank(Sync),
     LogtankBusyPoll,
+    LogtankWithout(Without),
     EchoUring,
     EchoEpoll,
     Redis(Sync),
@@ -40,6 +69,11 @@ impl Peer {
             Self::Logtank(Sync::Always) => "logtank, sync always",
             Self::Logtank(Sync::Never) => "logtank, without sync",
             Self::LogtankBusyPoll => "logtank, busy-poll",
+            Self::LogtankWithout(Without::Nothing) => "logtank, measuring build",
+            Self::LogtankWithout(Without::Metrics) => "logtank, without metrics",
+            Self::LogtankWithout(Without::Checksums) => "logtank, without checksums",
+            Self::LogtankWithout(Without::Positions) => "logtank, without shared positions",
+            Self::LogtankWithout(Without::All) => "logtank, without the three",
             Self::EchoUring => "echo (io_uring)",
             Self::EchoEpoll => "echo (epoll)",
             Self::Redis(Sync::Interval) => "redis, everysec",
@@ -57,7 +91,7 @@ impl Peer {
 
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
-            Self::Logtank(_) | Self::LogtankBusyPoll => Protocol::Thrift,
+            Self::Logtank(_) | Self::LogtankBusyPoll | Self::LogtankWithout(_) => Protocol::Thrift,
             Self::EchoUring | Self::EchoEpoll => Protocol::Echo,
             Self::Redis(_) => Protocol::Redis,
             Self::Nats(_) => Protocol::Nats,
@@ -69,6 +103,9 @@ impl Peer {
         match self {
             Self::Logtank(sync) => logtank::describe(context, sync, false),
             Self::LogtankBusyPoll => logtank::describe(context, Sync::Interval, true),
+            Self::LogtankWithout(_) => {
+                context.measuring.as_ref().and_then(|_| logtank::describe(context, Sync::Interval, false))
+            }
             Self::EchoUring | Self::EchoEpoll => Some(echo::describe(self)),
             Self::Redis(sync) => redis::describe(sync),
             Self::Nats(sync) => nats::describe(sync),
@@ -82,14 +119,15 @@ impl Peer {
     pub(crate) fn start(self, context: &Context, connections: usize, request_bytes: usize) -> Result<Server> {
         let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&context.dir)?;
         let mut metrics = None;
-        let mut host = |sync, busy_poll| {
-            let (process, ports) = logtank::start(context, folder.path(), sync, busy_poll)?;
+        let mut host = |sync, busy_poll, leave_out| {
+            let (process, ports) = logtank::start(context, folder.path(), sync, busy_poll, leave_out)?;
             metrics = Some(ports.metrics);
             Ok((process, ports.writer))
         };
         let (process, addr) = match self {
-            Self::Logtank(sync) => host(sync, false),
-            Self::LogtankBusyPoll => host(Sync::Interval, true),
+            Self::Logtank(sync) => host(sync, false, None),
+            Self::LogtankBusyPoll => host(Sync::Interval, true, None),
+            Self::LogtankWithout(without) => host(Sync::Interval, false, Some(without.parts())),
             Self::EchoUring | Self::EchoEpoll => echo::start(context, self, connections, request_bytes),
             Self::Redis(sync) => redis::start(context, folder.path(), sync),
             Self::Nats(sync) => nats::start(context, folder.path(), sync),
@@ -123,6 +161,8 @@ pub(crate) struct Context {
     pub(crate) dir: PathBuf,
     /// The host's program.
     pub(crate) logtank: PathBuf,
+    /// A build of it that can leave out parts of itself.
+    pub(crate) measuring: Option<PathBuf>,
     pub(crate) placement: Placement,
     /// More for the host's command line.
     pub(crate) host_arguments: Vec<String>,

@@ -172,7 +172,11 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
         return Outcome { processor: server.join().expect("echo"), ..outcome };
     }
     let parts: Vec<&str> = kind.split('-').collect();
-    let [append, path, sync] = parts[..] else { panic!("unknown kind {kind}") };
+    let (append, path, sync, writes) = match parts[..] {
+        [append, path, sync] => (append, path, sync, None),
+        [append, path, sync, writes] => (append, path, sync, Some(writes.parse().expect("writes under way"))),
+        _ => panic!("unknown kind {kind}"),
+    };
     let mut config = ShardConfig::new(ShardId(0), Limits::default());
     config.writer.append = if append == "direct" { AppendMode::Direct } else { AppendMode::Buffered };
     config.writer.sync = match sync {
@@ -181,6 +185,7 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
         _ => SyncMode::Interval(Duration::from_secs(1)),
     };
     config.writer.ready_target = 4;
+    config.writer.writes_in_flight_max = writes.unwrap_or(config.writer.writes_in_flight_max);
     ring.write_path = if path == "ring" { WritePath::Ring } else { WritePath::Inline };
     let mailbox = Mailbox::new().expect("an eventfd");
     let metrics = Arc::new(ShardMetrics::default());

@@ -45,6 +45,7 @@ impl Waiters {
         self.queue.len() >= self.most
     }
 
+    #[inline]
     pub(super) fn push(&mut self, waiter: Waiter) {
         self.queue.push_back(waiter);
     }

@@ -17,9 +17,30 @@ pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
     for warning in settings.warnings.iter().chain(&layers.unknown_variables(std::env::vars_os())) {
         tracing::warn!("{warning}");
     }
+    #[cfg(feature = "leave-out")]
+    leave_out()?;
     // From here on everything is a line of the log, also the last one.
     Ok(serve::run(&settings).unwrap_or_else(|error| {
         tracing::error!("the host can't start: {error:#}");
         ExitCode::FAILURE
     }))
+}
+
+/// Leaves out what the variable LEAVE_OUT names.
+#[cfg(feature = "leave-out")]
+fn leave_out() -> anyhow::Result<()> {
+    use logtank_engine::left_out::Part;
+    tracing::warn!("this build can leave out parts of the host: it is for measuring, not for data");
+    let names = std::env::var("LEAVE_OUT").unwrap_or_default();
+    for name in names.split(',').filter(|name| !name.is_empty()) {
+        let Some((part, _)) = Part::ALL.iter().find(|(_, known)| *known == name) else {
+            anyhow::bail!(
+                "LEAVE_OUT: `{name}` can't be left out; {:?} can",
+                Part::ALL.map(|(_, known)| known)
+            );
+        };
+        tracing::warn!("running without {name}");
+        part.leave_out();
+    }
+    Ok(())
 }

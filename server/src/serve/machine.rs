@@ -74,15 +74,9 @@ pub(super) fn choose_append(append: Append, sync: Sync, tree: &Tree) -> anyhow::
         ),
         Append::Direct => AppendMode::Direct,
     };
-    let write = match mode {
-        AppendMode::Buffered if advice.buffered != Writes::Inline => WritePath::Inline,
-        AppendMode::Buffered | AppendMode::Direct => WritePath::Ring,
-    };
-    let (how, by) = match (mode, write) {
-        (AppendMode::Buffered, WritePath::Inline) => ("through the page cache", "each shard's own thread"),
-        (AppendMode::Buffered, WritePath::Ring) => ("through the page cache", "the rings"),
-        (AppendMode::Direct, WritePath::Inline) => ("past the page cache", "each shard's own thread"),
-        (AppendMode::Direct, WritePath::Ring) => ("past the page cache", "the rings"),
+    let (write, how, by) = match mode {
+        AppendMode::Buffered => (WritePath::Inline, "through the page cache", "each shard's own thread"),
+        AppendMode::Direct => (WritePath::Ring, "past the page cache", "the rings"),
     };
     let why = if append == Append::Auto { "auto" } else { "configured" };
     tracing::info!("appending {how}, by {by} ({why}): {advice}");

@@ -1,5 +1,6 @@
 //! Which thread runs on which processor, and how it ranks.
 
+use logtank_engine::left_out::Part;
 use logtank_os::affinity;
 use logtank_os::priority::{IoPriority, set_io_priority, set_nice};
 
@@ -58,6 +59,9 @@ impl Placement {
     /// As [`Self::pin_other`], and ranks the thread below all that a client waits for.
     pub(super) fn pin_background(&self) {
         self.pin_other();
+        if Part::Priorities.is_left_out() {
+            return;
+        }
         complain("lowering a thread's rank at the processor", set_nice(10));
         complain("lowering a thread's rank at the drives", set_io_priority(IoPriority::Idle));
     }
@@ -65,6 +69,9 @@ impl Placement {
     /// As [`Self::pin_other`], and ranks the thread below the shards.
     pub(super) fn pin_serving(&self) {
         self.pin_other();
+        if Part::Priorities.is_left_out() {
+            return;
+        }
         complain("lowering a thread's rank at the processor", set_nice(5));
         complain("lowering a thread's rank at the drives", set_io_priority(IoPriority::BestEffort(7)));
     }

@@ -5,9 +5,9 @@ use std::io;
 use std::net::Shutdown;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use io_uring::opcode;
 use io_uring::types::Fixed;
 use logtank_engine::io::op::ConnectionId;
@@ -35,13 +35,13 @@ pub trait Clients {
     /// A connection is of no use any more; nothing comes from it again.
     fn closed(&mut self, connection: usize, why: io::Error);
     /// Appends what is to be sent now, at most one request a connection until something was received on it again.
-    fn turn(&mut self, send: &mut Vec<(usize, Arc<[u8]>)>) -> Turn;
+    fn turn(&mut self, send: &mut Vec<(usize, Bytes)>) -> Turn;
 }
 
 #[derive(Default)]
 struct Peer {
     /// Memory that the kernel sends from.
-    sending: Option<Arc<[u8]>>,
+    sending: Option<Bytes>,
     receiving: bool,
     gone: bool,
 }
@@ -137,7 +137,7 @@ fn receive(kernel: &mut Kernel<'_>, peer: &mut Peer, slot: u32) -> io::Result<()
     Ok(())
 }
 
-fn send(kernel: &mut Kernel<'_>, peer: &mut Peer, slot: u32, request: Arc<[u8]>) -> io::Result<()> {
+fn send(kernel: &mut Kernel<'_>, peer: &mut Peer, slot: u32, request: Bytes) -> io::Result<()> {
     if peer.gone {
         return Ok(());
     }

@@ -11,10 +11,10 @@ use crate::tls::TlsConfig;
 /// How frames reach the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WritePath {
-    /// As operations of the ring: where the filesystem completes them without a worker thread (direct I/O on most,
-    /// buffered on XFS).
+    /// As operations of the ring: several under way, and the thread goes on meanwhile. For direct I/O.
     Ring,
-    /// By pwrite on the shard's thread: where the ring would hand every write to a worker (buffered on ext4).
+    /// By pwrite on the shard's thread, page by page whole. For writes through the page cache: a copy is sooner done
+    /// than handed to a worker, and only writes in strict order may fill their last pages up.
     Inline,
 }
 

@@ -39,7 +39,9 @@ impl Driver<'_> {
         }
         match self.config.write_path {
             WritePath::Inline => {
-                let result = write_whole(self.files.get(file), &buffer[from..], offset, durable);
+                let file = self.files.get(file);
+                let padding = self.page_padding.behind(offset + (buffer.len() - from) as u64, file.bytes());
+                let result = write_whole(file.file(), &buffer[from..], padding, offset, durable);
                 let began = self.now.mono;
                 self.now = clock::now();
                 self.completed_inline = true;
@@ -116,12 +118,13 @@ impl DiskOp {
     }
 }
 
-/// Writes until all is written or an error comes.
-fn write_whole(file: &File, bytes: &[u8], offset: u64, durable: bool) -> io::Result<usize> {
+/// Writes until all is written or an error comes; `padding` goes along behind the bytes, and doesn't count.
+fn write_whole(file: &File, bytes: &[u8], padding: &[u8], offset: u64, durable: bool) -> io::Result<usize> {
     let flags = if durable { ReadWriteFlags::DSYNC } else { ReadWriteFlags::empty() };
     let mut written = 0;
     while written < bytes.len() {
-        match pwritev2(file, &[IoSlice::new(&bytes[written..])], offset + written as u64, flags) {
+        let parts = [IoSlice::new(&bytes[written..]), IoSlice::new(padding)];
+        match pwritev2(file, &parts, offset + written as u64, flags) {
             // The shard decides what becomes of a short write.
             Ok(0) => break,
             Ok(count) => written += count,
@@ -129,5 +132,5 @@ fn write_whole(file: &File, bytes: &[u8], offset: u64, durable: bool) -> io::Res
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(written)
+    Ok(written.min(bytes.len()))
 }

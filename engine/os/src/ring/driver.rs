@@ -14,6 +14,7 @@ use super::config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
 use super::disk_ops::DiskOp;
 use super::files::{FILES_MAX, Files};
 use super::kernel::{self, Completed, Kernel};
+use super::page_padding::PagePadding;
 use super::receive_buffers::{Filled, ReceiveBuffers};
 use super::registered_buffers::RegisteredBuffers;
 use super::sockets::Sockets;
@@ -46,6 +47,8 @@ pub(super) struct Driver<'r> {
     pub(super) sockets: Sockets,
     pub(super) files: Files,
     pub(super) registered: RegisteredBuffers,
+    /// Behind what this thread writes through the page cache.
+    pub(super) page_padding: PagePadding,
     pub(super) disk_ops: InFlight<DiskOp>,
     /// What the mailbox's eventfd is read into.
     pub(super) mail_count: Box<[u8; 8]>,
@@ -86,6 +89,10 @@ pub fn run_shard(
     kernel.submitter.register_files_sparse(segments_index + FILES_MAX)?;
     let buffers = ReceiveBuffers::new(&kernel.submitter, ring.receive_buffers, ring.receive_buffer_bytes)?;
     let direct_by_ring = config.writer.append == AppendMode::Direct && ring.write_path == WritePath::Ring;
+    let page_padding = match (config.writer.append, ring.write_path) {
+        (AppendMode::Buffered, WritePath::Inline) => PagePadding::of_pages(),
+        (AppendMode::Buffered, WritePath::Ring) | (AppendMode::Direct, _) => PagePadding::none(),
+    };
     let registered = RegisteredBuffers::new(&kernel.submitter, direct_by_ring);
     report(RingReport {
         deferred,
@@ -102,6 +109,7 @@ pub fn run_shard(
         sockets: Sockets::default(),
         files: Files::new(segments_index),
         registered,
+        page_padding,
         disk_ops: InFlight::with_capacity(DISK_OPS_MAX),
         mail_count: Box::default(),
         mail_armed: false,

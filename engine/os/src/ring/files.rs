@@ -10,10 +10,28 @@ use logtank_engine::io::op::FileSlot;
 /// Segments open at once: ready ones, the one being written, those being sealed.
 pub(super) const FILES_MAX: u32 = 64;
 
+/// An open segment.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    file: File,
+    bytes: u64,
+}
+
+impl OpenFile {
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Its length when it was opened.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
 /// Open files by slot, registered with the ring from `base` on.
 #[derive(Debug)]
 pub(super) struct Files {
-    files: Vec<Option<File>>,
+    files: Vec<Option<OpenFile>>,
     base: u32,
 }
 
@@ -29,7 +47,7 @@ impl Files {
 
     /// # Panics
     /// If no file is open there.
-    pub(super) fn get(&self, slot: FileSlot) -> &File {
+    pub(super) fn get(&self, slot: FileSlot) -> &OpenFile {
         self.files[slot.0 as usize].as_ref().expect("a file is open while it is used")
     }
 
@@ -40,7 +58,9 @@ impl Files {
             free.ok_or_else(|| io::Error::other("more segments are open at once than a shard can need"))?;
         let slot = FileSlot(u32::try_from(slot).expect("there are few"));
         submitter.register_files_update(self.index(slot), &[file.as_raw_fd()])?;
-        self.files[slot.0 as usize] = Some(File::from(file));
+        let file = File::from(file);
+        let bytes = file.metadata()?.len();
+        self.files[slot.0 as usize] = Some(OpenFile { file, bytes });
         Ok(slot)
     }
 

@@ -13,6 +13,7 @@ mod files;
 mod kernel;
 mod mail;
 mod network;
+mod page_padding;
 mod receive_buffers;
 mod registered_buffers;
 mod secured;
