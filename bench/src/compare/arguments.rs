@@ -18,13 +18,15 @@ pub(crate) enum Workload {
     F,
     /// What it costs.
     G,
+    /// Appends beside the background, by I/O scheduler.
+    H,
 }
 
 /// Runs the host and what users would pick instead through the same work, and compares.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Arguments {
     /// Workloads to run.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "A,B,C,D,E,F,G", ignore_case = true)]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "A,B,C,D,E,F,G,H", ignore_case = true)]
     pub(crate) workloads: Vec<Workload>,
     /// Rounds, each over all peers in turn.
     #[arg(long, default_value_t = 5)]

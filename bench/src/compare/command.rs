@@ -3,7 +3,9 @@ use std::io::{Error, Result};
 use super::arguments::{Arguments, Workload};
 use super::results::Results;
 use super::runner::Runner;
-use super::{goals, workload_a, workload_b, workload_c, workload_d, workload_e, workload_f, workload_g};
+use super::{
+    goals, workload_a, workload_b, workload_c, workload_d, workload_e, workload_f, workload_g, workload_h,
+};
 use crate::machine::{Facts, Placement};
 use crate::peers::{Context, logtank};
 use crate::report;
@@ -53,6 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             Workload::E => workload_e::run(&mut runner)?,
             Workload::F => workload_f::run(&mut runner)?,
             Workload::G => workload_g::run(&mut runner)?,
+            Workload::H => workload_h::run(&mut runner)?,
         }
         // What is measured is kept, whatever becomes of the rest.
         runner.results.goals = goals::judge(&runner.results);

@@ -5,6 +5,7 @@
 mod arguments;
 mod command;
 mod goals;
+mod isolation;
 mod loop_device;
 mod results;
 mod runner;
@@ -16,6 +17,7 @@ mod workload_d;
 mod workload_e;
 mod workload_f;
 mod workload_g;
+mod workload_h;
 
 pub(crate) use arguments::Arguments;
 pub(crate) use command::run;

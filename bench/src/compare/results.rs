@@ -102,6 +102,33 @@ pub(crate) struct Which<'a> {
 }
 
 impl Results {
+    /// With what another comparison on the same machine found; its workloads take the place of those of the same names.
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        let again = |workload: &str| {
+            other.cells.iter().any(|cell| cell.workload == workload)
+                || other.figures.iter().any(|figure| figure.workload == workload)
+        };
+        self.cells.retain(|cell| !again(&cell.workload));
+        self.figures.retain(|figure| !again(&figure.workload));
+        self.command = format!("{}; {}", self.command, other.command);
+        self.rounds = self.rounds.min(other.rounds);
+        self.seconds = self.seconds.min(other.seconds);
+        for peer in other.machine.peers {
+            if !self.machine.peers.contains(&peer) {
+                self.machine.peers.push(peer);
+            }
+        }
+        for note in other.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        self.cells.extend(other.cells);
+        self.figures.extend(other.figures);
+        self.goals = super::goals::judge(&self);
+        self
+    }
+
     /// A value of some runs, over the rounds.
     pub(crate) fn spread(&self, which: Which<'_>, value: impl Fn(&Cell) -> f64) -> Option<Spread> {
         let meant = self.cells.iter().filter(|cell| {
@@ -122,7 +149,29 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
-    use super::Spread;
+    use super::{Figure, Results, Spread};
+
+    #[test]
+    fn joined_parts_hold_both_and_the_later_of_the_same() {
+        let mut first: Results =
+            serde_json::from_str(include_str!("../../results/performance.json")).unwrap();
+        first.figures.clear();
+        let figure = |workload: &str, value| Figure {
+            workload: workload.to_owned(),
+            name: "rate".to_owned(),
+            round: 0,
+            value,
+            unit: String::new(),
+        };
+        let mut second = first.clone();
+        first.figures = vec![figure("Y", 1.0), figure("Z", 2.0)];
+        second.figures = vec![figure("Z", 3.0)];
+        let cells = first.cells.len();
+        let joined = first.join(second);
+        let values: Vec<f64> = joined.figures.iter().map(|figure| figure.value).collect();
+        assert_eq!(values, [1.0, 3.0]);
+        assert_eq!(joined.cells.len(), cells, "those of the same workloads are not there twice");
+    }
 
     #[test]
     fn medians_of_odd_and_even_counts() {

@@ -27,6 +27,8 @@ pub(super) struct Runner<'a> {
 pub(super) struct Run<'r> {
     pub(super) workload: &'r str,
     pub(super) peer: Peer,
+    /// What it is called in place of the peer's name.
+    pub(super) label: Option<&'r str>,
     pub(super) connections: usize,
     pub(super) shape: &'r Shape,
     /// Records a second and whose half that is; closed loop without.
@@ -120,7 +122,15 @@ impl<'a> Runner<'a> {
             }
             let server = run.peer.start(&self.context, run.connections, request_bytes)?;
             tries += 1;
-            let (measured, used, stolen) = self.observe(run, &server)?;
+            let (measured, used, stolen) = match self.observe(run, &server) {
+                Ok(observed) => observed,
+                // An hour's comparison does not end for one stall; that there was one is told.
+                Err(error) if tries < TRIES_MOST => {
+                    self.note(format!("A run of {} failed and was made again: {error}.", run.peer.name()));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if stolen <= STOLEN_MOST || tries == TRIES_MOST {
                 return Ok(self.add(run, measured, used, stolen));
             }
@@ -187,12 +197,12 @@ impl<'a> Runner<'a> {
             self.round + 1,
             run.connections,
             run.shape.batch,
-            run.peer.name(),
+            run.label.unwrap_or(run.peer.name()),
             measured.line()
         ));
         self.results.cells.push(Cell {
             workload: run.workload.to_owned(),
-            peer: run.peer.name().to_owned(),
+            peer: run.label.unwrap_or(run.peer.name()).to_owned(),
             round: self.round,
             mode,
             measured,

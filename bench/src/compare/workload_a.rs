@@ -44,8 +44,15 @@ fn timeline(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     // Some fdatasyncs should be in it, unless this is only tried out.
     let asked = runner.arguments.seconds;
     let seconds = if asked < 1.0 { asked } else { asked.max(4.0) };
-    let run =
-        Run { workload: NAME, peer: HOST, connections, shape, rate: Some((rate / 2.0, TIMELINE)), seconds };
+    let run = Run {
+        workload: NAME,
+        peer: HOST,
+        label: None,
+        connections,
+        shape,
+        rate: Some((rate / 2.0, TIMELINE)),
+        seconds,
+    };
     sync_marks::run(runner, &run)
 }
 
@@ -57,7 +64,15 @@ fn closed(runner: &mut Runner<'_>, connections: usize, shape: &Shape) -> Result<
     for peer in peers {
         if runner.has(peer) {
             let seconds = runner.arguments.seconds;
-            runner.run(&Run { workload: NAME, peer, connections, shape, rate: None, seconds })?;
+            runner.run(&Run {
+                workload: NAME,
+                peer,
+                label: None,
+                connections,
+                shape,
+                rate: None,
+                seconds,
+            })?;
         }
     }
     Ok(())
@@ -85,6 +100,7 @@ fn open(
             runner.run(&Run {
                 workload: NAME,
                 peer,
+                label: None,
                 connections,
                 shape,
                 rate: Some((offered, name)),

@@ -39,6 +39,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
                     runner.run(&Run {
                         workload: NAME,
                         peer,
+                        label: None,
                         connections,
                         shape: &shape,
                         rate: None,
@@ -51,7 +52,15 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
             let seconds = seconds.min(runner.arguments.seconds);
             for peer in [HOST, WITHOUT_SYNC] {
                 if runner.has(peer) {
-                    runner.run(&Run { workload: NAME, peer, connections, shape: &shape, rate, seconds })?;
+                    runner.run(&Run {
+                        workload: NAME,
+                        peer,
+                        label: None,
+                        connections,
+                        shape: &shape,
+                        rate,
+                        seconds,
+                    })?;
                 }
             }
         }

@@ -22,6 +22,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
                     runner.run(&Run {
                         workload: NAME,
                         peer,
+                        label: None,
                         connections,
                         shape: &shape,
                         rate: None,

@@ -24,7 +24,15 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
         for peer in [HOST, ECHO] {
             if runner.has(peer) {
                 let connections = CONNECTIONS;
-                runner.run(&Run { workload: NAME, peer, connections, shape: &shape, rate: None, seconds })?;
+                runner.run(&Run {
+                    workload: NAME,
+                    peer,
+                    label: None,
+                    connections,
+                    shape: &shape,
+                    rate: None,
+                    seconds,
+                })?;
             }
         }
         Ok(())
@@ -50,7 +58,15 @@ fn parts(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
         for peer in Without::EACH.map(Peer::LogtankWithout) {
             if runner.has(peer) {
                 let connections = CONNECTIONS;
-                runner.run(&Run { workload: NAME, peer, connections, shape, rate: None, seconds })?;
+                runner.run(&Run {
+                    workload: NAME,
+                    peer,
+                    label: None,
+                    connections,
+                    shape,
+                    rate: None,
+                    seconds,
+                })?;
             }
         }
         Ok(())
@@ -84,8 +100,10 @@ fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
         }
     });
     let rate = Some((RATE, "20,000 records/s"));
-    runner
-        .load(&Run { workload: NAME, peer: HOST, connections: CONNECTIONS, shape, rate, seconds }, &server)?;
+    runner.load(
+        &Run { workload: NAME, peer: HOST, label: None, connections: CONNECTIONS, shape, rate, seconds },
+        &server,
+    )?;
     drop(over);
     let samples = samples.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let end = samples.last().map_or(0.0, |sample| sample.0);

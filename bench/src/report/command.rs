@@ -9,8 +9,8 @@ use crate::compare::Results;
 /// Shows results of `compare`: one as tables, or two side by side.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Arguments {
-    /// JSON that `compare` wrote, or two of them, the older first.
-    #[arg(required = true, num_args = 1..=2)]
+    /// JSON that `compare` wrote, or two of them, the older first; any number with --join.
+    #[arg(required = true)]
     results: Vec<PathBuf>,
     /// Puts the tables into the page that is given as the second file.
     #[arg(long)]
@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// Prints the goals only.
     #[arg(long, conflicts_with = "performance")]
     goals: bool,
+    /// Writes the parts of a comparison that were measured one after the other there, as one.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["performance", "goals"])]
+    join: Option<PathBuf>,
     /// Writes a page with charts there.
     #[arg(long)]
     html: Option<PathBuf>,
@@ -29,6 +32,14 @@ pub(crate) struct Arguments {
 /// If a file can't be read, is no result, or can't be written.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let first = read(&arguments.results[0])?;
+    if let Some(path) = &arguments.join {
+        let parts = arguments.results[1..].iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+        let joined = parts.into_iter().fold(first, Results::join);
+        return std::fs::write(path, serde_json::to_string(&joined).map_err(Error::other)? + "\n");
+    }
+    if arguments.results.len() > 2 {
+        return Err(Error::other("two results are compared at most; --join takes more"));
+    }
     if let Some(path) = &arguments.html {
         std::fs::write(path, html(&first)?)?;
     }

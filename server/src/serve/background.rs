@@ -106,8 +106,9 @@ fn tell(report: Report, health: &Health) {
              a backup, and dealing goes on by itself"
         ),
         Report::Unblocked => tracing::info!("dealing goes on: the damage is repaired"),
-        Report::Sorted { code, records } => tracing::info!(index = %code, records, "index sorted"),
-        Report::Optimized { code, records } => tracing::info!(index = %code, records, "index optimized"),
+        // There may be a hundred thousand of them: counters tell of them all.
+        Report::Sorted { code, records } => tracing::debug!(index = %code, records, "index sorted"),
+        Report::Optimized { code, records } => tracing::debug!(index = %code, records, "index optimized"),
         Report::Cleaned(cleaned) => tracing::info!(
             superseded = cleaned.superseded,
             deleted = cleaned.deleted,
@@ -120,7 +121,7 @@ fn tell(report: Report, health: &Health) {
             tracing::info!(files = pruned.files, bytes = pruned.bytes, "raw segments of history given up");
         }
         Report::Damage { code, corruption } => {
-            tracing::error!(index = %code, "damage that did no harm yet: {corruption}; look at the drive");
+            tracing::error!(index = %code, "damage that did no harm yet: {corruption}; look at the drive (dmesg, smartctl), and see `logtank repair`");
         }
         Report::Halted { job, error } => {
             let why = format!(
@@ -131,8 +132,10 @@ fn tell(report: Report, health: &Health) {
             health.background_halted(why);
         }
         Report::IndexFailed { job, code, error } => {
-            tracing::error!(index = %code, "{job} of this index failed, it is tried again later: {error}");
+            tracing::error!(index = %code, "{job} of this index failed, it is tried again later: {error}; if it stays so, `logtank verify` names what is damaged");
         }
-        Report::Failed { job, error } => tracing::error!("{job} failed, it is tried again later: {error}"),
+        Report::Failed { job, error } => tracing::error!(
+            "{job} failed, it is tried again later: {error}; if it stays so, look at the drive's room and health"
+        ),
     }
 }

@@ -102,7 +102,7 @@ impl RawLog {
                     }
                     Err(error) => {
                         tracing::error!(
-                            "no raw segment could be made ready, trying again in a second: {error:#}"
+                            "no raw segment could be made ready, trying again in a second; look at the drive's room and health: {error:#}"
                         );
                         retry_at = Some(Instant::now() + RETRY_AFTER);
                     }
@@ -288,7 +288,8 @@ fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
         tracing::error!(
             frames = report.dropped_frames,
             records = report.dropped_records,
-            "whole frames lay behind a hole and were given up, so that the order of the log stays"
+            "whole frames lay behind a hole and were given up, so that the order of the log stays; if records of them were acknowledged, the API \
+             servers have them, send them again"
         );
     }
     for damage in &report.damaged {

@@ -14,7 +14,8 @@ fn world(sync: SyncMode) -> World {
 }
 
 fn world_with(sync: SyncMode, append: AppendMode) -> World {
-    let mut world = World::new(1, sync, append, |_| {});
+    // More than by default, so that several end in any order.
+    let mut world = World::new(1, sync, append, |config| config.writer.writes_in_flight_max = 4);
     world.connect(0);
     world.settle();
     world

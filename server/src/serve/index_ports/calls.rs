@@ -65,7 +65,9 @@ impl From<CallError> for Refusal {
 impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         if let ReadError::Corrupt(_) | ReadError::Disk(_) = error {
-            tracing::error!("a page of a recovery can't be read: {error}");
+            tracing::error!(
+                "a page of a recovery can't be read: {error}; `logtank verify` names what is damaged"
+            );
         }
         Self { kind: ExceptionKind::InternalError, what: error.to_string() }
     }
