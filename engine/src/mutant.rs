@@ -49,11 +49,13 @@ pub enum Mutant {
     OptimizeSkipsOldest,
     /// Recovery seals what it found where the file ends, not where the last whole frame does.
     SealBehindHole,
+    /// Recovery looks for holes within segments only, not between them.
+    HoleBetweenSegments,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -75,6 +77,7 @@ impl Mutant {
         Self::InputsFirst,
         Self::OptimizeSkipsOldest,
         Self::SealBehindHole,
+        Self::HoleBetweenSegments,
     ];
 }
 

@@ -55,6 +55,24 @@ enum Claim {
     NotSent,
 }
 
+/// A power cut, from its first moment to its last: what was answered before it counts, what was sent after it does not;
+/// of what happened meanwhile nobody knows.
+#[derive(Clone, Copy, Debug)]
+pub struct PowerCut {
+    /// Before it began.
+    pub from: Instant,
+    /// When it was over.
+    pub to: Instant,
+}
+
+impl PowerCut {
+    /// One that took no time.
+    #[must_use]
+    pub const fn at(moment: Instant) -> Self {
+        Self { from: moment, to: moment }
+    }
+}
+
 /// What a power cut left, by the recovered states.
 #[derive(Debug, Default)]
 pub struct AfterCut {
@@ -64,6 +82,24 @@ pub struct AfterCut {
     pub acknowledged: usize,
     /// Of those that are not there: how long before the cut each was acknowledged.
     pub lost: Vec<Duration>,
+    /// How long before the cut the last acknowledgement came; zero if there was none.
+    pub silent: Duration,
+}
+
+impl AfterCut {
+    /// How long before the cut the oldest batch that is lost was acknowledged.
+    #[must_use]
+    pub fn oldest_lost(&self) -> Option<Duration> {
+        self.lost.iter().max().copied()
+    }
+
+    /// From the acknowledgement of the oldest batch that is lost to the last acknowledgement before the cut: what an
+    /// interval bounds. A host that waits for a drive that stalls acknowledges nothing meanwhile, so this does not grow
+    /// with the stall, while the age of what is lost does.
+    #[must_use]
+    pub fn span(&self) -> Option<Duration> {
+        self.oldest_lost().map(|oldest| oldest - self.silent)
+    }
 }
 
 impl History {
@@ -81,13 +117,6 @@ impl History {
     #[must_use]
     pub fn batches_acknowledged(&self) -> usize {
         self.batches().filter(|batch| batch.fate == Fate::Acknowledged).count()
-    }
-
-    /// When the last acknowledgement came.
-    #[must_use]
-    pub fn last_acknowledged(&self) -> Option<Instant> {
-        let acknowledged = self.batches().filter(|batch| batch.fate == Fate::Acknowledged);
-        acknowledged.map(|batch| batch.answered_at).max()
     }
 
     fn batches(&self) -> impl Iterator<Item = &Batch> {
@@ -117,12 +146,15 @@ impl History {
         wrong
     }
 
-    /// As [`Self::check`], of what a power cut at `cut` left, of a load whose connections held up to then: of each
+    /// As [`Self::check`], of what a power cut left, of a load whose connections held up to then: of each
     /// worker's batches a beginning is there, and nothing that was sent after the cut. The caller decides what
     /// may be lost.
     #[must_use]
-    pub fn check_after_cut(&self, recovered: &BTreeMap<u32, State>, cut: Instant) -> AfterCut {
-        let mut after = AfterCut::default();
+    pub fn check_after_cut(&self, recovered: &BTreeMap<u32, State>, cut: PowerCut) -> AfterCut {
+        let acknowledged = self.batches().filter(|batch| batch.claim(cut) == Claim::Acknowledged);
+        let last = acknowledged.map(|batch| batch.answered_at).max();
+        let mut after =
+            AfterCut { silent: last.map_or(Duration::ZERO, |last| cut.from - last), ..AfterCut::default() };
         for (worker, sent) in (0u32..).zip(&self.workers) {
             let there = self.there(worker, sent, recovered, &mut after.wrong);
             let mut missing = None;
@@ -130,7 +162,7 @@ impl History {
                 let claim = batch.claim(cut);
                 after.acknowledged += usize::from(claim == Claim::Acknowledged);
                 match (claim, there) {
-                    (Claim::Acknowledged, false) => after.lost.push(cut - batch.answered_at),
+                    (Claim::Acknowledged, false) => after.lost.push(cut.from - batch.answered_at),
                     (Claim::NotSent, true) => after.wrong.push(format!(
                         "worker {worker}: batch {number} is there, but was sent after the cut"
                     )),
@@ -253,10 +285,10 @@ impl History {
 }
 
 impl Batch {
-    fn claim(&self, cut: Instant) -> Claim {
-        if self.sent_at > cut {
+    fn claim(&self, cut: PowerCut) -> Claim {
+        if self.sent_at > cut.to {
             Claim::NotSent
-        } else if self.fate == Fate::Acknowledged && self.answered_at <= cut {
+        } else if self.fate == Fate::Acknowledged && self.answered_at <= cut.from {
             Claim::Acknowledged
         } else {
             Claim::InDoubt

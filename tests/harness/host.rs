@@ -1,10 +1,13 @@
 //! The real process: started, killed, stopped, started again on the same folder and ports.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -56,6 +59,7 @@ fn command() -> Command {
 pub struct Host {
     data: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
     addresses: [SocketAddr; 4],
     running: Option<Running>,
 }
@@ -66,11 +70,28 @@ struct Running {
     log: Arc<Mutex<String>>,
 }
 
+/// Below those that the system gives to outgoing connections, so that none takes one while a host is down.
+const PORTS: Range<u32> = 12_000..32_000;
+
+/// Ports that nobody listens on, and that no other host of this process had. Each process begins somewhere else.
 fn free_addresses() -> [SocketAddr; 4] {
-    // Bound all at once, so that they differ; the host takes them over a moment later.
-    let listeners: [TcpListener; 4] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
-    listeners.map(|listener| listener.local_addr().expect("bound"))
+    /// Has no divisor in common with the number of ports, so all get their turn; neighbours in time are none in number.
+    const STRIDE: u32 = 7_919;
+    static FIRST: OnceLock<u32> = OnceLock::new();
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    let random = || u32::try_from(RandomState::new().hash_one(()) % u64::from(count)).expect("small");
+    let first = FIRST.get_or_init(random);
+    std::array::from_fn(|_| {
+        loop {
+            let tried = TRIED.fetch_add(1, Ordering::Relaxed) % count;
+            let port = PORTS.start + (first + tried * STRIDE) % count;
+            let address = SocketAddr::from(([127, 0, 0, 1], u16::try_from(port).expect("a port")));
+            if TcpListener::bind(address).is_ok() {
+                return address;
+            }
+        }
+    })
 }
 
 impl Host {
@@ -80,9 +101,15 @@ impl Host {
         Self {
             data: data.to_owned(),
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            environment: Vec::new(),
             addresses: free_addresses(),
             running: None,
         }
+    }
+
+    /// Adds a variable to its environment, from its next start on.
+    pub fn variable(&mut self, name: &'static str, value: &Path) {
+        self.environment.push((name, value.to_owned()));
     }
 
     /// As [`Self::new`], started.
@@ -162,6 +189,7 @@ impl Host {
         command.args(["--writer-addr", &writer, "--reader-addr", &reader]);
         command.args(["--manager-addr", &manager, "--metrics-addr", &metrics]);
         command.args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("logtank starts");
         let log = Arc::new(Mutex::new(String::new()));

@@ -16,11 +16,10 @@ pub fn line(json: &str) {
     }
 }
 
-/// The value below which `percent` of a hundred are, in milliseconds; 0 of nothing. `ages` are sorted.
+/// Durations in whole milliseconds, sorted.
 #[must_use]
-pub fn percentile(ages: &[Duration], percent: usize) -> u128 {
-    match ages.len() {
-        0 => 0,
-        count => ages[((count - 1) * percent).div_ceil(100)].as_millis(),
-    }
+pub fn milliseconds(durations: impl Iterator<Item = Duration>) -> Vec<u128> {
+    let mut all: Vec<_> = durations.map(|duration| duration.as_millis()).collect();
+    all.sort_unstable();
+    all
 }

@@ -19,6 +19,8 @@ struct Plan {
     workers: u32,
     kills: u32,
     text: usize,
+    /// How long a worker rests after each batch.
+    pause: Duration,
     beside: bool,
 }
 
@@ -36,7 +38,7 @@ fn survives(plan: &Plan) {
         documents: 20,
         text: plan.text,
         seed: 7,
-        pause: Duration::ZERO,
+        pause: plan.pause,
     };
     let progress = Progress::default();
     let over = AtomicBool::new(false);
@@ -149,6 +151,7 @@ fn kill_9_under_load_loses_nothing() {
         workers: 16,
         kills,
         text: 300,
+        pause: Duration::ZERO,
         beside: false,
     });
 }
@@ -157,7 +160,16 @@ fn kill_9_under_load_loses_nothing() {
 fn kill_9_while_everything_goes_on_at_once_loses_nothing() {
     let (records, kills) = if needs::is_long() { (200_000, 10) } else { (15_000, 3) };
     let arguments = vec!["--shards", "2", "--epoch-max-age", "200ms"];
-    survives(&Plan { arguments, records, indexes: 10, workers: 8, kills, text: 300, beside: true });
+    survives(&Plan {
+        arguments,
+        records,
+        indexes: 10,
+        workers: 8,
+        kills,
+        text: 300,
+        pause: Duration::ZERO,
+        beside: true,
+    });
 }
 
 #[test]
@@ -170,6 +182,7 @@ fn kill_9_with_sync_always_loses_nothing() {
         workers: 8,
         kills: 2,
         text: 100,
+        pause: Duration::ZERO,
         beside: false,
     });
 }
@@ -185,6 +198,7 @@ fn kill_9_with_buffered_and_with_direct_appends_loses_nothing() {
             workers: 8,
             kills: 2,
             text: 300,
+            pause: Duration::ZERO,
             beside: false,
         });
     }
@@ -201,6 +215,7 @@ fn a_million_records_and_twenty_kills() {
         workers: 64,
         kills: 20,
         text: 900,
+        pause: Duration::ZERO,
         beside: false,
     });
 }
@@ -211,12 +226,15 @@ fn a_million_records_and_twenty_kills() {
 fn two_hundred_kills_while_everything_goes_on_at_once_lose_nothing() {
     let kills = needs::number("LOGTANK_TEST_KILLS", 200);
     survives(&Plan {
-        arguments: vec!["--shards", "2", "--epoch-max-age", "300ms"],
+        // Short epochs leave many files: without a bound, gigabytes within a minute.
+        arguments: vec!["--shards", "2", "--epoch-max-age", "300ms", "--history-max-bytes", "512MiB"],
         records: 1_500 * u64::from(kills),
         indexes: 20,
         workers: 16,
         kills,
         text: 300,
+        // So that a life is long enough for some of its epochs to be dealt: files would pile up otherwise.
+        pause: Duration::from_millis(50),
         beside: true,
     });
     report::line(&format!(
@@ -235,6 +253,7 @@ fn a_million_records_and_twenty_kills_while_everything_goes_on() {
         workers: 64,
         kills: 20,
         text: 900,
+        pause: Duration::ZERO,
         beside: true,
     });
 }

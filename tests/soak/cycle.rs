@@ -17,11 +17,11 @@ pub(crate) struct Cycle {
 }
 
 impl Cycle {
-    /// Runs it.
+    /// Runs it; returns how many records were acknowledged.
     ///
     /// # Panics
     /// If anything acknowledged is missing or wrong at its end.
-    pub(crate) fn run(self, host: &mut Host) {
+    pub(crate) fn run(self, host: &mut Host) -> u64 {
         let load = Load {
             writer: host.writer(),
             workers: 8,
@@ -68,6 +68,7 @@ impl Cycle {
         for (_, name) in history.indexes() {
             manager.call("delete_index", &index_code(&name)).expect("it is deleted");
         }
+        progress.acknowledged.load(Ordering::Relaxed)
     }
 }
 

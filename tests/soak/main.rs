@@ -4,6 +4,8 @@
 //! cargo run --release -p logtank-tests --bin soak -- --minutes 60 --plot docs/soak.svg > soak.jsonl
 //! ```
 //!
+//! `--samples soak.jsonl` draws and sums up an earlier run, also one that was cut off.
+//!
 //! In cycles of a few minutes: load with recoveries and optimizations beside it, `kill -9` in the middle, the state of
 //! every index checked, every index deleted. Each sample is a line of JSON on standard output, the last line says how
 //! much the last third of the samples is above the second; exit 1 if something grew.
@@ -30,10 +32,18 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(why) => {
-            eprintln!("{why}\nusage: soak [--minutes N] [--cycle-seconds N] [--data DIR] [--plot FILE.svg]");
+            eprintln!(
+                "{why}\nusage: soak [--minutes N] [--cycle-seconds N] [--data DIR] [--plot FILE.svg] [--samples FILE]"
+            );
             return ExitCode::from(2);
         }
     };
+    if let Some(path) = &arguments.samples {
+        let text = std::fs::read_to_string(path).expect("the samples are there");
+        let samples: Vec<_> = text.lines().filter_map(Sample::from_json).collect();
+        let ran = Duration::from_secs_f64(samples.last().map_or(0.0, |sample| sample.seconds));
+        return conclude(&samples, &arguments, None, ran);
+    }
     let temporary = tempfile::tempdir().expect("a folder for temporary files");
     let data = arguments.data.clone().unwrap_or_else(|| temporary.path().join("data"));
     let mut host = Host::started(
@@ -53,7 +63,7 @@ fn main() -> ExitCode {
     );
     let (begin, samples) = (Instant::now(), Mutex::new(Vec::new()));
     let metrics = host.metrics();
-    let kills = std::thread::scope(|scope| {
+    let (kills, records) = std::thread::scope(|scope| {
         let (stop, stopped) = channel::<()>();
         let watched = (&samples, &data);
         scope.spawn(move || {
@@ -65,23 +75,33 @@ fn main() -> ExitCode {
                 }
             }
         });
-        let mut kills = 0;
+        let (mut kills, mut records) = (0, 0);
         for number in 0.. {
             if begin.elapsed() >= arguments.run_for {
                 break;
             }
-            Cycle { number, length: arguments.cycle }.run(&mut host);
+            records += Cycle { number, length: arguments.cycle }.run(&mut host);
             kills += 1;
         }
         drop(stop);
-        kills
+        (kills, records)
     });
     host.stop();
     let samples = samples.into_inner().expect("samples");
+    conclude(&samples, &arguments, Some((kills, records)), begin.elapsed())
+}
+
+/// Draws the samples and sums them up; the exit code says whether anything grew.
+fn conclude(
+    samples: &[Sample],
+    arguments: &Arguments,
+    kills_and_records: Option<(u32, u64)>,
+    ran: Duration,
+) -> ExitCode {
     if let Some(path) = &arguments.plot {
-        std::fs::write(path, plot::svg(&samples)).expect("the plot is written");
+        std::fs::write(path, plot::svg(samples)).expect("the plot is written");
     }
-    let summary = summary::Summary::new(&samples);
-    println!("{}", summary.json(kills, begin.elapsed()));
+    let summary = summary::Summary::new(samples);
+    println!("{}", summary.json(kills_and_records, ran));
     if summary.is_flat() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -31,6 +31,17 @@ impl Sample {
         Some(Self { seconds: begin.elapsed().as_secs_f64(), figures: [resident, descriptors, files, bytes] })
     }
 
+    /// From a line of JSON as [`Self::json`] writes it; `None` for another line.
+    pub(crate) fn from_json(line: &str) -> Option<Self> {
+        let number = |name: &str| -> Option<f64> {
+            let (_, value) = line.split_once(&format!("\"{name}\":"))?;
+            value.split([',', '}']).next()?.parse().ok()
+        };
+        let figures =
+            [number("resident_bytes")?, number("open_fds")?, number("files")?, number("disk_bytes")?];
+        Some(Self { seconds: number("seconds")?, figures })
+    }
+
     pub(crate) fn json(&self) -> String {
         let [resident, descriptors, files, bytes] = self.figures;
         format!(

@@ -35,7 +35,10 @@ impl Summary {
         self.figures.iter().zip(SLACK_BEYOND).all(flat)
     }
 
-    pub(crate) fn json(&self, kills: u32, ran: Duration) -> String {
+    pub(crate) fn json(&self, kills_and_records: Option<(u32, u64)>, ran: Duration) -> String {
+        let counts = kills_and_records
+            .map(|(kills, records)| format!("\"kills\":{kills},\"records\":{records},"))
+            .unwrap_or_default();
         let figures: Vec<_> = FIGURES
             .iter()
             .zip(&self.figures)
@@ -44,7 +47,7 @@ impl Summary {
             })
             .collect();
         format!(
-            "{{\"test\":\"soak\",\"minutes\":{:.1},\"kills\":{kills},\"samples\":{},\"flat\":{},{}}}",
+            "{{\"test\":\"soak\",\"minutes\":{:.1},{counts}\"samples\":{},\"flat\":{},{}}}",
             ran.as_secs_f64() / 60.0,
             self.samples,
             self.is_flat(),

@@ -122,7 +122,15 @@ impl<'a> Runner<'a> {
             }
             let server = run.peer.start(&self.context, run.connections, request_bytes)?;
             tries += 1;
-            let (measured, used, stolen) = self.observe(run, &server)?;
+            let (measured, used, stolen) = match self.observe(run, &server) {
+                Ok(observed) => observed,
+                // An hour's comparison does not end for one stall; that there was one is told.
+                Err(error) if tries < TRIES_MOST => {
+                    self.note(format!("A run of {} failed and was made again: {error}.", run.peer.name()));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if stolen <= STOLEN_MOST || tries == TRIES_MOST {
                 return Ok(self.add(run, measured, used, stolen));
             }

@@ -6,6 +6,8 @@
 //!
 //! KINDs are run in turn in each round, so that what disturbs the machine disturbs all alike:
 //! `echo`, or `buffered`/`direct` + `-inline`/`-ring` + `-interval`/`-always`/`-never`, for example `buffered-inline-interval`;
+//! behind that, what the host doesn't do: `-hoarded` leaves write-out to the kernel, `-unwritten` takes new files without
+//! blocks in place of recycled ones, `-single` writes a frame for each batch, a number is how many writes may be under way;
 //! `-spin` behind any of them polls 100 µs before sleeping.
 
 use std::fs::{File, OpenOptions};
@@ -172,11 +174,7 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
         return Outcome { processor: server.join().expect("echo"), ..outcome };
     }
     let parts: Vec<&str> = kind.split('-').collect();
-    let (append, path, sync, writes) = match parts[..] {
-        [append, path, sync] => (append, path, sync, None),
-        [append, path, sync, writes] => (append, path, sync, Some(writes.parse().expect("writes under way"))),
-        _ => panic!("unknown kind {kind}"),
-    };
+    let [append, path, sync, ref without @ ..] = parts[..] else { panic!("unknown kind {kind}") };
     let mut config = ShardConfig::new(ShardId(0), Limits::default());
     config.writer.append = if append == "direct" { AppendMode::Direct } else { AppendMode::Buffered };
     config.writer.sync = match sync {
@@ -185,7 +183,16 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
         _ => SyncMode::Interval(Duration::from_secs(1)),
     };
     config.writer.ready_target = 4;
-    config.writer.writes_in_flight_max = writes.unwrap_or(config.writer.writes_in_flight_max);
+    let mut unwritten = false;
+    for &option in without {
+        match option {
+            "hoarded" => config.writer.write_out_bytes = 0,
+            "unwritten" => unwritten = true,
+            // A frame for each batch.
+            "single" => config.writer.frame_bytes_target = 1,
+            writes => config.writer.writes_in_flight_max = writes.parse().expect("writes under way"),
+        }
+    }
     ring.write_path = if path == "ring" { WritePath::Ring } else { WritePath::Inline };
     let mailbox = Mailbox::new().expect("an eventfd");
     let metrics = Arc::new(ShardMetrics::default());
@@ -197,7 +204,7 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
         signal: None,
     };
     let (file_bytes, direct) = (config.writer.ready_file_bytes_min(), append == "direct");
-    let mut pool = Preparer { dir: dir.to_owned(), file_bytes, direct, next: 0, free: Vec::new() };
+    let mut pool = Preparer { dir: dir.to_owned(), file_bytes, direct, unwritten, next: 0, free: Vec::new() };
     let (ask, asked) = std::sync::mpsc::channel();
     for mail in (0..6).map(|_| pool.make()).collect::<Vec<_>>() {
         mailbox.post(mail).expect("room");
@@ -211,7 +218,7 @@ fn run(kind: &str, dir: &Path, load: &Load, request: &[u8], reply_bytes: usize) 
                     ShardEvent::NeedReady { missing } => {
                         (0..missing).for_each(|_| mailbox.post(pool.make()).expect("room"))
                     }
-                    ShardEvent::Sealed { ready, .. } => pool.free.push(ready),
+                    ShardEvent::Sealed { ready, .. } if !pool.unwritten => pool.free.push(ready),
                     _ => {}
                 }
             }
@@ -257,6 +264,8 @@ struct Preparer {
     dir: PathBuf,
     file_bytes: u64,
     direct: bool,
+    /// Segments are new files without blocks each time.
+    unwritten: bool,
     next: u64,
     free: Vec<u64>,
 }
@@ -270,12 +279,11 @@ impl Preparer {
         let ready = self.free.pop().unwrap_or_else(|| {
             let file = File::create(self.path(self.next)).expect("DIR can be written to");
             let zeros = vec![0; 1 << 20];
-            for at in (0..self.file_bytes).step_by(1 << 20) {
-                file.write_all_at(
-                    &zeros[..usize::try_from((self.file_bytes - at).min(1 << 20)).expect("a MiB")],
-                    at,
-                )
-                .expect("room in DIR");
+            let written = if self.unwritten { 0 } else { self.file_bytes };
+            file.set_len(self.file_bytes).expect("a length");
+            for at in (0..written).step_by(1 << 20) {
+                file.write_all_at(&zeros[..usize::try_from((written - at).min(1 << 20)).expect("a MiB")], at)
+                    .expect("room in DIR");
             }
             file.sync_all().expect("a drive that works");
             // As the host's own: a direct write that meets a cached page is handed to a worker thread.

@@ -20,11 +20,14 @@
 //!         32  8 salt                      48  4 records of the epoch over   24  8 time, ms since 1970 UTC:
 //!         40  8 created, ms                     all shards, or 2^32-1           the timestamp of all its records
 //!         48  8 file length               52  4 1 = writer, 2 = recovery    32    payload: the records, Thrift
-//!         56  4 CRC32C of bytes 0..56     56  8 sealed, ms                        binary, with index_code
-//!         60    zero                      64  8 previous epoch, or 0
-//!                                         72  4 CRC32C of bytes 0..72
-//!                                         76    zero
+//!         56  8 position of the shard's   56  8 sealed, ms                        binary, with index_code
+//!               frame before, or 0        64  8 previous epoch, or 0
+//!         64  4 CRC32C of bytes 0..64     72  4 CRC32C of bytes 0..72
+//!         68    zero                      76    zero
 //! ```
+//!
+//! The header's "frame before" is the one that the same shard wrote, or was writing, when it took this segment into
+//! use: the first position of it. Where that frame is lost, what follows it in this segment stands behind a hole.
 //!
 //! The seal's "records of the epoch" is how many ordinals the sequencer handed out in it: since ordinals are
 //! dense, a reader knows that it holds all segments of an epoch when their records add up to it. The "previous
@@ -55,6 +58,7 @@ const HEADER_MAGIC: &[u8; 8] = b"LTRAWLOG";
 const SEAL_MAGIC: &[u8; 8] = b"LTSEALED";
 const FRAME_MAGIC: &[u8; 4] = b"LTFR";
 const EPOCH_RECORDS_UNKNOWN: u32 = u32::MAX;
+const HEADER_CHECKSUM: usize = 64;
 const SEAL_CHECKSUM: usize = 72;
 
 /// Tells frames of a file's present life from those of earlier ones; random for each segment.
@@ -78,6 +82,9 @@ pub struct Header {
     pub created: WallMillis,
     /// Length of the file.
     pub file_bytes: u64,
+    /// First position of the frame that its shard wrote before those in here, to another segment; `None` if that is this
+    /// process's first.
+    pub follows: Option<Position>,
 }
 
 /// Why a block is not what it should be.
@@ -125,8 +132,9 @@ impl Header {
         block[32..40].copy_from_slice(&self.salt.0.to_le_bytes());
         block[40..48].copy_from_slice(&self.created.0.to_le_bytes());
         block[48..56].copy_from_slice(&self.file_bytes.to_le_bytes());
-        let checksum = crc32c::crc32c(&block[..56]);
-        block[56..60].copy_from_slice(&checksum.to_le_bytes());
+        block[56..64].copy_from_slice(&self.follows.map_or(0, Position::packed).to_le_bytes());
+        let checksum = crc32c::crc32c(&block[..HEADER_CHECKSUM]);
+        block[HEADER_CHECKSUM..HEADER_CHECKSUM + 4].copy_from_slice(&checksum.to_le_bytes());
         block
     }
 
@@ -141,7 +149,7 @@ impl Header {
         if &block[0..8] != HEADER_MAGIC {
             return Err(BlockError::Magic);
         }
-        if crc32c::crc32c(&block[..56]) != u32_at(block, 56) {
+        if crc32c::crc32c(&block[..HEADER_CHECKSUM]) != u32_at(block, HEADER_CHECKSUM) {
             return Err(BlockError::Checksum);
         }
         if u32_at(block, 8) != VERSION {
@@ -159,6 +167,10 @@ impl Header {
             salt: Salt(u64_at(block, 32)),
             created: WallMillis(u64_at(block, 40)),
             file_bytes: u64_at(block, 48),
+            follows: match u64_at(block, 56) {
+                0 => None,
+                packed => Some(Position::from_packed(packed)),
+            },
         })
     }
 }
@@ -394,6 +406,7 @@ mod tests {
             salt: Salt(0x1234_5678_9abc_def0),
             created: WallMillis(1_795_343_512_642),
             file_bytes: 1 << 26,
+            follows: Some(Position::new(Epoch::new(6).unwrap(), 5)),
         }
     }
 

@@ -134,7 +134,7 @@ pub enum ShardEvent {
         /// How many.
         missing: usize,
     },
-    /// A ready segment was taken into use: its header is written, it can be renamed.
+    /// A ready segment is in use and its header durable: it can be renamed.
     Claimed {
         /// The number in its name.
         ready: u64,

@@ -79,7 +79,7 @@ impl WriterConfig {
             segment_roll_bytes: limits.segment_roll_bytes,
             epoch_max_age: Duration::from_secs(60),
             epoch_records_seal: limits::EPOCH_RECORDS_SEAL,
-            writes_in_flight_max: 4,
+            writes_in_flight_max: 2,
             ready_target: 2,
             write_out_bytes: limits::MIB,
             frame_bytes_target,

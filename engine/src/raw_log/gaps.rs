@@ -28,6 +28,11 @@ impl Spans {
         self.0.extend_from_slice(&other.0);
     }
 
+    /// Whether this ordinal is one of them.
+    pub(super) fn contains(&self, ordinal: u32) -> bool {
+        self.0.iter().any(|(first, end)| (*first..*end).contains(&ordinal))
+    }
+
     /// Just past the greatest ordinal.
     pub(super) fn end(&self) -> u32 {
         self.0.iter().map(|span| span.1).max().unwrap_or(0)
@@ -70,6 +75,10 @@ mod tests {
             spans.add_ordinals(first, end);
         }
         assert_eq!(spans.end(), 13);
+        assert_eq!(
+            [1, 2, 7, 12, 13].map(|ordinal| spans.contains(ordinal)),
+            [true, false, true, true, false]
+        );
         assert_eq!(spans.clone().gaps(15).normalized(), [(2, 5), (9, 12), (13, 15)]);
         assert_eq!(spans.clone().gaps(13).normalized(), [(2, 5), (9, 12)]);
         assert_eq!(spans.gaps(1).normalized(), []);

@@ -15,11 +15,22 @@ pub(super) async fn name_durably<D: Disk>(
     from: &Path,
     name: RawName,
 ) -> Result<bool> {
-    let renamed = async {
-        disk.open_write(from, Transfer::Direct).await?.sync().await?;
-        disk.rename(from, &layout.live(name)).await
-    };
-    match renamed.await {
+    let synced = async { disk.open_write(from, Transfer::Direct).await?.sync().await };
+    match synced.await {
+        Err(error) if error.is_not_found() => return Ok(false),
+        synced => synced?,
+    }
+    name_durable(disk, layout, from, name).await
+}
+
+/// The same for a file whose header is known to be durable.
+pub(super) async fn name_durable<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    from: &Path,
+    name: RawName,
+) -> Result<bool> {
+    match disk.rename(from, &layout.live(name)).await {
         Err(error) if error.is_not_found() => return Ok(false),
         renamed => renamed?,
     }

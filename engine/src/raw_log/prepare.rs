@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use super::live::{ReadyFile, name_of, raw_names, read_blocks};
-use super::naming::name_durably;
+use super::naming::name_durable;
 use super::recovery::Recovered;
 use super::spare;
 use crate::error::{Corruption, Result};
@@ -112,9 +112,11 @@ impl<D: Disk> Preparer<D> {
         self.disk.sync_folder(&self.layout.raw_live()).await
     }
 
-    /// Gives a file in use the name that its header says, after making its header durable: a file with such a name
-    /// has a valid header, or it is damaged. The write of the header block must have completed. `false` if it was
-    /// not there any more: archived meanwhile.
+    /// Gives a file in use the name that its header says. The header must be durable: a file with such a name has a
+    /// valid one, or it is damaged. `false` if the file was not there any more: archived meanwhile.
+    ///
+    /// The file is not synced here: were an fdatasync of it to fail, its shard would never hear of it, and believe in
+    /// what was lost.
     ///
     /// # Errors
     /// The disk's; corruption if the header says another name.
@@ -126,7 +128,7 @@ impl<D: Disk> Preparer<D> {
         };
         let what = match header {
             Ok(header) if name_of(&header) == name => {
-                return name_durably(&self.disk, &self.layout, &path, name).await;
+                return name_durable(&self.disk, &self.layout, &path, name).await;
             }
             Ok(header) => format!("its header says {}, its writer {name}", name_of(&header)),
             Err(error) => format!("header: {error}, though {name} is being written here"),

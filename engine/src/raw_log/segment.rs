@@ -86,6 +86,8 @@ pub(super) struct Segment {
     pub(super) opened: MonoNanos,
     pub(super) phase: Phase,
     pub(super) header_written: bool,
+    /// It was said that the header is durable.
+    pub(super) claimed: bool,
     /// Operations under way.
     pub(super) under_way: usize,
     pub(super) sync: Option<SyncUnderWay>,
@@ -99,6 +101,7 @@ pub(super) struct Segment {
     end: u64,
     /// What is known durable: the seal says it.
     synced_end: u64,
+    synced_last: Option<Position>,
     synced_frames: u64,
     synced_records: u64,
     /// To where write-out was begun.
@@ -115,6 +118,7 @@ impl Segment {
             opened,
             phase: Phase::Open,
             header_written: false,
+            claimed: false,
             under_way: 0,
             sync: None,
             frames: VecDeque::new(),
@@ -122,6 +126,7 @@ impl Segment {
             written: 0,
             end: FRAMES_OFFSET,
             synced_end: FRAMES_OFFSET,
+            synced_last: None,
             synced_frames: 0,
             synced_records: 0,
             written_out: FRAMES_OFFSET,
@@ -222,7 +227,9 @@ impl Segment {
         self.written -= count;
         let (end, frames, records) =
             (&mut self.synced_end, &mut self.synced_frames, &mut self.synced_records);
+        let last = &mut self.synced_last;
         self.frames.drain(..count).inspect(move |frame| {
+            *last = Some(frame.first);
             *end = frame.offset + frame.padded_bytes as u64;
             *frames += 1;
             *records += u64::from(frame.records);
@@ -240,6 +247,14 @@ impl Segment {
     /// Whether anything in it is known durable.
     pub(super) const fn has_synced(&self) -> bool {
         self.synced_frames > 0
+    }
+
+    /// First position of the last frame that is durable here, or of the one that this segment follows.
+    pub(super) const fn last_synced(&self) -> Option<Position> {
+        match self.synced_last {
+            None => self.header.follows,
+            last => last,
+        }
     }
 
     /// The range to begin writing out, once `step` bytes in a row are written.

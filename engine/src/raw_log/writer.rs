@@ -63,6 +63,8 @@ pub struct Writer {
     /// In order of their frames; only the last one can be open.
     segments: VecDeque<Segment>,
     segments_ever: u64,
+    /// First position of the frame that got its place last.
+    last_placed: Option<Position>,
     /// Positions taken for the first staged frame, whose epoch has no segment yet.
     reserved: Option<Position>,
     /// What the sequencer was told last.
@@ -90,6 +92,7 @@ impl Writer {
             asked: 0,
             segments: VecDeque::new(),
             segments_ever: 0,
+            last_placed: None,
             reserved: None,
             needs_from: None,
             in_flight: InFlight::with_capacity(config.writes_in_flight_max + OTHERS_IN_FLIGHT_MAX),

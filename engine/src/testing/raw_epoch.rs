@@ -115,6 +115,7 @@ impl RawEpoch {
             salt: self.salt(shard),
             created: WallMillis(self.epoch.millis()),
             file_bytes: FRAMES_OFFSET + segment.bytes.len() as u64 + 4096,
+            follows: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Damage to a file, as the fuzzer's bytes say: random bytes alone would never pass a checksum.
 
+use std::ops::Range;
+
 /// Applies edits of four bytes each (place, place, how, value) to `bytes`: sets, flips, cuts off or extends.
 pub(crate) fn damage(bytes: &mut Vec<u8>, edits: &[u8]) {
     for edit in edits.chunks_exact(4).take(64) {
@@ -15,5 +17,14 @@ pub(crate) fn damage(bytes: &mut Vec<u8>, edits: &[u8]) {
             3 | 4 => bytes[at] ^= edit[3],
             _ => bytes[at] = edit[3],
         }
+    }
+}
+
+/// Makes the checksum behind `covered` right: as forged, or as written by a program with a fault.
+pub(crate) fn mend(bytes: &mut [u8], covered: Range<usize>) {
+    let end = covered.end;
+    let Some(checksum) = bytes.get(covered).map(crc32c::crc32c) else { return };
+    if let Some(place) = bytes.get_mut(end..end + 4) {
+        place.copy_from_slice(&checksum.to_le_bytes());
     }
 }

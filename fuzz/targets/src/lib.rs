@@ -1,27 +1,35 @@
 //! One function a target: takes any bytes, and panics if what must hold does not.
 #![forbid(unsafe_code)]
 
+mod config;
 mod connection;
 mod edits;
 mod index_segment;
+mod ledger;
 mod messages;
 mod raw_segment;
 mod records;
+mod recovery;
 mod small_files;
 mod token;
+mod world;
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 13] = [
+    ("config", config::config),
     ("connection", connection::connection),
     ("index_segment", index_segment::index_segment),
     ("legacy_segment", raw_segment::legacy_segment),
     ("messages", messages::messages),
+    ("original_segment", index_segment::original_segment),
     ("raw_segment", raw_segment::raw_segment),
     ("records", records::records),
+    ("recovery", recovery::recovery),
     ("responses", messages::responses),
+    ("signed_token", token::signed_token),
     ("small_files", small_files::small_files),
     ("token", token::token),
 ];

@@ -11,13 +11,16 @@ use logtank_engine::raw_log::scan::SegmentScan;
 use logtank_engine::raw_log::verify::verify;
 use logtank_engine::testing::{MemDisk, RawEpoch, raw_record, run};
 
-use crate::edits::damage;
+use crate::edits::{damage, mend};
+
+/// Where the seal block begins.
+pub(crate) const SEAL: usize = 4096;
 
 /// The frames' bytes that a scan finds, over all damage.
-fn scan(disk: &MemDisk, path: &Path) -> Vec<Vec<u8>> {
+pub(crate) fn scan(disk: &MemDisk, path: &Path) -> Vec<Vec<u8>> {
     run(async {
         let mut frames = Vec::new();
-        let mut scan = match SegmentScan::open(disk, path, Transfer::Foreground).await {
+        let mut scan = match SegmentScan::open(disk, path, Transfer::Cached).await {
             Ok(scan) => scan,
             Err(Error::Corrupt(_)) => return frames,
             Err(other) => panic!("the disk is well: {other}"),
@@ -37,9 +40,10 @@ fn scan(disk: &MemDisk, path: &Path) -> Vec<Vec<u8>> {
     })
 }
 
-/// Of a damaged segment only frames are found that were written, in order.
+/// Of a damaged segment only frames are found that were written, in order, whatever its header and its seal say.
 pub(crate) fn raw_segment(data: &[u8]) {
-    let Some((&sealed, edits)) = data.split_first() else { return };
+    let Some((&how, edits)) = data.split_first() else { return };
+    let (sealed, forged) = (how & 1 != 0, how & 2 != 0);
     let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("data"), None));
     let mut epoch = RawEpoch::new(5_000, 1);
     for frame in 0..4 {
@@ -48,12 +52,16 @@ pub(crate) fn raw_segment(data: &[u8]) {
             (0..=frame).map(|record| raw_record("m", &docid(record), Some("text"))).collect();
         epoch.frame(0, &records);
     }
-    epoch.put(&disk, &layout, sealed & 1 == 1);
+    epoch.put(&disk, &layout, sealed);
     let path = layout.live(epoch.name(0));
     let written = scan(&disk, &path);
     assert_eq!(written.len(), 4, "undamaged, all is found");
     let mut bytes = disk.get(&path).expect("it was put there");
     damage(&mut bytes, edits);
+    if forged {
+        mend(&mut bytes, 0..56);
+        mend(&mut bytes, SEAL..SEAL + 72);
+    }
     disk.put(&path, &bytes);
     let found = scan(&disk, &path);
     let mut rest = written.iter();

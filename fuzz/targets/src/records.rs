@@ -20,5 +20,12 @@ pub(crate) fn records(data: &[u8]) {
     write_normalized(&mut normalized, &view, 5);
     let (normal, _) = RecordView::parse(&normalized).expect("what was normalized parses");
     assert_eq!(normal.timestamp_ms, Some(5));
-    assert_eq!((normal.docid, normal.index_code), (view.docid, view.index_code));
+    // An index's own segment does not repeat its name.
+    assert_eq!((normal.id, normal.index_code, normal.deleted), (None, None, view.deleted));
+    let text = |bytes: Option<&[u8]>| bytes.map(|bytes| std::str::from_utf8(bytes).map(str::len));
+    assert!(text(normal.docid).is_none_or(|text| text.is_ok()), "normalized, but not text");
+    assert_eq!(normal.docid.is_some(), view.docid.is_some());
+    let mut again = Vec::new();
+    write_normalized(&mut again, &normal, 5);
+    assert_eq!(normalized, again, "normalized twice, not the same");
 }

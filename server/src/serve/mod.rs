@@ -26,6 +26,7 @@ mod service_manager;
 mod shards;
 mod signals;
 mod space;
+mod starving;
 mod tree;
 
 pub(crate) use machine::check_machine;

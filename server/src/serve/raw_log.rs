@@ -29,6 +29,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::Tree;
 use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
+use super::starving::Starving;
 use crate::metrics::HostMetrics;
 
 /// Between two log lines about a recovery that takes long.
@@ -77,6 +78,7 @@ impl RawLog {
         let mut without: BTreeSet<usize> = (0..self.shards.len()).collect();
         // Whose drive failed, and who has taken no fresh segment into use since.
         let mut rewriting: BTreeSet<usize> = BTreeSet::new();
+        let mut starving = Starving::default();
         while running > 0 {
             // Names first: whoever looks at the folder then sees at once what a file is.
             let event = if let Ok(event) = self.from_shards.try_recv() {
@@ -95,7 +97,10 @@ impl RawLog {
                 match handed_over {
                     Ok(()) => wanted[shard] -= 1,
                     // What waits in memory has nowhere to go, and its clients wait for an answer that can't come.
-                    Err(error) if !rewriting.is_empty() && !is_full(&error) => {
+                    Err(error)
+                        if !is_full(&error)
+                            && (!rewriting.is_empty() || self.waits_too_long(&mut starving)) =>
+                    {
                         return Err(error.context(
                             "the raw log's drive failed, and no fresh segment can be made for the batches in memory",
                         ));
@@ -133,6 +138,10 @@ impl RawLog {
             }
         }
         Ok(())
+    }
+
+    fn waits_too_long(&self, starving: &mut Starving) -> bool {
+        starving.too_long(self.shards.iter().map(|shard| &*shard.metrics), Instant::now())
     }
 
     /// Makes one segment ready, or takes one that is, and posts it to a shard.

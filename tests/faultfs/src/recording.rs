@@ -1,6 +1,6 @@
 //! What happened to a drive, in order.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::store::Store;
 
@@ -72,4 +72,24 @@ pub struct Recording {
     pub base: Store,
     /// In the order in which the drive did them.
     pub events: Vec<Event>,
+}
+
+impl Recording {
+    /// How many events had happened at a moment: a power cut then leaves what they left.
+    #[must_use]
+    pub fn events_at(&self, moment: Instant) -> usize {
+        self.events.partition_point(|event| event.at() <= moment)
+    }
+
+    /// The last moment at which no more than the first `count` events had happened.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[must_use]
+    pub fn moment_behind(&self, count: usize) -> Instant {
+        match self.events.get(count) {
+            Some(next) => next.at() - Duration::from_nanos(1),
+            None => self.events.last().expect("a recording of something").at(),
+        }
+    }
 }

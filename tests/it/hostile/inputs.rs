@@ -141,6 +141,15 @@ fn structures(add: &mut impl FnMut(&str, Vec<u8>)) {
         .extend([12, 0, 0, 0, 1, 11, 0, 3, 0, 0, 0, 1, b'm', 11, 0, 4, 0, 0, 0, 2, 0xc3, 0x28, 2, 0, 5, 1]);
     not_text.extend([0, 0, 0]);
     add("a docid that is not UTF-8", not_text);
+    let mut bad_code = to_records();
+    bad_code
+        .extend([12, 0, 0, 0, 1, 11, 0, 3, 0, 0, 0, 2, 0xc3, 0x28, 11, 0, 4, 0, 0, 0, 1, b'd', 2, 0, 5, 1]);
+    bad_code.extend([0, 0, 0]);
+    add("an index code that is not UTF-8", bad_code);
+    let mut unknown = to_records();
+    unknown.extend([12, 0, 0, 0, 1, 11, 0, 3, 0, 0, 0, 1, b'm', 11, 0, 4, 0, 0, 0, 1, b'd', 2, 0, 5, 1]);
+    unknown.extend([10, 0x7f, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 12, 0, 99, 0, 0, 0, 0]);
+    add("unknown fields", unknown);
     let mut cut = good_call();
     cut.truncate(cut.len() - 3);
     add("a call without its end", cut);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use logtank_tests::apply::State;
 use logtank_tests::client::{Client, Failure};
+use logtank_tests::history::PowerCut;
 use logtank_tests::thrift::{Change, index_code};
 
 /// Its name.
@@ -48,9 +49,10 @@ impl Deletions {
     }
 
     /// What is wrong with what is there after a cut; `always` if nothing acknowledged may be missing.
-    pub(super) fn check(&self, state: &State, cut: Instant, always: bool) -> Vec<String> {
+    pub(super) fn check(&self, state: &State, cut: PowerCut, always: bool) -> Vec<String> {
         let mut wrong = Vec::new();
-        let before = |at: Option<Instant>| at.is_some_and(|at| at <= cut);
+        let before = |at: Option<Instant>| at.is_some_and(|at| at <= cut.from);
+        let begun = |at: Option<Instant>| at.is_some_and(|at| at <= cut.to);
         let is_there = |kind: &str, number: usize| state.contains_key(format!("{kind}-{number}").as_bytes());
         let gone_below =
             self.rounds.iter().rposition(|round| before(round.deleted)).map_or(0, |last| last + 1);
@@ -61,10 +63,10 @@ impl Deletions {
             if is_there("new", number) && number + 1 < gone_below {
                 wrong.push(format!("new-{number} is there, but round {} deleted it", gone_below - 1));
             }
-            if !before(round.begun) && (is_there("old", number) || is_there("new", number)) {
+            if !begun(round.begun) && (is_there("old", number) || is_there("new", number)) {
                 wrong.push(format!("round {number} is there, but began after the cut"));
             }
-            let next_deletes = self.rounds.get(number + 1).is_some_and(|next| before(next.deleting));
+            let next_deletes = self.rounds.get(number + 1).is_some_and(|next| begun(next.deleting));
             if always && before(round.written) && !next_deletes && !is_there("new", number) {
                 wrong.push(format!("new-{number} was acknowledged and is not there"));
             }

@@ -4,10 +4,12 @@
 use std::time::{Duration, Instant};
 
 use logtank_faultfs::{Cuts, Drive, Effect, Mounted, Operation, Rule, Store, Survivors};
+use logtank_tests::history::PowerCut;
 use logtank_tests::metrics::metric;
 use logtank_tests::random::Random;
 use logtank_tests::report;
 
+use super::images::figures;
 use super::run::{DRIVE_BYTES, Setting, rest, under_load};
 use super::verdict::judge;
 
@@ -28,7 +30,7 @@ pub(super) fn errors(setting: &Setting, count: u32) {
     let mut random = Random::new(seed);
     println!("{}: seed {seed}", setting.name());
     let drive = Drive::new(Store::new(DRIVE_BYTES)).unwrap();
-    let (mut gave_up, mut went_on, mut rewrites, mut lost, mut acknowledged) = (0, 0, 0.0, 0, 0);
+    let (mut gave_up, mut went_on, mut rewrites, mut all) = (0, 0, 0.0, Vec::new());
     for number in 0..count as usize {
         let (operation, effect, times) = FAULTS[number % FAULTS.len()];
         drive.load(Store::new(DRIVE_BYTES));
@@ -60,17 +62,18 @@ pub(super) fn errors(setting: &Setting, count: u32) {
         drive.heal();
         drop(mounted);
         // The power goes too: nothing counts but what was flushed.
-        let (image, cut) = Cuts::new(&recording).at(recording.events.len(), Survivors::None, 1);
-        drive.load(image);
+        let events = recording.events.len();
+        drive.load(Cuts::new(&recording).at(events, Survivors::None, 1));
         let mounted = Mounted::new(&drive, setting.filesystem).unwrap();
         let mut host = setting.host(mounted.path());
-        let seen = judge(&mut host, setting, &sent, cut, number % 3 == 0);
-        lost += seen.lost;
-        acknowledged += seen.acknowledged;
+        let cut = PowerCut::at(recording.moment_behind(events));
+        all.push(judge(&mut host, setting, &sent, cut, number % 3 == 0));
+        all[number].assert(setting);
     }
     report::line(&format!(
         "{{\"test\":\"drive_errors\",\"setting\":\"{}\",\"runs\":{count},\"gave_up\":{gave_up},\"went_on\":{went_on},\
-         \"rewrites\":{rewrites},\"acknowledged\":{acknowledged},\"acknowledged_lost\":{lost}}}",
-        setting.name()
+         \"rewrites\":{rewrites},{}}}",
+        setting.name(),
+        figures(&all)
     ));
 }

@@ -31,6 +31,8 @@ pub(super) struct Setting {
     pub(super) sync: &'static str,
     /// How long an epoch is open: while it is, nothing but the interval has anything synced.
     pub(super) epoch: &'static str,
+    /// What the host takes for the interval.
+    pub(super) interval: Duration,
     /// How long a flush takes now and then.
     pub(super) stall: Option<Duration>,
     pub(super) load_for: Duration,
@@ -44,6 +46,7 @@ impl Setting {
     /// A host on the mounted filesystem, not started. Small files, short epochs: all jobs have work.
     pub(super) fn host(&self, mounted: &Path) -> Host {
         let data = mounted.join("data");
+        let interval = format!("{}ms", self.interval.as_millis());
         let arguments = [
             "--shards",
             "1",
@@ -51,6 +54,8 @@ impl Setting {
             self.append,
             "--sync",
             self.sync,
+            "--sync-interval",
+            &interval,
             "--epoch-max-age",
             self.epoch,
             "--free-bytes-min",

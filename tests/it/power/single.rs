@@ -46,9 +46,15 @@ impl Broken {
         Client::connect(self.host.reader()).unwrap().recover("m").unwrap().0.len()
     }
 
-    /// The raw segment that is being written.
+    /// The raw segment that is being written, once it has its name; temporary files are no segments.
     fn segment(&self) -> PathBuf {
-        newest(&self.mounted.path().join("data/raw/live"), ".rawlog")
+        let live = self.mounted.path().join("data/raw/live");
+        let mut found = None;
+        eventually("the segment in use is named", || {
+            found = newest(&live, |name| name.ends_with(".rawlog") && !name.starts_with("ready-"));
+            found.is_some()
+        });
+        found.unwrap()
     }
 
     /// Strikes operations on a file's bytes.
@@ -58,23 +64,29 @@ impl Broken {
     }
 
     /// Kills the host and starts it on a filesystem mounted anew, so that nothing comes from the page cache.
-    fn again(self) -> Self {
-        let Self { mut host, mounted, drive } = self;
-        host.kill();
+    fn again(mut self) -> Self {
+        self.host.kill();
+        let mut broken = self.mounted_anew();
+        broken.host.start();
+        broken
+    }
+
+    /// Of a host that has ended: the filesystem mounted anew, and a host on it that is not started.
+    fn mounted_anew(self) -> Self {
+        let Self { host, mounted, drive } = self;
+        drop(host);
         drop(mounted);
         let mounted = Mounted::new(&drive, Filesystem::Ext4).unwrap();
-        let host = Host::started(&mounted.path().join("data"), &["--shards", "1"]);
+        let host = Host::new(&mounted.path().join("data"), &["--shards", "1"]);
         Self { host, mounted, drive }
     }
 }
 
-fn newest(folder: &Path, part: &str) -> PathBuf {
+/// The last of a folder's files by name, of those that are meant; what is being made is not a file yet.
+fn newest(folder: &Path, is_meant: impl Fn(&str) -> bool) -> Option<PathBuf> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-    files
-        .filter(|path| name(path).contains(part) && !name(path).starts_with("ready"))
-        .max()
-        .unwrap_or_else(|| panic!("{} has no {part}", folder.display()))
+    files.filter(|path| !name(path).starts_with(".tmp-") && is_meant(&name(path))).max()
 }
 
 /// Waits for what an event that nobody announces brings about.
@@ -123,11 +135,8 @@ fn a_flush_that_fails_is_not_made_again_and_what_was_acknowledged_is_there() {
     assert_eq!(status.code(), Some(78), "{log}");
     assert!(log.contains("os error 5") || log.contains("Input/output error"), "{log}");
     broken.drive.heal();
-    let Broken { drive, mounted, .. } = broken;
-    drop(mounted);
-    let mounted = Mounted::new(&drive, Filesystem::Ext4).unwrap();
-    let host = Host::started(&mounted.path().join("data"), &["--shards", "1"]);
-    let broken = Broken { host, mounted, drive };
+    let mut broken = broken.mounted_anew();
+    broken.host.start();
     assert!((50..=51).contains(&broken.documents()), "what was in doubt may be there");
 }
 
@@ -138,20 +147,15 @@ fn a_raw_segment_that_cannot_be_read_is_not_taken_for_the_end_of_the_log() {
     }
     let mut broken = Broken::new(&["--sync", "always"]);
     broken.write(0, 200).unwrap();
-    broken.host.kill();
     let segment = broken.segment();
-    let Broken { mut host, mounted, drive } = broken;
-    let ranges = mounted.ranges(&segment).unwrap();
-    drop(mounted);
-    let mounted = Mounted::new(&drive, Filesystem::Ext4).unwrap();
-    drive.strike(Rule { ranges, ..Rule::every(Operation::Read, Effect::Eio) });
-    // The same folder is mounted elsewhere now.
-    drop(std::mem::replace(&mut host, Host::new(&mounted.path().join("data"), &["--shards", "1"])));
-    let log = host.start_in_vain();
+    let ranges = broken.mounted.ranges(&segment).unwrap();
+    broken.host.kill();
+    let mut broken = broken.mounted_anew();
+    broken.drive.strike(Rule { ranges, ..Rule::every(Operation::Read, Effect::Eio) });
+    let log = broken.host.start_in_vain();
     assert!(log.contains(segment.file_name().unwrap().to_str().unwrap()), "it names the file:\n{log}");
-    drive.heal();
-    host.start();
-    let broken = Broken { host, mounted, drive };
+    broken.drive.heal();
+    broken.host.start();
     assert_eq!(broken.documents(), 200, "nothing was cut off");
 }
 
@@ -167,8 +171,8 @@ fn an_index_that_cannot_be_read_is_refused_and_served_again_when_the_drive_is_we
         segments.is_dir() && metric(broken.host.metrics(), "logtank_dealt_records_total") == Some(200.0)
     });
     let broken = broken.again();
-    let segment = newest(&broken.mounted.path().join("data/indexes/m/segments"), "_");
-    let data = std::fs::read_dir(segment.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let segments = broken.mounted.path().join("data/indexes/m/segments");
+    let data = std::fs::read_dir(segments).unwrap().map(|entry| entry.unwrap().path());
     for file in data {
         broken.strike(&file, Operation::Read, u64::MAX);
     }

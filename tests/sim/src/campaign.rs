@@ -23,6 +23,8 @@ pub(crate) struct Campaign {
     /// No progress line, no word about failures.
     pub(crate) quiet: bool,
     pub(crate) stop_at_failure: bool,
+    /// Set by whoever has seen enough: no further seed is begun.
+    pub(crate) interrupted: &'static AtomicBool,
 }
 
 /// What came of it.
@@ -93,7 +95,7 @@ impl Campaign {
                 }
                 answer.failure
             }
-            None => Some("the process ended: an assertion failed".to_owned()),
+            None => Some("the process ended: an assertion failed, or the seed had no end".to_owned()),
         };
         let Some(what) = failure else { return };
         if !self.quiet {
@@ -110,7 +112,7 @@ impl Campaign {
         results: &Sender<(u64, Option<Answer>)>,
     ) -> io::Result<()> {
         let mut worker = Worker::start(self.mutant)?;
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && !self.interrupted.load(Ordering::Relaxed) {
             let place = next.fetch_add(1, Ordering::Relaxed);
             if place >= self.seeds {
                 break;

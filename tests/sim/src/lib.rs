@@ -14,4 +14,5 @@ pub mod plan;
 pub mod random;
 pub mod reader;
 pub mod run;
+mod spares;
 pub mod world;

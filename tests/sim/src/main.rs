@@ -1,6 +1,7 @@
 //! `logtank-sim`: runs seeds, replays one, shows that each deliberate bug is caught.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use logtank_sim::mutants::Mutant;
@@ -25,16 +26,16 @@ struct Arguments {
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// The first seed
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     from: u64,
-    /// Run seeds until stopped
+    /// Run seeds until stopped (by Ctrl-C); then tell what was covered
     #[arg(long, conflicts_with = "seeds")]
     forever: bool,
     /// Show that each deliberate bug is caught, within --seeds seeds each (build with --features mutants)
     #[arg(long)]
     mutants: bool,
-    /// With this deliberate bug
-    #[arg(long, value_name = "NAME", conflicts_with = "mutants")]
+    /// With this deliberate bug; together with --mutants: show it of this one only
+    #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
     /// Processes at once; as many as there are processors, if not given
     #[arg(long, value_name = "N")]
@@ -43,6 +44,9 @@ struct Arguments {
     #[arg(long, hide = true)]
     worker: bool,
 }
+
+/// Whoever runs this has seen enough.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 const SEEDS_DEFAULT: u64 = 1_000;
 /// Seeds after which a deliberate bug counts as missed.
@@ -77,14 +81,23 @@ fn start(arguments: &Arguments) -> Result<bool, String> {
         }
         return Ok(outcome.failure.is_none());
     }
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).map_err(|error| error.to_string())?;
     let jobs =
         arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     if arguments.mutants {
-        return all_mutants(arguments, jobs);
+        let mutants = mutant.map_or_else(|| Mutant::all().collect(), |only| vec![only]);
+        return all_mutants(arguments, &mutants, jobs);
     }
     let seeds = if arguments.forever { u64::MAX } else { arguments.seeds.unwrap_or(SEEDS_DEFAULT) };
-    let campaign =
-        Campaign { from: arguments.from, seeds, jobs, mutant, quiet: false, stop_at_failure: false };
+    let campaign = Campaign {
+        from: arguments.from,
+        seeds,
+        jobs,
+        mutant,
+        quiet: false,
+        stop_at_failure: false,
+        interrupted: &INTERRUPTED,
+    };
     let summary = campaign.run().map_err(|error| error.to_string())?;
     for (what, count) in &summary.counts {
         println!("{count:>12} {what}");
@@ -104,16 +117,25 @@ fn known(name: &str) -> Result<Mutant, String> {
 }
 
 /// Each deliberate bug, until a seed catches it.
-fn all_mutants(arguments: &Arguments, jobs: usize) -> Result<bool, String> {
-    let (mut caught, mut all) = (0, 0);
-    for mutant in Mutant::all() {
+fn all_mutants(arguments: &Arguments, mutants: &[Mutant], jobs: usize) -> Result<bool, String> {
+    let (mut caught, all) = (0, mutants.len());
+    for mutant in mutants {
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            break;
+        }
         let name = mutant.name();
         let mutant = Some(known(&name)?);
         let seeds = arguments.seeds.unwrap_or(SEEDS_FOR_A_MUTANT);
-        let campaign =
-            Campaign { from: arguments.from, seeds, jobs, mutant, quiet: true, stop_at_failure: true };
+        let campaign = Campaign {
+            from: arguments.from,
+            seeds,
+            jobs,
+            mutant,
+            quiet: true,
+            stop_at_failure: true,
+            interrupted: &INTERRUPTED,
+        };
         let summary = campaign.run().map_err(|error| error.to_string())?;
-        all += 1;
         match summary.failures.first_key_value() {
             Some((seed, what)) => {
                 caught += 1;

@@ -1,5 +1,6 @@
 //! Causes the troubles, restarts the host, and in the end sees that all is well.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use crate::world::Group;
 
 /// Between two looks whether the host still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Longest that one waits for the moment to crash at.
+const PATIENCE_NANOS: u64 = 4_000_000_000;
 
 /// Who causes the troubles.
 pub struct Nemesis {
@@ -80,9 +84,6 @@ impl Nemesis {
         world.executor.trace().note(if crash == Crash::Power { "power cut" } else { "kill" }, "", 0);
         world.executor.trace().count(if crash == Crash::Power { "power cuts" } else { "kills" });
         world.executor.kill(Group::Host);
-        if world.disk.take_raw_sync_failed() {
-            world.oracle.borrow_mut().drive_failed();
-        }
         if let Some(host) = world.host.borrow_mut().take() {
             if host.is_stalled(world.executor.now()) {
                 world.oracle.borrow_mut().drive_slow();
@@ -104,14 +105,17 @@ impl Nemesis {
         let (menu, random) = (self.world.plan.menu, &self.random);
         let faults = self.world.disk.faults();
         match random.below(12) {
+            0 | 1 if random.percent(60) => self.names_under_way().await,
             0..=4 => {
                 self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await
             }
             5 => self.shut_down().await,
+            6 if menu.errors && random.percent(50) => self.failed_sync().await,
             6 | 7 if menu.errors => {
                 self.world.executor.trace().count("faulty spells");
                 let chances = [&faults.reads, &faults.writes, &faults.syncs, &faults.names, &faults.short];
-                (*random.pick(&chances)).set(random.between(1, 200));
+                let often = random.percent(30);
+                (*random.pick(&chances)).set(random.between(1, if often { 700 } else { 200 }));
                 self.attend(Duration::from_millis(random.below(4_000))).await;
                 if random.percent(40) {
                     self.restart(if menu.power { Crash::Power } else { Crash::Kill }).await;
@@ -146,6 +150,43 @@ impl Nemesis {
         }
     }
 
+    /// The process ends just when a sync has failed: the page cache shows what the drive has not got. Then the machine ends,
+    /// soon after the next start.
+    async fn failed_sync(&self) {
+        let (faults, random, executor) = (self.world.disk.faults(), &self.random, &self.world.executor);
+        executor.trace().count("kills after a failed sync");
+        faults.syncs.set(1_000);
+        let (before, until) = (faults.failed_syncs.get(), executor.now() + PATIENCE_NANOS);
+        while faults.failed_syncs.get() == before && executor.now() < until {
+            executor.sleep(Duration::from_micros(500)).await;
+        }
+        faults.heal();
+        executor.sleep(Duration::from_micros(random.below(1_500))).await;
+        self.crash(Crash::Kill);
+        executor.sleep(Duration::from_micros(random.below(300_000))).await;
+        self.start();
+        executor.sleep(Duration::from_micros(random.below(80_000))).await;
+        self.restart(if self.world.plan.menu.power { Crash::Power } else { Crash::Kill }).await;
+    }
+
+    /// The process ends while a name is on its way to the drive, so that the next one sees what a power cut may still take
+    /// back.
+    async fn names_under_way(&self) {
+        let (random, executor, disk) = (&self.random, &self.world.executor, &self.world.disk);
+        executor.trace().count("kills with names under way");
+        let folders = ["/data", "/data/raw/live", "/data/raw/history", "/data/raw/spare", "/data/deletions"];
+        let folder = Path::new(if random.percent(50) { folders[0] } else { *random.pick(&folders) });
+        let until = executor.now() + PATIENCE_NANOS / 2;
+        while !disk.has_names_under_way(folder) && executor.now() < until {
+            executor.sleep(Duration::from_micros(300)).await;
+        }
+        self.crash(Crash::Kill);
+        executor.sleep(Duration::from_micros(random.below(100_000))).await;
+        self.start();
+        executor.sleep(Duration::from_micros(random.below(200_000))).await;
+        self.restart(if self.world.plan.menu.power { Crash::Power } else { Crash::Kill }).await;
+    }
+
     /// A crash, and maybe more of them before the host is up again.
     pub(crate) async fn restart(&self, crash: Crash) {
         self.crash(crash);
@@ -155,7 +196,8 @@ impl Nemesis {
             if !self.random.percent(25) {
                 return;
             }
-            self.world.executor.sleep(Duration::from_micros(self.random.below(15_000))).await;
+            let longest = *self.random.pick(&[15_000, 15_000, 150_000]);
+            self.world.executor.sleep(Duration::from_micros(self.random.below(longest))).await;
             let again = if self.world.plan.menu.power && self.random.percent(50) {
                 Crash::Power
             } else {

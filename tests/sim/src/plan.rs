@@ -48,6 +48,8 @@ pub struct Plan {
     pub menu: Menu,
     /// Longest text of a record.
     pub text_bytes_max: u64,
+    /// Files that wait to be recycled when it all begins.
+    pub spares: u64,
 }
 
 /// Kinds of trouble that a run may have.
@@ -125,6 +127,7 @@ impl Plan {
                 flips: random.percent(20),
             },
             text_bytes_max: *random.pick(&[20, 200, 2_000]),
+            spares: if random.percent(50) { random.between(1, 5) } else { 0 },
         }
     }
 

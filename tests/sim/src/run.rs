@@ -17,7 +17,7 @@ use crate::oracle::Oracle;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::world::{Executor, Group, SimClock, Trace};
-use crate::{client, manager, nemesis, reader};
+use crate::{client, manager, nemesis, reader, spares};
 
 /// A run that does so much is not going anywhere.
 const STEPS_MAX: u64 = 20_000_000;
@@ -133,6 +133,7 @@ pub fn run(seed: u64, options: Options) -> Outcome {
         failure: RefCell::default(),
         plan,
     });
+    spares::put(&world);
     for number in 0..world.plan.clients {
         executor.spawn(Group::World, client::client(world.clone(), number));
     }

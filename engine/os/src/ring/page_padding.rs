@@ -1,5 +1,7 @@
 //! What is written behind a frame, so that its last page is written whole.
 
+use logtank_engine::limits::DIRECT_BLOCK_BYTES;
+
 /// Zeros up to the end of a page.
 ///
 /// Where a write through the page cache covers only a part of a page that isn't cached, the kernel reads that page from
@@ -15,7 +17,17 @@ pub(super) struct PagePadding {
 impl PagePadding {
     /// Up to the ends of the pages of the page cache.
     pub(super) fn of_pages() -> Self {
-        Self { zeros: vec![0; rustix::param::page_size()].into() }
+        Self::of(rustix::param::page_size())
+    }
+
+    /// None where pages are longer than the blocks of a segment: the zeros behind its seal, which is written last,
+    /// would erase the frames behind that.
+    fn of(page_bytes: usize) -> Self {
+        if page_bytes > DIRECT_BLOCK_BYTES {
+            Self::none()
+        } else {
+            Self { zeros: vec![0; page_bytes].into() }
+        }
     }
 
     /// None ever.
@@ -41,12 +53,18 @@ mod tests {
 
     #[test]
     fn a_page_is_filled_and_a_file_made_no_longer() {
-        let padding = PagePadding { zeros: vec![0; 4096].into() };
+        let padding = PagePadding::of(4096);
         for (end, file_bytes, bytes) in
             [(4096, 1 << 20, 0), (4097, 1 << 20, 4095), (8000, 8192, 192), (8000, 8100, 100), (8000, 7000, 0)]
         {
             assert_eq!(padding.behind(end, file_bytes).len(), bytes, "{end} of {file_bytes}");
         }
         assert!(PagePadding::none().behind(5, 4096).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_filled_where_a_page_holds_several_blocks_of_a_segment() {
+        let seal_end = 8192;
+        assert!(PagePadding::of(65_536).behind(seal_end, 1 << 20).is_empty(), "frames follow the seal");
     }
 }

@@ -177,7 +177,7 @@ fn numbers_are_not_used_again_and_files_of_another_length_are_deleted_at_start()
 }
 
 #[test]
-fn a_file_in_use_gets_its_name_when_its_header_is_durable() {
+fn a_file_in_use_gets_its_name_and_has_a_header_wherever_a_crash_falls() {
     let segment = SegmentBytes::new(11, 2, 0, 8).frame(0, 1);
     for cut in Cut::ALL {
         for call in 0.. {
@@ -186,6 +186,7 @@ fn a_file_in_use_gets_its_name_when_its_header_is_durable() {
             run(preparer.prepare_one()).unwrap();
             let file = run(disk.open_write(&preparer.take().unwrap().path, Transfer::Cached)).unwrap();
             run(file.write_at(AlignedBuf::copy_of(&segment.bytes), 0)).0.unwrap();
+            run(file.sync()).unwrap();
             disk.die_at(call);
             let done = run(preparer.claimed(0, segment.name()));
             disk.restart(cut);
@@ -204,6 +205,24 @@ fn a_file_in_use_gets_its_name_when_its_header_is_durable() {
             }
         }
     }
+}
+
+#[test]
+fn naming_a_file_in_use_does_not_sync_it() {
+    // Its failure would be told to the wrong one, and the shard's own fdatasync would succeed without the data.
+    let segment = SegmentBytes::new(11, 2, 0, 8).frame(0, 1);
+    let disk = fresh();
+    let mut preparer = run(open(&disk)).unwrap();
+    run(preparer.prepare_one()).unwrap();
+    let path = preparer.take().unwrap().path;
+    run(run(disk.open_write(&path, Transfer::Cached))
+        .unwrap()
+        .write_at(AlignedBuf::copy_of(&segment.bytes), 0))
+    .0
+    .unwrap();
+    assert!(run(preparer.claimed(0, segment.name())).unwrap());
+    disk.restart(Cut::PowerKeepingNames);
+    assert!(disk.files()[&layout().live(segment.name())].starts_with(&[0; FRAMES_OFFSET as usize]));
 }
 
 use crate::raw_log::live::{SegmentState, SegmentView};

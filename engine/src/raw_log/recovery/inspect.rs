@@ -1,8 +1,10 @@
 //! Reads what was left open, from the drive itself, and plans what is to be done.
 
+use super::chain::Chain;
 use super::plan::{Plan, Seal};
 use super::report::{RecoveryProgress, RecoveryReport};
 use crate::error::{Corruption, Error, Result};
+use crate::format::names::RawName;
 use crate::format::raw::{BlockError, Header, SEAL_OFFSET};
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer};
@@ -22,6 +24,14 @@ struct Found {
     hidden: Spans,
     /// Whole but given up.
     dropped_end: u32,
+}
+
+impl Found {
+    fn add(&mut self, other: &Self) {
+        self.present.add_all(&other.present);
+        self.hidden.add_all(&other.hidden);
+        self.dropped_end = self.dropped_end.max(other.dropped_end);
+    }
 }
 
 pub(super) struct Inspector<'a, D> {
@@ -47,15 +57,21 @@ impl<D: Disk> Inspector<'_, D> {
         }
         let left_open = |epoch: &EpochView| epoch.segments.iter().any(|segment| is_open(&segment.state));
         let missing = |epoch: &EpochView| epoch.epoch >= dealt_before && !view.is_complete(epoch.epoch);
-        let (epochs, settled): (Vec<_>, Vec<_>) =
-            view.epochs.values().partition(|epoch| left_open(epoch) || missing(epoch));
-        self.progress.segments_total = epochs.iter().map(|epoch| epoch.segments.len() as u64).sum();
-        for epoch in epochs {
-            self.epoch(epoch, epoch.epoch >= dealt_before).await?;
-        }
-        // An earlier start may have ended between writing this down and telling anybody.
-        for epoch in settled.into_iter().filter(|epoch| epoch.epoch >= dealt_before) {
-            let Some(Ok(lost)) = &epoch.lost else { continue };
+        let to_read = |epoch: &&EpochView| left_open(epoch) || missing(epoch);
+        self.progress.segments_total =
+            view.epochs.values().filter(to_read).map(|epoch| epoch.segments.len() as u64).sum();
+        let mut chain = Chain::new(view, dealt_before);
+        for epoch in view.epochs.values() {
+            let broken =
+                epoch.segments.iter().filter_map(header).any(|header| chain.is_broken_before(&header));
+            if to_read(&epoch) || broken {
+                self.epoch(epoch, epoch.epoch >= dealt_before, &mut chain).await?;
+                continue;
+            }
+            // An earlier start may have ended between writing this down and telling anybody.
+            let Some(Ok(lost)) = epoch.lost.as_ref().filter(|_| epoch.epoch >= dealt_before) else {
+                continue;
+            };
             if !lost.gaps.is_empty() {
                 self.report.lost.push(lost.clone());
             } else if epoch.segments.is_empty() {
@@ -83,13 +99,28 @@ impl<D: Disk> Inspector<'_, D> {
         Ok(())
     }
 
-    async fn epoch(&mut self, epoch: &EpochView, undealt: bool) -> Result<()> {
+    async fn epoch(&mut self, epoch: &EpochView, undealt: bool, chain: &mut Chain) -> Result<()> {
         let mut found = Found::default();
+        chain.reads(epoch.epoch);
         for segment in &epoch.segments {
             (self.tell)(self.progress);
-            self.segment(segment, &mut found).await?;
+            match header(segment).filter(|header| chain.is_broken_before(header)) {
+                Some(header) => {
+                    self.behind_hole(segment, header, epoch.lost.is_some(), &mut found).await?;
+                }
+                None => {
+                    let mut here = Found::default();
+                    self.segment(segment, &mut here).await?;
+                    if let RawName::Segment { epoch, shard, .. } = segment.name {
+                        chain.has(epoch, shard, &here.present);
+                        chain.has(epoch, shard, &here.hidden);
+                    }
+                    found.add(&here);
+                }
+            }
             self.progress.segments += 1;
         }
+        self.progress.segments_total = self.progress.segments_total.max(self.progress.segments);
         (self.tell)(self.progress);
         if !undealt {
             return Ok(());
@@ -141,6 +172,46 @@ impl<D: Disk> Inspector<'_, D> {
                 let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
                 self.sealed(scan, found).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// A segment before whose frames others of its shard are lost: nothing in it counts.
+    async fn behind_hole(
+        &mut self,
+        segment: &SegmentView,
+        header: Header,
+        known: bool,
+        found: &mut Found,
+    ) -> Result<()> {
+        let mut scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+        let (begin, mut cut_bytes) = (scan.point().offset, 0);
+        loop {
+            match scan.advance().await {
+                Ok(true) => {
+                    let frame = scan.frame().expect("it has just advanced");
+                    let dropped_end = frame.first.ordinal() + frame.records;
+                    found.dropped_end = found.dropped_end.max(dropped_end);
+                    // An earlier start may have told it.
+                    if !known {
+                        self.report.dropped_frames += 1;
+                        self.report.dropped_records += u64::from(frame.records);
+                        cut_bytes = scan.point().offset - begin;
+                    }
+                }
+                Ok(false) if scan.seal().is_some() => break,
+                Ok(false) | Err(Error::Corrupt(_)) => {
+                    if !scan.skip_damage().await? {
+                        break;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.report.cut_bytes += cut_bytes;
+        // A seal of the writer stays: that its records are lost is written down.
+        if is_open(&segment.state) {
+            self.seal(segment, header, begin, (0, 0), true);
         }
         Ok(())
     }
@@ -232,6 +303,15 @@ impl<D: Disk> Inspector<'_, D> {
         // A file that was shortened may end in a last frame's padding.
         let end = end.next_multiple_of(header.block_bytes.into());
         self.plan.seals.push(Seal { path: segment.path.clone(), header, end, frames, records, cut });
+    }
+}
+
+fn header(segment: &SegmentView) -> Option<Header> {
+    match &segment.state {
+        SegmentState::Open(header)
+        | SegmentState::Sealed(header, _)
+        | SegmentState::SealDamaged(header, _) => Some(*header),
+        SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => None,
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A crash leaves segments without a seal. Their last bytes may be torn, or missing before others that are
 //! there: frames are written several at a time, and a drive keeps what it likes of what was not synced.
-//! Recovery takes what stands before the first thing that is not a frame, and gives up the rest. It never appends
-//! to what it found, so what was given up can't follow what is written next.
+//! Recovery takes what stands before the first thing that is not a frame, and gives up the rest, also what the same
+//! shard wrote to later segments. It never appends to what it found, so what was given up can't follow what is
+//! written next.
 //!
 //! Everything is read before anything is changed. Then, each step durable before the next:
 //!
@@ -15,6 +16,7 @@
 //! A crash between any two leaves a log that the next recovery brings to the same end.
 
 mod apply;
+mod chain;
 mod inspect;
 mod plan;
 mod report;

@@ -40,6 +40,7 @@ impl SegmentBytes {
             salt: Salt(millis * 1_000_003 + u64::from(shard) * 101 + u64::from(part)),
             created: WallMillis(millis),
             file_bytes: 1 << 16,
+            follows: None,
         };
         let mut bytes = header.encode().to_vec();
         bytes.resize(FRAMES_OFFSET as usize, 0);
@@ -49,6 +50,13 @@ impl SegmentBytes {
     /// Sets the length of the file.
     pub(crate) fn file_bytes(mut self, file_bytes: u64) -> Self {
         self.header.file_bytes = file_bytes;
+        self.bytes[..HEADER_BYTES].copy_from_slice(&self.header.encode());
+        self
+    }
+
+    /// Says in the header that its shard wrote the frame at this position before.
+    pub(crate) fn follows(mut self, millis: u64, ordinal: u32) -> Self {
+        self.header.follows = Some(position(millis, ordinal));
         self.bytes[..HEADER_BYTES].copy_from_slice(&self.header.encode());
         self
     }

@@ -49,9 +49,20 @@ impl Writer {
     fn header_written(&mut self, id: u64, outbox: &mut Outbox) {
         let segment = self.segment_mut(id);
         segment.header_written = true;
-        let (ready, epoch, part) = (segment.ready, segment.header.epoch, segment.header.part);
-        outbox.events.push_back(ShardEvent::Claimed { ready, epoch, part });
+        if self.config.writes_are_durable() {
+            self.claimed(id, outbox);
+        }
         self.note_durable_writes(id);
+    }
+
+    /// The header is durable, so the file may get its name. Nobody else syncs it for that: an fdatasync tells whoever asks
+    /// first that data is lost, and a shard that asks second would believe in it.
+    fn claimed(&mut self, id: u64, outbox: &mut Outbox) {
+        let segment = self.segment_mut(id);
+        if !std::mem::replace(&mut segment.claimed, true) {
+            let (ready, epoch, part) = (segment.ready, segment.header.epoch, segment.header.part);
+            outbox.events.push_back(ShardEvent::Claimed { ready, epoch, part });
+        }
     }
 
     fn frame_written(
@@ -117,6 +128,7 @@ impl Writer {
                 self.metrics.syncs.add(1);
                 self.group_sync.measured(duration);
                 self.note_synced(segment);
+                self.claimed(segment, outbox);
             }
             (What::SealSync, Ok(())) => {
                 self.metrics.syncs.add(1);

@@ -22,7 +22,7 @@ impl Writer {
             let Some(first) = self.reserve(records, now, outbox) else { return };
             if self.open().is_none_or(|open| open.header.epoch != first.epoch()) {
                 self.close_open();
-                if !self.claim(first.epoch(), 0, self.segments.len(), now, outbox) {
+                if !self.claim(first.epoch(), 0, self.last_placed, self.segments.len(), now, outbox) {
                     self.reserved = Some(first);
                     return;
                 }
@@ -46,11 +46,13 @@ impl Writer {
         Some(self.sequencer.reserve(records))
     }
 
-    /// Takes a ready segment into use as `part` of `epoch`, at `place` among the segments, and begins writing its header.
+    /// Takes a ready segment into use as `part` of `epoch`, for frames behind the one at `follows`, at `place` among the
+    /// segments, and begins writing its header.
     pub(super) fn claim(
         &mut self,
         epoch: Epoch,
         part: u32,
+        follows: Option<Position>,
         place: usize,
         now: Now,
         outbox: &mut Outbox,
@@ -67,6 +69,7 @@ impl Writer {
             salt: ready.salt,
             created: now.wall,
             file_bytes: ready.file_bytes,
+            follows,
         };
         let id = self.segments_ever;
         self.segments_ever += 1;
@@ -86,6 +89,7 @@ impl Writer {
             self.stage.pop(&mut self.pool).expect("the caller saw one");
         assert_eq!(number, self.placed, "frames get their places in order");
         self.placed += 1;
+        self.last_placed = Some(first);
         let segment = self
             .segments
             .back_mut()

@@ -13,8 +13,8 @@ impl Writer {
         while let Some(place) =
             self.segments.iter().position(|segment| segment.phase == Phase::Failed && segment.under_way == 0)
         {
-            let header = self.segments[place].header;
-            if !self.claim(header.epoch, header.part + 1, place + 1, now, outbox) {
+            let (header, follows) = (self.segments[place].header, self.segments[place].last_synced());
+            if !self.claim(header.epoch, header.part + 1, follows, place + 1, now, outbox) {
                 return;
             }
             let frames = self.segments[place].take_unsynced();

@@ -14,7 +14,8 @@ fn world(sync: SyncMode) -> World {
 }
 
 fn world_with(sync: SyncMode, append: AppendMode) -> World {
-    let mut world = World::new(1, sync, append, |_| {});
+    // More than by default, so that several end in any order.
+    let mut world = World::new(1, sync, append, |config| config.writer.writes_in_flight_max = 4);
     world.connect(0);
     world.settle();
     world
@@ -32,6 +33,11 @@ fn complete_writes(world: &mut World) {
         world.complete(0, place, Outcome::Success);
     }
     world.turn(0);
+}
+
+fn append_one_and_write(world: &mut World) {
+    append(world);
+    complete_writes(world);
 }
 
 fn acknowledged(world: &mut World) -> usize {
@@ -177,6 +183,48 @@ fn a_failed_sync_is_never_repeated_its_frames_are_written_elsewhere() {
         );
         assert_eq!(events(|event| matches!(event, ShardEvent::Sealed { part: 1, .. })), 1);
     }
+}
+
+#[test]
+fn a_segment_may_be_named_when_its_header_is_durable_by_the_shards_own_doing() {
+    for (sync, append) in [
+        (INTERVAL, AppendMode::Direct),
+        (INTERVAL, AppendMode::Buffered),
+        (SyncMode::Always, AppendMode::Buffered),
+        (SyncMode::Always, AppendMode::Direct),
+    ] {
+        let mut world = world_with(sync, append);
+        let claimed = |world: &World| world.count_events(|event| matches!(event, ShardEvent::Claimed { .. }));
+        append_one_and_write(&mut world);
+        // A write that is durable in itself needs no fdatasync.
+        let durable = (sync, append) == (SyncMode::Always, AppendMode::Direct);
+        assert_eq!(claimed(&world), usize::from(durable), "{sync:?} {append:?}");
+        world.advance(SECOND);
+        world.turn(0);
+        assert_eq!(syncing(&world), !durable);
+        if syncing(&world) {
+            world.complete(0, 0, Outcome::Success);
+            world.turn(0);
+        }
+        assert_eq!(claimed(&world), 1, "{sync:?} {append:?}");
+        append_one_and_write(&mut world);
+        world.finish();
+        assert_eq!(claimed(&world), 1, "once");
+    }
+}
+
+#[test]
+fn a_segment_whose_first_sync_fails_gets_no_name() {
+    let mut world = world(INTERVAL);
+    append_one_and_write(&mut world);
+    world.advance(SECOND);
+    world.turn(0);
+    world.complete(0, 0, Outcome::Failure);
+    world.finish();
+    let claimed = |wanted: u32| {
+        world.count_events(|event| matches!(event, ShardEvent::Claimed { part, .. } if *part == wanted))
+    };
+    assert_eq!((claimed(0), claimed(1)), (0, 1));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct Faults {
     pub stalled_until: Cell<u64>,
     /// Bytes that fit.
     pub capacity: Cell<u64>,
+    /// How many syncs of segments in use failed so far.
+    pub failed_syncs: Cell<u64>,
     random: Random,
 }
 
@@ -46,6 +48,7 @@ impl Faults {
             slowness: Cell::new(1),
             stalled_until: Cell::default(),
             capacity: Cell::new(u64::MAX),
+            failed_syncs: Cell::default(),
             random: Random::new(seed, "drive"),
         }
     }

@@ -52,7 +52,9 @@ impl SimDisk {
         let mut taken = bytes.len();
         if faults.strikes(&faults.short) {
             trace.count("short write");
-            taken = faults.random().place(bytes.len());
+            // Behind a frame is padding, which nobody misses.
+            let most = if faults.random().percent(50) { bytes.len() } else { bytes.len().min(512) };
+            taken = faults.random().place(most);
         }
         tree.data(file.0).write(number, begin, &bytes[..taken]);
         if self.0.tampering.is(Tamper::ShortWriteTaken) { Ok(bytes.len()) } else { Ok(taken) }
@@ -105,6 +107,7 @@ impl SimDisk {
         self.0.executor.trace().count("ring fdatasync");
         if faults.strikes(&faults.syncs) {
             self.0.executor.trace().count("ring fdatasync error");
+            faults.failed_syncs.set(faults.failed_syncs.get() + 1);
             tree.data(file.0).fail_sync(up_to, faults.random());
             let retried = self.0.tampering.is(Tamper::SyncRetried);
             return if retried { Ok(()) } else { Err(io_error()) };

@@ -30,6 +30,7 @@ pub(super) struct Driver {
     host: Rc<Host>,
     number: usize,
     shard: Shard,
+    sequencer: Arc<Sequencer>,
     files: BTreeMap<FileSlot, RingFile>,
     links: BTreeMap<(u32, u32), Link>,
     /// Links whose bytes the shard would not take, oldest first: they go before anything newer.
@@ -54,7 +55,8 @@ impl Driver {
         let metrics = host.ports[number].metrics.clone();
         let random = Random::new(plan.seed ^ world.salts.next(), "driver");
         Self {
-            shard: Shard::new(config, sequencer, metrics),
+            shard: Shard::new(config, sequencer.clone(), metrics),
+            sequencer,
             files: BTreeMap::new(),
             links: BTreeMap::new(),
             held: VecDeque::new(),
@@ -225,6 +227,7 @@ impl Driver {
             let mut again = false;
             let now = self.now();
             self.shard.turn(now);
+            self.world.oracle.borrow_mut().handed_out(self.sequencer.next());
             while let Some(op) = self.shard.outbox().ops.pop_front() {
                 again |= self.begin(op);
             }
@@ -323,6 +326,7 @@ impl Driver {
         }
         let Some(header) = bytes.first_chunk::<FRAME_HEADER_BYTES>() else { return };
         let Ok(header) = FrameHeader::decode(header, u64::MAX) else { return };
+        self.world.oracle.borrow_mut().handed_out(header.first.advanced(header.records));
         let mut payload = &bytes[FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + header.payload_bytes as usize];
         for place in 0..header.records {
             let Ok((record, len)) = RecordView::parse(payload) else { return };

@@ -48,8 +48,8 @@ impl Oracle {
         let mut oldest_lost_acknowledged: Option<u64> = None;
         for attempt in arrivals {
             let (number, batch) = (attempt.batch.0, &self.batches[attempt.batch.0]);
-            // Of one that was sent twice nobody knows which sending is there.
-            let Some(sending) = batch.sent_once() else { continue };
+            // Of one that was sent twice nobody knows which sending is there; one that was refused is not.
+            let Some(sending) = batch.sent_only_as(attempt.place) else { continue };
             if batch.parts.iter().any(|part| part.deletion_met) {
                 continue;
             }

@@ -101,10 +101,11 @@ impl Batch {
         self.sendings.iter().filter(|sending| !sending.refused)
     }
 
-    /// The only one.
-    pub(super) fn sent_once(&self) -> Option<&Sending> {
+    /// The sending of this place, if no other one may be stored.
+    pub(super) fn sent_only_as(&self, place: usize) -> Option<&Sending> {
         let mut sent = self.sent();
-        sent.next().filter(|_| sent.next().is_none())
+        let only = sent.next().filter(|_| sent.next().is_none())?;
+        std::ptr::eq(only, &self.sendings[place]).then_some(only)
     }
 }
 
@@ -144,6 +145,8 @@ pub struct Oracle {
     /// Positions that recoveries reported lost.
     pub(super) reported: BTreeMap<Epoch, Vec<(u32, u32)>>,
     pub(super) missing_epochs: Vec<Epoch>,
+    /// How many positions of each epoch were handed out.
+    handed_out: BTreeMap<Epoch, u32>,
 }
 
 impl Oracle {
@@ -159,6 +162,7 @@ impl Oracle {
             tick: 0,
             reported: BTreeMap::new(),
             missing_epochs: Vec::new(),
+            handed_out: BTreeMap::new(),
         }
     }
 
@@ -276,6 +280,12 @@ impl Oracle {
         }
     }
 
+    /// Positions before this one are handed out in its epoch.
+    pub fn handed_out(&mut self, next: Position) {
+        let ordinals = self.handed_out.entry(next.epoch()).or_default();
+        *ordinals = next.ordinal().max(*ordinals);
+    }
+
     /// An index is about to be deleted.
     pub fn deletes(&mut self, index: usize) -> DeletionId {
         let (begun, life) = (self.tick(), self.life());
@@ -371,6 +381,10 @@ impl Oracle {
             batch.secured |= batch.parts.iter().all(|part| part.must == Must::BeThere);
         }
         for lost in &report.lost {
+            let handed_out = self.handed_out.get(&lost.epoch).copied().unwrap_or(0);
+            if lost.gaps.iter().any(|(_, end)| *end > handed_out) {
+                return Err(format!("{lost:?} is reported lost, but only {handed_out} were handed out"));
+            }
             self.reported.entry(lost.epoch).or_default().extend(&lost.gaps);
         }
         self.missing_epochs.extend(&report.missing_epochs);

@@ -91,8 +91,8 @@ fn a_segment_of_a_later_version_stops_the_start() {
     for name in ["11-0-0.rawlog", "ready-1.rawlog"] {
         let mut bytes = small(11, 0).full(0);
         bytes[8] = 2;
-        let checksum = crc32c::crc32c(&bytes[..56]);
-        bytes[56..60].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = crc32c::crc32c(&bytes[..64]);
+        bytes[64..68].copy_from_slice(&checksum.to_le_bytes());
         assert!(bytes.len() > HEADER_BYTES);
         let disk = CrashDisk::new(&layout());
         put(&disk, name, &bytes);

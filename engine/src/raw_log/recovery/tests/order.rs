@@ -188,3 +188,80 @@ fn an_epoch_that_was_lost_whole_is_told_and_does_not_hold_up_the_next() {
     put_segment(&disk, &small(12, 0).frame(0, 2).after(11).sealed(2));
     assert_eq!(recovered(&disk).report(), &RecoveryReport::default());
 }
+
+/// Shard 0 lost the second frame of epoch 11 and went on in epoch 12; shard 1 lost nothing.
+fn behind_a_hole(next: impl Fn(SegmentBytes) -> SegmentBytes) -> CrashDisk {
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(11, 0).frame(0, 2).hole());
+    put_segment(&disk, &next(small(12, 0).follows(11, 2).frame(0, 1).frame(2, 1)));
+    put_segment(&disk, &next(small(12, 1).frame(1, 1)));
+    disk
+}
+
+#[test]
+fn what_a_shard_wrote_to_its_next_segment_is_lost_with_what_it_wrote_before() {
+    let nexts: [fn(SegmentBytes) -> SegmentBytes; 2] = [|next| next, |next| next.sealed(3)];
+    for next in nexts {
+        let disk = behind_a_hole(next);
+        // And so on.
+        put_segment(&disk, &small(13, 0).follows(12, 2).frame(0, 1));
+        let start = recovered(&disk);
+        let expected = BTreeMap::from([(11, vec![0, 1]), (12, vec![1]), (13, vec![])]);
+        assert_eq!(delivered(&disk), expected);
+        assert!(lost(&disk, 12).unwrap().starts_with("0 1\n2 1\n"));
+        assert_eq!((start.report().dropped_frames, start.report().dropped_records), (3, 3));
+        assert_eq!(start.report().lost_records(), 3, "of the first epoch nothing proves it");
+        assert_eq!(start.report().damaged, []);
+        let files = disk.files();
+        let again = recovered(&disk);
+        assert_eq!((disk.files(), &again.report().lost), (files, &start.report().lost));
+        assert_eq!(again.report().dropped_frames, 0, "told once");
+
+        let calls = disk.calls();
+        for cut in Cut::ALL {
+            for call in 0..calls {
+                let other = behind_a_hole(next);
+                put_segment(&other, &small(13, 0).follows(12, 2).frame(0, 1));
+                other.die_at(call);
+                let _ = try_recover(&other);
+                other.restart(cut);
+                recovered(&other);
+                assert_eq!(delivered(&other), expected, "{cut:?} at call {call}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_shard_wrote_to_its_next_segment_is_lost_with_the_whole_one_before() {
+    let disk = behind_a_hole(|next| next);
+    run(disk.remove_file(&layout().live(small(11, 0).name()))).unwrap();
+    recovered(&disk);
+    assert_eq!(delivered(&disk), BTreeMap::from([(12, vec![1])]));
+    recovered(&disk);
+    assert_eq!(delivered(&disk), BTreeMap::from([(12, vec![1])]));
+}
+
+#[test]
+fn what_follows_something_whole_or_dealt_stays() {
+    let next = small(12, 0).follows(11, 2).frame(0, 1);
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(11, 0).frame(0, 2).frame(2, 1).sealed(3));
+    put_segment(&disk, &next);
+    recovered(&disk);
+    assert_eq!(delivered(&disk)[&12], [0]);
+
+    // Of what failed, what was durable stays, and the rest is in the next part.
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(11, 0).frame(0, 2).hole());
+    put_segment(&disk, &SegmentBytes::new(11, 0, 1, 8).file_bytes(12_288).follows(11, 0).frame(2, 1));
+    put_segment(&disk, &next);
+    recovered(&disk);
+    assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![0, 1, 2]), (12, vec![0])]));
+
+    let disk = CrashDisk::new(&layout());
+    disk.put(layout().checkpoint(), b"12");
+    put_segment(&disk, &next);
+    recovered(&disk);
+    assert_eq!(delivered(&disk)[&12], [0]);
+}

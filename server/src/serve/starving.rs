@@ -1,0 +1,55 @@
+//! Whether batches wait for a raw segment that can't be made.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use logtank_engine::metrics::ShardMetrics;
+
+/// Clients wait for an answer meanwhile: after this long they had better hear that there will be none.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The shards that have frames and nowhere to write them to: how many frames had got a place before, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Starving(BTreeMap<usize, (u64, Instant)>);
+
+impl Starving {
+    /// To be called whenever no segment could be made. Whether a shard has been waiting for one for so long that it is
+    /// better to give up; one that goes on writing to the segment it has is not waiting.
+    pub(super) fn too_long<'m>(
+        &mut self,
+        shards: impl Iterator<Item = &'m ShardMetrics>,
+        now: Instant,
+    ) -> bool {
+        for (number, metrics) in shards.enumerate() {
+            let placed = metrics.frames_staged.get();
+            if metrics.staged_bytes.get() == 0 || metrics.ready_segments.get() > 0 {
+                self.0.remove(&number);
+            } else if self.0.get(&number).is_none_or(|&(before, _)| before != placed) {
+                self.0.insert(number, (placed, now));
+            }
+        }
+        self.0.values().any(|&(_, since)| now.saturating_duration_since(since) >= PATIENCE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_with_frames_and_without_a_segment_waits_so_long_and_no_longer() {
+        let (metrics, mut starving, began) = (ShardMetrics::default(), Starving::default(), Instant::now());
+        let mut too_long = |metrics: &ShardMetrics, seconds| {
+            starving.too_long(std::iter::once(metrics), began + Duration::from_secs(seconds))
+        };
+        assert!(!too_long(&metrics, 0) && !too_long(&metrics, 60), "nothing waits");
+        metrics.staged_bytes.set(4096);
+        assert!(!too_long(&metrics, 61) && !too_long(&metrics, 65));
+        assert!(too_long(&metrics, 66));
+        metrics.frames_staged.set(1);
+        assert!(!too_long(&metrics, 67), "it found a place");
+        assert!(too_long(&metrics, 72));
+        metrics.ready_segments.set(1);
+        assert!(!too_long(&metrics, 73), "it has a segment");
+    }
+}
