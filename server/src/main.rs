@@ -6,8 +6,8 @@ mod client;
 mod commands;
 mod config;
 mod logging;
-mod output;
 mod metrics;
+mod output;
 mod record_json;
 mod serve;
 
