@@ -67,7 +67,8 @@ fn prepare(runner: &Runner<'_>, folder: &Path, shape: &Shape, records: u64) -> R
     copy(&of("live"), &of("unsorted"))?;
     deal::drain(context, &of("unsorted"))?;
     if records * shape.record_bytes as u64 >= SORTED_BYTES_MIN {
-        copy(&of("unsorted"), &of("sorted"))?;
+        // A host sorts what it deals; one that finds segments dealt counts them, not their bytes.
+        copy(&of("live"), &of("sorted"))?;
         let (process, ports) = logtank::serve(context, &of("sorted"), &[], None)?;
         let is_sorted =
             |info: &IndexLogInfo| info.unsorted_segments.is_empty() && !info.sorted_segments.is_empty();
