@@ -32,7 +32,7 @@ fn recovered(host: &Host) -> u64 {
 /// Waits until so many records were dealt since the host's start.
 fn dealt(host: &Host, records: f64) {
     let dealt = || metric(host.metrics(), "logtank_dealt_records_total");
-    for _ in 0..600 {
+    for _ in 0..4_000 {
         if dealt() >= Some(records) {
             return;
         }
