@@ -36,6 +36,19 @@ pub(super) struct Run<'r> {
     pub(super) seconds: f64,
 }
 
+impl<'r> Run<'r> {
+    /// In closed loop, under the peer's own name.
+    pub(super) const fn closed(
+        workload: &'r str,
+        peer: Peer,
+        connections: usize,
+        shape: &'r Shape,
+        seconds: f64,
+    ) -> Self {
+        Self { workload, peer, label: None, connections, shape, rate: None, seconds }
+    }
+}
+
 /// A run that is disturbed so often stands as it is.
 const TRIES_MOST: usize = 4;
 
@@ -106,6 +119,16 @@ impl<'a> Runner<'a> {
         let (workload, name, unit) = (workload.to_owned(), name.to_owned(), unit.to_owned());
         self.say(format!("{workload} round {}: {name}: {value:.3} {unit}", self.round + 1));
         self.results.figures.push(Figure { workload, name, round: self.round, value, unit });
+    }
+
+    /// The same run for each of these peers that is asked for and there.
+    pub(super) fn run_each(&mut self, peers: &[Peer], run: &Run<'_>) -> Result<()> {
+        for &peer in peers {
+            if self.has(peer) {
+                self.run(&Run { peer, ..run.clone() })?;
+            }
+        }
+        Ok(())
     }
 
     /// Starts the peer, loads it, and adds what was measured to the results. What a hypervisor disturbed is done again, a few

@@ -44,15 +44,8 @@ fn timeline(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     // Some fdatasyncs should be in it, unless this is only tried out.
     let asked = runner.arguments.seconds;
     let seconds = if asked < 1.0 { asked } else { asked.max(4.0) };
-    let run = Run {
-        workload: NAME,
-        peer: HOST,
-        label: None,
-        connections,
-        shape,
-        rate: Some((rate / 2.0, TIMELINE)),
-        seconds,
-    };
+    let run =
+        Run { rate: Some((rate / 2.0, TIMELINE)), ..Run::closed(NAME, HOST, connections, shape, seconds) };
     sync_marks::run(runner, &run)
 }
 
@@ -64,15 +57,7 @@ fn closed(runner: &mut Runner<'_>, connections: usize, shape: &Shape) -> Result<
     for peer in peers {
         if runner.has(peer) {
             let seconds = runner.arguments.seconds;
-            runner.run(&Run {
-                workload: NAME,
-                peer,
-                label: None,
-                connections,
-                shape,
-                rate: None,
-                seconds,
-            })?;
+            runner.run(&Run::closed(NAME, peer, connections, shape, seconds))?;
         }
     }
     Ok(())
@@ -98,13 +83,8 @@ fn open(
         if runner.has(peer) {
             let seconds = runner.arguments.seconds;
             runner.run(&Run {
-                workload: NAME,
-                peer,
-                label: None,
-                connections,
-                shape,
                 rate: Some((offered, name)),
-                seconds,
+                ..Run::closed(NAME, peer, connections, shape, seconds)
             })?;
         }
     }

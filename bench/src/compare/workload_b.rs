@@ -36,33 +36,16 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
                 // Redis keeps in memory what it writes.
                 let seconds = if peer == HOST { seconds } else { seconds.min(runner.arguments.seconds) };
                 if runner.has(peer) {
-                    runner.run(&Run {
-                        workload: NAME,
-                        peer,
-                        label: None,
-                        connections,
-                        shape: &shape,
-                        rate: None,
-                        seconds,
-                    })?;
+                    runner.run(&Run::closed(NAME, peer, connections, &shape, seconds))?;
                 }
             }
             let Some(cell) = runner.this_round(NAME, HOST, connections, CLOSED) else { continue };
             let rate = Some((cell.measured.records_per_second / 2.0, HALF));
             let seconds = seconds.min(runner.arguments.seconds);
-            for peer in [HOST, WITHOUT_SYNC] {
-                if runner.has(peer) {
-                    runner.run(&Run {
-                        workload: NAME,
-                        peer,
-                        label: None,
-                        connections,
-                        shape: &shape,
-                        rate,
-                        seconds,
-                    })?;
-                }
-            }
+            runner.run_each(
+                &[HOST, WITHOUT_SYNC],
+                &Run { rate, ..Run::closed(NAME, HOST, connections, &shape, seconds) },
+            )?;
         }
         Ok(())
     })

@@ -17,19 +17,10 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     let (shape, seconds) = (Shape::default(), runner.arguments.seconds);
     runner.rounds(|runner| {
         for connections in runner.connections(&CONNECTIONS) {
-            for peer in [HOST, REDIS, Peer::Nats(Sync::Always), INTERVAL] {
-                if runner.has(peer) {
-                    runner.run(&Run {
-                        workload: NAME,
-                        peer,
-                        label: None,
-                        connections,
-                        shape: &shape,
-                        rate: None,
-                        seconds,
-                    })?;
-                }
-            }
+            runner.run_each(
+                &[HOST, REDIS, Peer::Nats(Sync::Always), INTERVAL],
+                &Run::closed(NAME, HOST, connections, &shape, seconds),
+            )?;
         }
         Ok(())
     })

@@ -30,15 +30,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     }
     let (shape, seconds, scale) = (Shape::default(), runner.arguments.seconds, runner.arguments.scale);
     runner.rounds(|runner| {
-        let run = Run {
-            workload: NAME,
-            peer: HOST,
-            label: None,
-            connections: CONNECTIONS,
-            shape: &shape,
-            rate: None,
-            seconds,
-        };
+        let run = Run::closed(NAME, HOST, CONNECTIONS, &shape, seconds);
         runner.run(&run)?;
         for indexes in INDEXES {
             // Fewer records would leave some of the indexes without.

@@ -24,15 +24,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     let Some(isolation) = Isolation::prepare(runner, NAME)? else { return Ok(()) };
     let shape = Shape::default();
     let seconds = runner.arguments.seconds;
-    let closed = Run {
-        workload: NAME,
-        peer: HOST,
-        label: None,
-        connections: CONNECTIONS,
-        shape: &shape,
-        rate: None,
-        seconds,
-    };
+    let closed = Run::closed(NAME, HOST, CONNECTIONS, &shape, seconds);
     runner.rounds(|runner| {
         let rate = runner.run(&closed)?.measured.records_per_second / 2.0;
         for (name, scheduler, background, leave_out) in [

@@ -21,20 +21,8 @@ const MINUTES_10: f64 = 600.0;
 pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     let (shape, seconds) = (Shape::default(), runner.arguments.seconds);
     runner.rounds(|runner| {
-        for peer in [HOST, ECHO] {
-            if runner.has(peer) {
-                let connections = CONNECTIONS;
-                runner.run(&Run {
-                    workload: NAME,
-                    peer,
-                    label: None,
-                    connections,
-                    shape: &shape,
-                    rate: None,
-                    seconds,
-                })?;
-            }
-        }
+        let connections = CONNECTIONS;
+        runner.run_each(&[HOST, ECHO], &Run::closed(NAME, HOST, connections, &shape, seconds))?;
         Ok(())
     })?;
     parts(runner, &shape)?;
@@ -55,20 +43,11 @@ fn parts(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     }
     let seconds = runner.arguments.seconds;
     runner.rounds(|runner| {
-        for peer in Without::EACH.map(Peer::LogtankWithout) {
-            if runner.has(peer) {
-                let connections = CONNECTIONS;
-                runner.run(&Run {
-                    workload: NAME,
-                    peer,
-                    label: None,
-                    connections,
-                    shape,
-                    rate: None,
-                    seconds,
-                })?;
-            }
-        }
+        let connections = CONNECTIONS;
+        runner.run_each(
+            &Without::EACH.map(Peer::LogtankWithout),
+            &Run::closed(NAME, HOST, connections, shape, seconds),
+        )?;
         Ok(())
     })
 }
@@ -100,10 +79,7 @@ fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
         }
     });
     let rate = Some((RATE, "20,000 records/s"));
-    runner.load(
-        &Run { workload: NAME, peer: HOST, label: None, connections: CONNECTIONS, shape, rate, seconds },
-        &server,
-    )?;
+    runner.load(&Run { rate, ..Run::closed(NAME, HOST, CONNECTIONS, shape, seconds) }, &server)?;
     drop(over);
     let samples = samples.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let end = samples.last().map_or(0.0, |sample| sample.0);

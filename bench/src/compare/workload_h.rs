@@ -39,13 +39,9 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
                 let mode = format!("{scheduler}, {append}");
                 for (label, background, leave_out) in BESIDE {
                     let run = Run {
-                        workload: NAME,
-                        peer: HOST,
                         label: Some(label),
-                        connections: CONNECTIONS,
-                        shape: &shape,
                         rate: Some((RATE, &mode)),
-                        seconds,
+                        ..Run::closed(NAME, HOST, CONNECTIONS, &shape, seconds)
                     };
                     isolation.measure(
                         runner,
