@@ -48,7 +48,7 @@ impl Client {
     /// # Errors
     /// The system's.
     pub fn connect(address: SocketAddr) -> Result<Self, Error> {
-        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(10))?;
+        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(60))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         stream.set_write_timeout(Some(Duration::from_secs(60)))?;

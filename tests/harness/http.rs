@@ -9,7 +9,7 @@ use std::time::Duration;
 /// # Errors
 /// The system's, or `InvalidData` if the answer is no HTTP.
 pub fn get(address: SocketAddr, path: &str, accept: &str) -> Result<(u16, String, String), Error> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(10))?;
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(60))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: {accept}\r\n\r\n")?;
     let mut answer = String::new();
