@@ -54,13 +54,8 @@ fn closed(runner: &mut Runner<'_>, connections: usize, shape: &Shape) -> Result<
     if connections == 1 {
         peers.push(Peer::LogtankBusyPoll);
     }
-    for peer in peers {
-        if runner.has(peer) {
-            let seconds = runner.arguments.seconds;
-            runner.run(&Run::closed(NAME, peer, connections, shape, seconds))?;
-        }
-    }
-    Ok(())
+    let seconds = runner.arguments.seconds;
+    runner.run_each(&peers, &Run::closed(NAME, HOST, connections, shape, seconds))
 }
 
 fn rate(runner: &Runner<'_>, peer: Peer, connections: usize) -> Option<f64> {
@@ -79,14 +74,7 @@ fn open(
 ) -> Result<()> {
     let (Some(ours), Some(theirs)) = (rate(runner, HOST, connections), theirs) else { return Ok(()) };
     let offered = ours.min(theirs) / 2.0;
-    for &peer in peers {
-        if runner.has(peer) {
-            let seconds = runner.arguments.seconds;
-            runner.run(&Run {
-                rate: Some((offered, name)),
-                ..Run::closed(NAME, peer, connections, shape, seconds)
-            })?;
-        }
-    }
-    Ok(())
+    let seconds = runner.arguments.seconds;
+    let rate = Some((offered, name));
+    runner.run_each(peers, &Run { rate, ..Run::closed(NAME, HOST, connections, shape, seconds) })
 }

@@ -21,8 +21,7 @@ const MINUTES_10: f64 = 600.0;
 pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     let (shape, seconds) = (Shape::default(), runner.arguments.seconds);
     runner.rounds(|runner| {
-        let connections = CONNECTIONS;
-        runner.run_each(&[HOST, ECHO], &Run::closed(NAME, HOST, connections, &shape, seconds))?;
+        runner.run_each(&[HOST, ECHO], &Run::closed(NAME, HOST, CONNECTIONS, &shape, seconds))?;
         Ok(())
     })?;
     parts(runner, &shape)?;
@@ -43,10 +42,9 @@ fn parts(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     }
     let seconds = runner.arguments.seconds;
     runner.rounds(|runner| {
-        let connections = CONNECTIONS;
         runner.run_each(
             &Without::EACH.map(Peer::LogtankWithout),
-            &Run::closed(NAME, HOST, connections, shape, seconds),
+            &Run::closed(NAME, HOST, CONNECTIONS, shape, seconds),
         )?;
         Ok(())
     })
