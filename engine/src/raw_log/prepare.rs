@@ -21,8 +21,8 @@ use crate::limits::{Limits, MIB};
 /// Written at once, so that other I/O gets its turn in between.
 const FILL_BYTES: u64 = MIB;
 
-/// Keeps files `ready-N.rawlog` in `raw/live/`: full length, every block written, header and seal zero, all of
-/// it durable before they have that name.
+/// Keeps files `ready-N.rawlog` in `raw/live/`: full length, every block allocated and, unless somebody waited for it,
+/// written; header and seal zero, all of it durable before they have that name.
 #[derive(Debug)]
 pub struct Preparer<D> {
     disk: D,
@@ -76,17 +76,18 @@ impl<D: Disk> Preparer<D> {
     }
 
     /// Makes one more file ready: from a spare one if there is any, otherwise a new one, filled with zeros by
-    /// writes of 1 MiB.
+    /// writes of 1 MiB; for as long as nobody `waits` for it. A file whose blocks are only allocated makes fdatasyncs dearer,
+    /// but an append that waits for a file stands still.
     ///
     /// # Errors
     /// The disk's; what was begun is removed again, above all when the drive is full
     /// ([`crate::error::DiskError::is_full`]).
-    pub async fn prepare_one(&mut self) -> Result<()> {
+    pub async fn prepare_one(&mut self, waits: impl Fn() -> bool) -> Result<()> {
         let number = self.next_number;
         self.next_number += 1;
         let path = self.layout.live(RawName::Ready(number));
         let temporary = temporary_beside(&path);
-        if let Err(error) = self.fill_and_name(&temporary, &path).await {
+        if let Err(error) = self.fill_and_name(&temporary, &path, &waits).await {
             // As far as that is still possible; recovery deletes what is left.
             let _ = self.disk.remove_file(&temporary).await;
             return Err(error.into());
@@ -95,16 +96,21 @@ impl<D: Disk> Preparer<D> {
         Ok(())
     }
 
-    async fn fill_and_name(&self, temporary: &Path, path: &Path) -> DiskResult<()> {
+    async fn fill_and_name(
+        &self,
+        temporary: &Path,
+        path: &Path,
+        waits: &impl Fn() -> bool,
+    ) -> DiskResult<()> {
         let file = if spare::take(&self.disk, &self.layout, self.file_bytes, temporary).await? {
             let file = self.disk.open_write(temporary, Transfer::Direct).await?;
-            write_zeros(&file, 0, FRAMES_OFFSET).await?;
+            write_zeros(&file, 0, FRAMES_OFFSET, &|| false).await?;
             file
         } else {
             let file = self.disk.create(temporary, Transfer::Direct).await?;
             // First of all, so that a drive without room says so before anything is written.
             file.allocate(self.file_bytes).await?;
-            write_zeros(&file, 0, self.file_bytes).await?;
+            write_zeros(&file, 0, self.file_bytes, waits).await?;
             file
         };
         file.sync().await?;
@@ -137,7 +143,12 @@ impl<D: Disk> Preparer<D> {
     }
 }
 
-async fn write_zeros<F: DiskFile>(file: &F, begin: u64, end: u64) -> DiskResult<()> {
+async fn write_zeros<F: DiskFile>(
+    file: &F,
+    begin: u64,
+    end: u64,
+    enough: &impl Fn() -> bool,
+) -> DiskResult<()> {
     let chunk = usize::try_from(FILL_BYTES.min(end - begin)).expect("a chunk fits");
     let mut zeros = AlignedBuf::with_capacity(chunk);
     let mut at = begin;
@@ -148,6 +159,9 @@ async fn write_zeros<F: DiskFile>(file: &F, begin: u64, end: u64) -> DiskResult<
         (result, zeros) = file.write_at(zeros, at).await;
         result?;
         at += len as u64;
+        if enough() {
+            break;
+        }
     }
     Ok(())
 }

@@ -87,7 +87,8 @@ impl RawLog {
                 next_wanting(&wanted, &without).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
             {
                 retry_at = None;
-                let handed_over = self.hand_over(&mut preparer, &self.shards[shard]).await;
+                let appends = !without.contains(&shard);
+                let handed_over = self.hand_over(&mut preparer, &self.shards[shard], appends).await;
                 let waiting = !without.is_empty();
                 without.remove(&shard);
                 if waiting && (without.is_empty() || handed_over.is_err()) {
@@ -144,11 +145,17 @@ impl RawLog {
         starving.too_long(self.shards.iter().map(|shard| &*shard.metrics), Instant::now())
     }
 
-    /// Makes one segment ready, or takes one that is, and posts it to a shard.
-    async fn hand_over(&self, preparer: &mut Preparer<UringDisk>, shard: &Shard) -> anyhow::Result<()> {
+    /// Makes one segment ready, or takes one that is, and posts it to a shard. One that appends and has none at hand is
+    /// not kept waiting for blocks to be written.
+    async fn hand_over(
+        &self,
+        preparer: &mut Preparer<UringDisk>,
+        shard: &Shard,
+        appends: bool,
+    ) -> anyhow::Result<()> {
         if preparer.ready() == 0 {
             let began = Instant::now();
-            let outcome = preparer.prepare_one().await;
+            let outcome = preparer.prepare_one(|| appends && shard.metrics.ready_segments.get() == 0).await;
             self.metrics.prepared(outcome.is_ok(), began.elapsed());
             outcome?;
         }

@@ -45,18 +45,34 @@ fn check_ready(disk: &CrashDisk) -> usize {
 }
 
 #[test]
+fn a_file_that_somebody_waits_for_is_only_allocated_from_there_on() {
+    let disk = fresh();
+    let mut preparer = run(open(&disk)).unwrap();
+    let asked = std::cell::Cell::new(0);
+    run(preparer.prepare_one(|| {
+        asked.set(asked.get() + 1);
+        true
+    }))
+    .unwrap();
+    assert_eq!(asked.get(), 1, "nothing was written after somebody began to wait");
+    let ready = preparer.take().unwrap();
+    assert_eq!(disk.files()[&ready.path], vec![0; FILE_BYTES as usize], "of full length all the same");
+    assert_eq!(check_ready(&disk), 1);
+}
+
+#[test]
 fn a_new_file_is_written_whole_and_a_spare_one_only_at_its_front() {
     let disk = fresh();
     let mut preparer = run(open(&disk)).unwrap();
-    run(preparer.prepare_one()).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
     let ready = preparer.take().unwrap();
     assert_eq!((ready.number, ready.bytes, preparer.ready()), (0, FILE_BYTES, 0));
     assert_eq!(disk.files()[&ready.path], vec![0; FILE_BYTES as usize]);
 
     let disk = with_spare();
     let mut preparer = run(open(&disk)).unwrap();
-    run(preparer.prepare_one()).unwrap();
-    run(preparer.prepare_one()).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
     let [recycled, new] = [preparer.take().unwrap(), preparer.take().unwrap()];
     assert!(disk.files()[&recycled.path].starts_with(&[0; FRAMES_OFFSET as usize]));
     assert!(disk.files()[&recycled.path].ends_with(&[0xee; 100]));
@@ -72,14 +88,14 @@ fn dying_at_any_call_leaves_whole_ready_files_or_none() {
                 let disk = make();
                 let mut preparer = run(open(&disk)).unwrap();
                 disk.die_at(call);
-                let done = run(preparer.prepare_one()).is_ok();
+                let done = run(preparer.prepare_one(|| false)).is_ok();
                 disk.restart(cut);
                 let found = check_ready(&disk);
                 assert!(found == 1 || !done, "{cut:?} at call {call}");
                 // And the next start finds it or makes another.
                 let mut preparer = run(open(&disk)).unwrap();
                 assert_eq!(preparer.ready(), 0, "the host's files are longer");
-                run(preparer.prepare_one()).unwrap();
+                run(preparer.prepare_one(|| false)).unwrap();
                 assert_eq!(check_ready(&disk), 1);
                 if done {
                     break;
@@ -99,7 +115,7 @@ fn a_spare_file_is_never_written_to_while_history_may_still_have_it() {
         run(disk.rename(&layout().history(old.name()), &layout().raw_spare().join("3-0-0.rawlog"))).unwrap();
         let mut preparer = run(open_without_recovery(&disk));
         disk.die_at(call);
-        let _ = run(preparer.prepare_one());
+        let _ = run(preparer.prepare_one(|| false));
         disk.restart(Cut::PowerKeepingBytes);
         if let Some(bytes) = disk.files().get(&layout().history(old.name())) {
             assert_eq!(bytes, &old.full(0), "at call {call}");
@@ -123,11 +139,11 @@ fn a_full_drive_is_a_clear_error_and_leaves_nothing_behind() {
         let disk = fresh();
         let mut preparer = run(open(&disk)).unwrap();
         disk.set_room(Some(room));
-        let Err(Error::Disk(error)) = run(preparer.prepare_one()) else { panic!("it was full") };
+        let Err(Error::Disk(error)) = run(preparer.prepare_one(|| false)) else { panic!("it was full") };
         assert!(error.is_full(), "{error}");
         assert!(disk.files().is_empty());
         disk.set_room(None);
-        run(preparer.prepare_one()).unwrap();
+        run(preparer.prepare_one(|| false)).unwrap();
         assert_eq!((check_ready(&disk), preparer.ready()), (1, 1));
     }
 }
@@ -139,14 +155,14 @@ fn an_error_at_any_call_leaves_no_half_made_file() {
             let disk = make();
             let mut preparer = run(open(&disk)).unwrap();
             disk.fail_at(call, ErrorKind::Other);
-            if run(preparer.prepare_one()).is_ok() {
+            if run(preparer.prepare_one(|| false)).is_ok() {
                 break;
             }
             assert_eq!(preparer.ready(), 0);
             let temporary = |path: &std::path::PathBuf| path.to_string_lossy().contains(".tmp-");
             assert!(!disk.files().keys().any(temporary), "call {call}");
             check_ready(&disk);
-            run(preparer.prepare_one()).unwrap();
+            run(preparer.prepare_one(|| false)).unwrap();
         }
     }
 }
@@ -156,7 +172,7 @@ fn a_spare_file_of_another_length_is_deleted() {
     let disk = fresh();
     disk.put(layout().raw_spare().join("3-0-0.rawlog"), &[1; 10_000]);
     let mut preparer = run(open(&disk)).unwrap();
-    run(preparer.prepare_one()).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
     assert_eq!(disk.files().into_keys().collect::<Vec<_>>(), [layout().live(RawName::Ready(0))]);
 }
 
@@ -169,7 +185,7 @@ fn numbers_are_not_used_again_and_files_of_another_length_are_deleted_at_start()
     disk.put(layout().live(RawName::Ready(9)), &[1; 12_288]);
     let mut preparer = run(open(&disk)).unwrap();
     assert_eq!(preparer.ready(), 1);
-    run(preparer.prepare_one()).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
     let numbers: Vec<_> = std::iter::from_fn(|| preparer.take()).map(|file| file.number).collect();
     assert_eq!(numbers, [7, 10]);
     assert!(disk.files().contains_key(&layout().live(RawName::Ready(9))));
@@ -183,7 +199,7 @@ fn a_file_in_use_gets_its_name_and_has_a_header_wherever_a_crash_falls() {
         for call in 0.. {
             let disk = fresh();
             let mut preparer = run(open(&disk)).unwrap();
-            run(preparer.prepare_one()).unwrap();
+            run(preparer.prepare_one(|| false)).unwrap();
             let file = run(disk.open_write(&preparer.take().unwrap().path, Transfer::Cached)).unwrap();
             run(file.write_at(AlignedBuf::copy_of(&segment.bytes), 0)).0.unwrap();
             run(file.sync()).unwrap();
@@ -213,7 +229,7 @@ fn naming_a_file_in_use_does_not_sync_it() {
     let segment = SegmentBytes::new(11, 2, 0, 8).frame(0, 1);
     let disk = fresh();
     let mut preparer = run(open(&disk)).unwrap();
-    run(preparer.prepare_one()).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
     let path = preparer.take().unwrap().path;
     run(run(disk.open_write(&path, Transfer::Cached))
         .unwrap()
@@ -231,7 +247,7 @@ use crate::raw_log::live::{SegmentState, SegmentView};
 fn claiming_what_is_not_so_is_refused_and_what_is_gone_is_fine() {
     let disk = fresh();
     let mut preparer = run(open(&disk)).unwrap();
-    run(preparer.prepare_one()).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
     let path = preparer.take().unwrap().path;
     let name = SegmentBytes::new(11, 2, 0, 8).name();
     let error = run(preparer.claimed(0, name)).unwrap_err().to_string();

@@ -87,7 +87,7 @@ async fn hand_over(
     shard: usize,
 ) -> Result<(), Error> {
     if preparer.ready() == 0 {
-        preparer.prepare_one().await?;
+        preparer.prepare_one(|| false).await?;
     }
     let ready = preparer.take().expect("one is ready");
     let file = world.disk.open_ring(&ready.path).expect("a ready file is there");
