@@ -14,6 +14,7 @@ use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::Chain;
 use crate::io::disk::{Disk, DiskResult};
 use crate::jobs::optimizer::is_worth;
+use crate::jobs::sorter::needs_sort;
 use crate::mutant::{self, Mutant};
 use crate::time::{MonoNanos, WallMillis};
 
@@ -27,7 +28,7 @@ pub struct Visit {
     pub cleaned: Cleaned,
     /// How much optimizing the index is worth, if it is.
     pub worth: Option<f64>,
-    /// A sort that a crash ended left something that the sorter removes.
+    /// There is enough to sort; or a sort that a crash ended left something that the sorter removes.
     pub wants_sort: bool,
     /// There is nothing in its folders, and nobody has read it for a while.
     pub empty: bool,
@@ -77,7 +78,8 @@ impl<D: Disk> Superseded<D> {
         }
         let chain = Chain::look(&self.disk, &self.layout, code, checkpoint, deletion).await?;
         visit.worth = is_worth(&chain);
-        visit.wants_sort = !chain.leftovers.is_empty();
+        // The process before may have ended when the sort was due: what it had counted went with it.
+        visit.wants_sort = !chain.leftovers.is_empty() || needs_sort(&chain);
         if chain.superseded.is_empty() {
             self.last_reads.forget(code);
         } else if self.is_unread(code, now).await? {

@@ -1,7 +1,8 @@
 //! Which indexes want to be sorted.
 //!
 //! Counted in memory, so that dealing to 100,000 indexes looks into none of their folders. What the process
-//! before left is counted once, by the dealer's first look around.
+//! before left is counted once, by the dealer's first look around (its segments) and the cleaner's first walk (its
+//! bytes).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -214,6 +214,22 @@ fn records_are_dealt_sorted_optimized_and_cleaned_and_stay_the_same() {
 }
 
 #[test]
+fn what_was_due_to_be_sorted_when_the_process_before_ended_is_sorted() {
+    let memory = MemDisk::new();
+    let half = "x".repeat(16 << 20);
+    let mut told = Vec::new();
+    for millis in [1_000, 1_001, 1_002] {
+        let mut host = host_on(memory.clone(), memory.clone());
+        // Each of these processes deals less than what makes it sort, and ends.
+        if millis < 1_002 {
+            host.epoch(millis, &[raw_record("m", "d", Some(&half))]);
+        }
+        told.extend(host.pass(60));
+    }
+    assert_eq!(told, ["dealt 1000 1", "dealt 1001 1", "sorted m 1"]);
+}
+
+#[test]
 fn nothing_is_done_while_this_host_is_not_the_master() {
     let mut host = host();
     host.epoch(10, &[raw_record("a", "d", Some("x"))]);
