@@ -1,5 +1,6 @@
 //! Carries a plan out, each step durable before the next.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::plan::{Plan, Seal};
@@ -12,14 +13,20 @@ use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::DIRECT_BLOCK_BYTES;
 use crate::time::WallMillis;
 
+const BLOCK: u64 = DIRECT_BLOCK_BYTES as u64;
+
 pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: WallMillis) -> Result<()> {
     for lost in &plan.lost {
         lost.publish(disk, &layout.live(RawName::Lost(lost.epoch))).await?;
     }
     for seal in &plan.seals {
         let file = disk.open_write(&seal.path, Transfer::Direct).await?;
+        for stale in &seal.stale {
+            zero(&file, stale.clone()).await?;
+        }
         if seal.cut {
-            cut(&file, seal.end).await?;
+            // So that no frame begins there.
+            zero(&file, seal.end..(seal.end / BLOCK + 1) * BLOCK).await?;
         }
         // What the seal vouches for was read from the drive, but may not have reached its medium.
         file.sync().await?;
@@ -32,18 +39,16 @@ pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: 
     Ok(())
 }
 
-/// Zeros from `offset` to the end of its block, so that no frame begins there. What stands before it in the block
-/// is written as it was: a torn write changes nothing of it.
-async fn cut<F: DiskFile>(file: &F, offset: u64) -> DiskResult<()> {
-    let block = DIRECT_BLOCK_BYTES as u64;
-    let begin = offset / block * block;
+/// Zeros a range within one block. What else stands in the block is written as it was: a torn write changes nothing of it.
+async fn zero<F: DiskFile>(file: &F, range: Range<u64>) -> DiskResult<()> {
+    let begin = range.start / BLOCK * BLOCK;
     let (result, mut buffer) = file.read_at(AlignedBuf::with_capacity(DIRECT_BLOCK_BYTES), begin).await;
     result?;
-    let keep = usize::try_from(offset - begin).expect("less than a block");
-    if buffer.len() <= keep {
+    let within = |offset: u64| usize::try_from(offset - begin).expect("within a block");
+    if buffer.len() <= within(range.start) {
         return Ok(());
     }
-    buffer.whole_mut()[keep..DIRECT_BLOCK_BYTES].fill(0);
+    buffer.whole_mut()[within(range.start)..within(range.end)].fill(0);
     buffer.set_len(DIRECT_BLOCK_BYTES);
     file.write_at(buffer, begin).await.0
 }

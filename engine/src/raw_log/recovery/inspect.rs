@@ -1,5 +1,7 @@
 //! Reads what was left open, from the drive itself, and plans what is to be done.
 
+use std::ops::Range;
+
 use super::chain::Chain;
 use super::plan::{Plan, Seal};
 use super::report::{RecoveryProgress, RecoveryReport};
@@ -166,7 +168,7 @@ impl<D: Disk> Inspector<'_, D> {
                 });
                 let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
                 let (end, frames, records) = self.sealed(scan, found).await?;
-                self.seal(segment, *header, end, (frames, records), false);
+                self.seal(segment, *header, end, (frames, records), false, Vec::new());
             }
             SegmentState::Sealed(..) => {
                 let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
@@ -211,7 +213,7 @@ impl<D: Disk> Inspector<'_, D> {
         self.report.cut_bytes += cut_bytes;
         // A seal of the writer stays: that its records are lost is written down.
         if is_open(&segment.state) {
-            self.seal(segment, header, begin, (0, 0), true);
+            self.seal(segment, header, begin, (0, 0), true, Vec::new());
         }
         Ok(())
     }
@@ -229,12 +231,16 @@ impl<D: Disk> Inspector<'_, D> {
     /// A segment that was being written: counts up to the first thing that is not a frame.
     async fn open(&mut self, segment: &SegmentView, header: Header, found: &mut Found) -> Result<()> {
         let mut scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
-        let (mut frames, mut records) = (0, 0);
+        let (mut frames, mut records, mut stale) = (0, 0, Vec::new());
         while let Some(frame) = scan.next_frame().await? {
             found.present.add(frame.first, frame.end());
             self.progress.bytes += frame.payload.len() as u64;
             frames += 1;
             records += u64::from(frame.records);
+            if frame.padding.iter().any(|&byte| byte != 0) {
+                let begin = frame.payload_offset + frame.payload.len() as u64;
+                stale.push(begin..begin + frame.padding.len() as u64);
+            }
         }
         let end = scan.end().expect("the scan has just ended");
         self.report.torn_segments += u64::from(end.reason == EndReason::Torn);
@@ -250,7 +256,7 @@ impl<D: Disk> Inspector<'_, D> {
         }
         self.report.cut_bytes += last - end.offset;
         let cut_at = if mutant::active(Mutant::SealBehindHole) { last } else { end.offset };
-        self.seal(segment, header, cut_at, (frames, records), end.reason != EndReason::Complete);
+        self.seal(segment, header, cut_at, (frames, records), end.reason != EndReason::Complete, stale);
         Ok(())
     }
 
@@ -295,14 +301,22 @@ impl<D: Disk> Inspector<'_, D> {
         Ok((end, frames, records))
     }
 
-    fn seal(&mut self, segment: &SegmentView, header: Header, end: u64, counts: (u64, u64), cut: bool) {
+    fn seal(
+        &mut self,
+        segment: &SegmentView,
+        header: Header,
+        end: u64,
+        counts: (u64, u64),
+        cut: bool,
+        stale: Vec<Range<u64>>,
+    ) {
         let (frames, records) = counts;
         self.report.sealed_segments += 1;
         self.report.frames += frames;
         self.report.records += records;
         // A file that was shortened may end in a last frame's padding.
         let end = end.next_multiple_of(header.block_bytes.into());
-        self.plan.seals.push(Seal { path: segment.path.clone(), header, end, frames, records, cut });
+        self.plan.seals.push(Seal { path: segment.path.clone(), header, end, frames, records, cut, stale });
     }
 }
 

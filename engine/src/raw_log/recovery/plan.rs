@@ -1,5 +1,6 @@
 //! What is to be changed; made by reading only.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::format::raw::Header;
@@ -17,6 +18,9 @@ pub(super) struct Seal {
     pub(super) records: u64,
     /// Whether something may follow at `end` that must not be taken for a frame.
     pub(super) cut: bool,
+    /// What stands behind frames that count where there should be zeros: their writes ended within the padding. Each
+    /// lies within one block.
+    pub(super) stale: Vec<Range<u64>>,
 }
 
 /// Everything to be done, in this order.

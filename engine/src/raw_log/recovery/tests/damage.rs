@@ -4,8 +4,9 @@ use std::io::ErrorKind;
 
 use super::*;
 use crate::error::Error;
-use crate::format::raw::{HEADER_BYTES, SEAL_OFFSET};
+use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, SEAL_OFFSET};
 use crate::raw_log::test_support::{Cut, epoch};
+use crate::raw_log::verify::verify;
 
 #[test]
 fn a_sealed_segment_with_damage_is_left_alone_and_what_it_hides_is_not_called_lost() {
@@ -23,6 +24,28 @@ fn a_sealed_segment_with_damage_is_left_alone_and_what_it_hides_is_not_called_lo
     assert!(lost(&disk, 11).unwrap().starts_with("9 1\nend "));
     let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
     assert!(view.is_complete(epoch(11)));
+}
+
+#[test]
+fn what_an_earlier_life_left_in_the_padding_of_whole_frames_goes() {
+    for block_bytes in [8, 4096] {
+        // Both were written up to somewhere in their padding when the machine ended.
+        let segment = SegmentBytes::new(11, 0, 0, block_bytes).file_bytes(20_480);
+        let segment = segment.frame_of(0, 1, 1).frame_of(1, 1, 2);
+        let mut bytes = segment.full(0xee);
+        for pair in segment.offsets.windows(2) {
+            let [begin, end] = [pair[0] as usize, pair[1] as usize];
+            let header = FrameHeader::decode(bytes[begin..].first_chunk().unwrap(), u64::MAX).unwrap();
+            bytes[begin + FRAME_HEADER_BYTES + header.payload_bytes as usize..end].fill(0xee);
+        }
+        assert!(!bytes.starts_with(&segment.bytes), "there is padding");
+        let disk = CrashDisk::new(&layout());
+        put(&disk, "11-0-0.rawlog", &bytes);
+        recovered(&disk);
+        assert_eq!(delivered(&disk)[&11], [0, 1]);
+        let report = run(verify(&disk, &layout())).unwrap();
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+    }
 }
 
 #[test]
