@@ -17,6 +17,7 @@ use crate::recover::{Manager, recover};
 
 pub(super) const NAME: &str = "D";
 pub(super) const STREAM: &str = "bare TCP stream";
+const STREAM_FROM_DRIVE: &str = "bare TCP stream, read from the drive";
 pub(super) const STATES: [&str; 4] = ["optimized", "sorted", "unsorted", "live"];
 const INDEX: &str = "bench-0";
 const BYTES: f64 = 500e6;
@@ -36,8 +37,10 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     let stream = prepared.path().join("stream");
     write_stream(&stream, bytes)?;
     runner.rounds(|runner| {
-        let rate = receive_stream(runner, &stream)?;
-        runner.figure(NAME, STREAM, rate / 1e6, "MB/s");
+        for (name, direct) in [(STREAM, false), (STREAM_FROM_DRIVE, true)] {
+            let rate = receive_stream(runner, &stream, direct)?;
+            runner.figure(NAME, name, rate / 1e6, "MB/s");
+        }
         for state in STATES {
             if !prepared.path().join(state).exists() {
                 runner.note(format!("D had too little data for the state {state}."));
@@ -67,8 +70,7 @@ fn prepare(runner: &Runner<'_>, folder: &Path, shape: &Shape, records: u64) -> R
     copy(&of("live"), &of("unsorted"))?;
     deal::drain(context, &of("unsorted"))?;
     if records * shape.record_bytes as u64 >= SORTED_BYTES_MIN {
-        // A host sorts what it deals; one that finds segments dealt counts them, not their bytes.
-        copy(&of("live"), &of("sorted"))?;
+        copy(&of("unsorted"), &of("sorted"))?;
         let (process, ports) = logtank::serve(context, &of("sorted"), &[], None)?;
         let is_sorted =
             |info: &IndexLogInfo| info.unsorted_segments.is_empty() && !info.sorted_segments.is_empty();
@@ -116,12 +118,14 @@ fn write_stream(path: &Path, bytes: u64) -> Result<()> {
     file.sync_all()
 }
 
-/// Bytes a second of a file from the page cache through a socket.
-fn receive_stream(runner: &Runner<'_>, file: &Path) -> Result<f64> {
+/// Bytes a second of a file through a socket.
+fn receive_stream(runner: &Runner<'_>, file: &Path, direct: bool) -> Result<f64> {
     let mut buffer = vec![0; 5 << 20];
-    let mut page_cache = File::open(file)?;
-    while page_cache.read(&mut buffer)? > 0 {}
-    let (_process, address) = echo::stream(&runner.context, file, 1)?;
+    if !direct {
+        let mut page_cache = File::open(file)?;
+        while page_cache.read(&mut buffer)? > 0 {}
+    }
+    let (_process, address) = echo::stream(&runner.context, file, direct)?;
     Placement::on(&[runner.context.placement.client], || {
         let mut socket = TcpStream::connect(address)?;
         let (began, mut bytes) = (Instant::now(), 0_u64);

@@ -29,6 +29,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
         return Ok(());
     }
     let (shape, seconds, scale) = (Shape::default(), runner.arguments.seconds, runner.arguments.scale);
+    let kept = deal::folder(&runner.context)?;
     runner.rounds(|runner| {
         let run = Run::closed(NAME, HOST, CONNECTIONS, &shape, seconds);
         runner.run(&run)?;
@@ -36,7 +37,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
             // Fewer records would leave some of the indexes without.
             let count = ((indexes as f64 * scale) as usize).max(1);
             let records = (RECORDS * scale).max(count as f64) as u64;
-            let dealt = deal::measure(&runner.context, count, records, shape.record_bytes)?;
+            let dealt = deal::measure(&runner.context, kept.path(), count, records, shape.record_bytes)?;
             runner.figure(NAME, &rate(indexes), dealt.records_per_second, "records/s");
             let peak = dealt.peak_resident_bytes as f64 / f64::from(1 << 20);
             runner.figure(NAME, &memory(indexes), peak, "MiB");

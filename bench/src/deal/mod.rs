@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::load::{self, Load, Shape};
 use crate::machine::{self, Placement};
@@ -62,8 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         host_arguments: Vec::new(),
     };
     let mut results = Vec::new();
+    let kept = folder(&context)?;
     for &indexes in &arguments.indexes {
-        let dealt = measure(&context, indexes, arguments.records, arguments.record_bytes)?;
+        let dealt = measure(&context, kept.path(), indexes, arguments.records, arguments.record_bytes)?;
         println!(
             "{} records of {} indexes dealt in {:.2} s: {:.0} records/s, {:.2} s of processor time, at most {:.0} MiB",
             dealt.records,
@@ -86,17 +88,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Fills a new host and deals what it has.
+/// A folder for what is dealt, to be kept until all is measured: in the minutes after a hundred thousand folders were
+/// removed, ext4 makes new ones many times slower (it doesn't use their inodes again, and looks at each of them).
+///
+/// # Errors
+/// If it can't be made.
+pub(crate) fn folder(context: &Context) -> Result<TempDir> {
+    tempfile::Builder::new().prefix("bench-").tempdir_in(&context.dir)
+}
+
+/// Fills a new host in a folder of `kept` and deals what it has.
 ///
 /// # Errors
 /// If the host can't be started, filled or drained.
-pub(crate) fn measure(context: &Context, indexes: usize, records: u64, record_bytes: usize) -> Result<Dealt> {
-    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&context.dir)?;
+pub(crate) fn measure(
+    context: &Context,
+    kept: &Path,
+    indexes: usize,
+    records: u64,
+    record_bytes: usize,
+) -> Result<Dealt> {
+    let folder = tempfile::Builder::new().prefix("host-").tempdir_in(kept)?.keep();
     let records = records.max(indexes as u64);
     let shape = Shape { batch: 100, indexes, record_bytes, ..Shape::default() };
-    fill(context, folder.path(), &shape, records)?;
+    fill(context, &folder, &shape, records)?;
     machine::settle(&context.dir)?;
-    let dealt = drain(context, folder.path())?;
+    let dealt = drain(context, &folder)?;
+    // The records are in the indexes' folders now; these are few files.
+    std::fs::remove_dir_all(folder.join("raw"))?;
     Ok(Dealt { indexes, records, records_per_second: records as f64 / dealt.seconds, ..dealt })
 }
 

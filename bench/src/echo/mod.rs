@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// What to send, for the stream.
     #[arg(long)]
     file: Option<PathBuf>,
+    /// Read it past the page cache, for the stream.
+    #[arg(long)]
+    direct: bool,
 }
 
 /// Serves until its connections are closed.
@@ -59,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     std::io::stdout().flush()?;
     if arguments.kind == Kind::Stream {
         let file = arguments.file.as_ref().ok_or_else(|| Error::other("a stream needs --file"))?;
-        return stream::serve(&listener, file, arguments.connections);
+        return stream::serve(&listener, file, arguments.connections, arguments.direct);
     }
     let mut sockets = Vec::new();
     for _ in 0..arguments.connections {

@@ -38,13 +38,15 @@ pub(super) fn start(
     listening(context, &arguments)
 }
 
-/// A server that sends `file` to each of so many connections.
+/// A server that sends `file` to a connection, from the page cache or past it.
 ///
 /// # Errors
 /// If it can't be started.
-pub(crate) fn stream(context: &Context, file: &Path, connections: usize) -> Result<(Process, SocketAddr)> {
-    let (file, connections) = (file.to_string_lossy(), connections.to_string());
-    listening(context, &["--kind", "stream", "--file", &file, "--connections", &connections])
+pub(crate) fn stream(context: &Context, file: &Path, direct: bool) -> Result<(Process, SocketAddr)> {
+    let file = file.to_string_lossy();
+    let mut arguments = vec!["--kind", "stream", "--file", &file];
+    arguments.extend(direct.then_some("--direct"));
+    listening(context, &arguments)
 }
 
 fn listening(context: &Context, arguments: &[&str]) -> Result<(Process, SocketAddr)> {
