@@ -23,12 +23,8 @@ pub enum Mutant {
     EpochHalfSealed,
     /// A token goes on though what it points to was merged into an optimized segment and removed.
     StaleToken,
-    /// What superseded segments cover is removed before the one whose absence tells readers.
-    WitnessLast,
     /// Recovery does not write down what is lost.
     LossUnreported,
-    /// What a dealing left that a crash ended is taken for dealt.
-    LeftoversKept,
     /// The checkpoint passes an epoch before it is published.
     CheckpointFirst,
     /// A published sort does not cover the inputs that were not removed.
@@ -55,7 +51,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 20] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -64,9 +60,7 @@ impl Mutant {
         Self::TombstoneDropped,
         Self::EpochHalfSealed,
         Self::StaleToken,
-        Self::WitnessLast,
         Self::LossUnreported,
-        Self::LeftoversKept,
         Self::CheckpointFirst,
         Self::InputsStay,
         Self::DeletionOfDealt,

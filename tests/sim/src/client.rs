@@ -71,7 +71,8 @@ impl Client {
             8 => self.random.below(400),
             _ => self.random.below(3_000),
         };
-        self.world.executor.sleep(Duration::from_millis(millis)).await;
+        let slower = if self.world.plan.patient { 20 } else { 1 };
+        self.world.executor.sleep(Duration::from_millis(slower * millis)).await;
     }
 
     async fn batch(&mut self) {

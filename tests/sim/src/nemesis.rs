@@ -1,12 +1,15 @@
 //! Causes the troubles, restarts the host, and in the end sees that all is well.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use logtank_engine::ids::IndexCode;
+
 use crate::disk::CutPolicy;
 use crate::finale;
-use crate::host::{Exit, Host};
+use crate::host::{Exit, Host, Mail};
+use crate::manager;
 use crate::oracle::Crash;
 use crate::random::Random;
 use crate::run::World;
@@ -14,6 +17,9 @@ use crate::world::Group;
 
 /// Between two looks whether the host still runs.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// In a few of these what others cover is cleaned away, between two pages of a patient reader.
+const A_WHILE: Duration = Duration::from_secs(25);
 
 /// Longest that one waits for the moment to crash at.
 const PATIENCE_NANOS: u64 = 4_000_000_000;
@@ -28,9 +34,14 @@ pub struct Nemesis {
 pub async fn nemesis(world: Rc<World>) {
     let nemesis = Nemesis { random: Random::new(world.plan.seed, "nemesis"), world };
     nemesis.start();
-    for _ in 0..nemesis.world.plan.troubles {
-        let calm = nemesis.calm();
-        nemesis.attend(calm).await;
+    let (troubles, patient) = (nemesis.world.plan.troubles, nemesis.world.plan.patient);
+    for trouble in 0..troubles {
+        if patient && trouble == troubles / 2 {
+            nemesis.a_while().await;
+        } else {
+            let calm = nemesis.calm();
+            nemesis.attend(calm).await;
+        }
         nemesis.trouble().await;
     }
     let calm = nemesis.calm();
@@ -50,6 +61,21 @@ impl Nemesis {
             _ => self.random.below(60_000),
         };
         Duration::from_micros(millis * 1_000 + self.random.below(1_000))
+    }
+
+    /// Long enough for much to be merged and cleaned away between two pages; not without errors, maybe.
+    async fn a_while(&self) {
+        let (faults, left_alone) = (self.world.disk.faults(), self.world.plan.left_alone);
+        for _ in 0..if left_alone { 16 } else { 5 } {
+            if left_alone {
+                faults.removals.set(self.random.below(600));
+            } else if self.world.plan.menu.errors && self.random.percent(50) {
+                faults.names.set(self.random.between(1, 300));
+            }
+            self.attend(A_WHILE).await;
+            faults.heal();
+        }
+        self.restart_if_halted().await;
     }
 
     /// Lets time pass; a host that ended by itself is started again.
@@ -104,7 +130,7 @@ impl Nemesis {
     async fn trouble(&self) {
         let (menu, random) = (self.world.plan.menu, &self.random);
         let faults = self.world.disk.faults();
-        match random.below(12) {
+        match random.below(13) {
             0 | 1 if random.percent(60) => self.names_under_way().await,
             0..=4 => {
                 self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await
@@ -132,9 +158,25 @@ impl Nemesis {
             }
             9 | 10 if menu.slow => {
                 self.world.executor.trace().count("slow spells");
+                let stall = random.between(100, 4_000) * 1_000_000;
+                let until = self.world.executor.now() + stall;
                 if random.percent(50) {
-                    let stall = random.between(100, 4_000) * 1_000_000;
-                    faults.stalled_until.set(self.world.executor.now() + stall);
+                    faults.stalled_until.set(until);
+                    if random.percent(40) {
+                        self.world.executor.trace().count("kills in a stall");
+                        self.attend(Duration::from_nanos(random.below(stall))).await;
+                        self.restart(Crash::Kill).await;
+                    }
+                } else if random.percent(50) {
+                    self.world.executor.trace().count("starved shards");
+                    faults.starved.set(Some((random.place(self.world.plan.shards), until)));
+                    // An epoch ends while it is.
+                    let before = random.below(stall / 2);
+                    self.attend(Duration::from_nanos(before)).await;
+                    if let Some(host) = self.world.open_host() {
+                        host.ports.iter().for_each(|port| port.post(Mail::Seal));
+                    }
+                    self.attend(Duration::from_nanos(stall - before)).await;
                 } else {
                     faults.slowness.set(random.between(2, 60));
                     self.attend(Duration::from_millis(random.below(3_000))).await;
@@ -146,8 +188,31 @@ impl Nemesis {
                 let millis = i64::try_from(random.below(7_200_000)).expect("hours");
                 self.world.clock.step_wall(if random.percent(60) { -millis } else { millis });
             }
+            12 if menu.power => self.removals_under_way().await,
             _ => {}
         }
+    }
+
+    /// The machine ends when a sort has removed its inputs: a power cut may bring any of them back.
+    async fn removals_under_way(&self) {
+        let (random, executor, disk) = (&self.random, &self.world.executor, &self.world.disk);
+        executor.trace().count("power cuts with removals under way");
+        let index = random.place(self.world.plan.codes.len());
+        if let Some(host) = self.world.open_host() {
+            manager::enqueue(&self.world, &host, index).await;
+        }
+        let segments = self.world.layout.segments(&self.code(index));
+        // Segments have sidecars.
+        let enough = 2 * usize::try_from(random.between(2, 4)).expect("few");
+        let until = executor.now() + PATIENCE_NANOS;
+        while disk.removals_under_way(&segments) < enough && executor.now() < until {
+            executor.sleep(Duration::from_micros(300)).await;
+        }
+        self.restart(Crash::Power).await;
+    }
+
+    fn code(&self, index: usize) -> IndexCode {
+        IndexCode::new(self.world.plan.codes[index].as_bytes()).expect("codes are valid")
     }
 
     /// The process ends just when a sync has failed: the page cache shows what the drive has not got. Then the machine ends,
@@ -175,9 +240,15 @@ impl Nemesis {
         let (random, executor, disk) = (&self.random, &self.world.executor, &self.world.disk);
         executor.trace().count("kills with names under way");
         let folders = ["/data", "/data/raw/live", "/data/raw/history", "/data/raw/spare", "/data/deletions"];
-        let folder = Path::new(if random.percent(50) { folders[0] } else { *random.pick(&folders) });
+        let folder = if random.percent(30) {
+            let code =
+                IndexCode::new(random.pick(&self.world.plan.codes).as_bytes()).expect("codes are valid");
+            self.world.layout.segments(&code)
+        } else {
+            PathBuf::from(if random.percent(50) { folders[0] } else { *random.pick(&folders) })
+        };
         let until = executor.now() + PATIENCE_NANOS / 2;
-        while !disk.has_names_under_way(folder) && executor.now() < until {
+        while !disk.has_names_under_way(&folder) && executor.now() < until {
             executor.sleep(Duration::from_micros(300)).await;
         }
         self.crash(Crash::Kill);

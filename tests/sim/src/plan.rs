@@ -50,6 +50,10 @@ pub struct Plan {
     pub text_bytes_max: u64,
     /// Files that wait to be recycled when it all begins.
     pub spares: u64,
+    /// There are long calm times, and readers that use them between two pages.
+    pub patient: bool,
+    /// Nobody asks for anything to be optimized: what there is gathers until the host finds it worth it.
+    pub left_alone: bool,
 }
 
 /// Kinds of trouble that a run may have.
@@ -100,20 +104,22 @@ impl Plan {
             spares_max: random.place(3),
             raw_transfer: if random.percent(80) { Transfer::Direct } else { Transfer::Cached },
         };
+        let patient = random.percent(10);
+        let left_alone = patient && random.percent(30);
         let codes = (0..random.between(1, 3)).map(|number| format!("index-{number}")).collect();
         Self {
             seed,
             shards: random.place(3) + 1,
             codes,
             clients: random.place(3) + 1,
-            batches: usize::try_from(random.between(15, 60)).expect("small"),
+            batches: if left_alone { 120 } else { usize::try_from(random.between(15, 60)).expect("small") },
             documents: random.between(2, 12),
             sync: if always { SyncMode::Always } else { SyncMode::Interval(interval) },
             append: if random.percent(50) { AppendMode::Direct } else { AppendMode::Buffered },
             inline_writes: random.percent(30),
             limits,
             jobs,
-            epoch_max_age: Duration::from_millis(random.between(300, 6_000)),
+            epoch_max_age: Duration::from_millis(random.between(300, if left_alone { 600 } else { 6_000 })),
             page_bytes_max: usize::try_from(random.between(50, 6_000)).expect("small"),
             metadata: if random.percent(50) { MetadataModel::Journal } else { MetadataModel::Posix },
             troubles: usize::try_from(random.between(2, 8)).expect("small"),
@@ -128,6 +134,8 @@ impl Plan {
             },
             text_bytes_max: *random.pick(&[20, 200, 2_000]),
             spares: if random.percent(50) { random.between(1, 5) } else { 0 },
+            patient,
+            left_alone,
         }
     }
 

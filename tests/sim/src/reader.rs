@@ -19,6 +19,7 @@ pub async fn readers(world: Rc<World>) {
         world.executor.sleep(Duration::from_millis(random.below(4_000))).await;
         let index = random.place(world.plan.codes.len());
         let patience = match random.below(4) {
+            _ if world.plan.patient => Duration::from_secs(random.between(10, 60)),
             0 => Duration::from_millis(random.below(8_000)),
             1 => Duration::from_millis(random.below(100)),
             _ => Duration::ZERO,

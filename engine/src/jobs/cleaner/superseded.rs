@@ -15,7 +15,6 @@ use crate::index_log::chain::Chain;
 use crate::io::disk::{Disk, DiskResult};
 use crate::jobs::optimizer::is_worth;
 use crate::jobs::sorter::needs_sort;
-use crate::mutant::{self, Mutant};
 use crate::time::{MonoNanos, WallMillis};
 
 /// Temporary files and sidecars without a segment belong to a job that runs, unless they are there so long.
@@ -87,8 +86,7 @@ impl<D: Disk> Superseded<D> {
             // there, a recovery under way knows that the others are, too.
             let (first, rest): (Vec<SegmentName>, Vec<SegmentName>) =
                 chain.superseded.iter().partition(|name| chain.is_witness(**name));
-            let last = mutant::active(Mutant::WitnessLast);
-            for names in if last { [rest, first] } else { [first, rest] } {
+            for names in [first, rest] {
                 // The segments that cover them may be visible and not durable yet.
                 sync_folders(&self.disk, &self.layout, code).await?;
                 for name in names {

@@ -119,6 +119,34 @@ fn an_index_never_read_is_cleaned_too_and_one_with_nothing_superseded_left_alone
 }
 
 #[test]
+fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
+    let fresh = World::new().disk;
+    let clock = ManualClock::at(1_000_000_000);
+    for steps in 0.. {
+        let disk = PowerDisk::of(&fresh);
+        let mut superseded = Superseded::new(StepDisk(disk.clone()), layout(), Duration::ZERO);
+        let m = code("m");
+        let visit = superseded.visit(&m, epoch(900), None, false, clock.now().mono);
+        let ended = Stepped::new(visit).steps(steps).is_some();
+        // Now, and as the machine may find it after that.
+        let now = disk.copy();
+        disk.cut_power();
+        for left in [left(&now, "m"), left(&disk.copy(), "m")] {
+            let is_there = |name: &str| left.iter().any(|left| left == name);
+            let all_there = is_there("100.sorted_5") && is_there("100.optimized_9");
+            assert!(all_there || !is_there("300.sorted_5"), "after {steps} calls: {left:?}");
+        }
+        if ended {
+            break;
+        }
+    }
+    // The loop above has seen it all go.
+    let mut world = World::new();
+    world.superseded = Superseded::new(world.disk.clone(), layout(), Duration::ZERO);
+    assert_eq!(world.visit().cleaned.superseded, 3);
+}
+
+#[test]
 fn strays_go_after_an_hour_but_not_those_that_come_and_go() {
     let mut world = World::new();
     let stray = |name: &str| layout().segments(&code("m")).join(name);

@@ -87,7 +87,7 @@ impl<D: Disk> Dealer<D> {
         let Some(epoch) = view.complete_from(checkpoint).next() else {
             return Ok(damaged_seal(&view, checkpoint).unwrap_or(Outcome::Nothing));
         };
-        if self.state != State::Clean && !mutant::active(Mutant::LeftoversKept) {
+        if self.state != State::Clean {
             let unsorted = leftovers::remove(&self.disk, &self.layout, &view, checkpoint).await?;
             if self.state == State::Started {
                 self.unsorted = unsorted;

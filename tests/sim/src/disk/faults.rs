@@ -14,12 +14,16 @@ pub struct Faults {
     pub syncs: Cell<u64>,
     /// Creations, renames and removals that fail.
     pub names: Cell<u64>,
+    /// Removals that fail.
+    pub removals: Cell<u64>,
     /// Writes of the shards that end early.
     pub short: Cell<u64>,
     /// How much slower than usual everything is.
     pub slowness: Cell<u64>,
     /// Nothing completes before this time.
     pub stalled_until: Cell<u64>,
+    /// Nothing of this shard completes before this time: the scheduler serves others first.
+    pub starved: Cell<Option<(usize, u64)>>,
     /// Bytes that fit.
     pub capacity: Cell<u64>,
     /// How many syncs of segments in use failed so far.
@@ -44,9 +48,11 @@ impl Faults {
             writes: Cell::default(),
             syncs: Cell::default(),
             names: Cell::default(),
+            removals: Cell::default(),
             short: Cell::default(),
             slowness: Cell::new(1),
             stalled_until: Cell::default(),
+            starved: Cell::default(),
             capacity: Cell::new(u64::MAX),
             failed_syncs: Cell::default(),
             random: Random::new(seed, "drive"),
@@ -55,7 +61,7 @@ impl Faults {
 
     /// The drive is a good one again (its stalls end by themselves).
     pub fn heal(&self) {
-        for chance in [&self.reads, &self.writes, &self.syncs, &self.names, &self.short] {
+        for chance in [&self.reads, &self.writes, &self.syncs, &self.names, &self.removals, &self.short] {
             chance.set(0);
         }
         self.slowness.set(1);
@@ -72,6 +78,12 @@ impl Faults {
     pub(super) fn ends(&self, now: u64, is_sync: bool) -> u64 {
         let micros = if is_sync { self.random.between(100, 3_000) } else { self.random.between(5, 120) };
         (now + micros * 1_000 * self.slowness.get()).max(self.stalled_until.get() + micros)
+    }
+
+    /// When a request of this shard that begins now ends.
+    pub(super) fn ends_for(&self, shard: usize, now: u64, is_sync: bool) -> u64 {
+        let ends = self.ends(now, is_sync);
+        self.starved.get().filter(|(starved, _)| *starved == shard).map_or(ends, |(_, until)| ends.max(until))
     }
 
     /// Whether something that fails so often fails now.

@@ -132,6 +132,14 @@ impl SimDisk {
         tree.journal.iter().any(|step| Some(step.folder) == inode)
     }
 
+    /// How many files were removed from this folder, of which a power cut may bring any back.
+    #[must_use]
+    pub fn removals_under_way(&self, folder: &Path) -> usize {
+        let tree = self.0.tree.borrow();
+        let inode = tree.find(folder);
+        tree.journal.iter().filter(|step| Some(step.folder) == inode && step.removes()).count()
+    }
+
     /// Puts a file there that always was.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
         let mut tree = self.0.tree.borrow_mut();
@@ -226,9 +234,12 @@ impl Disk for SimDisk {
     }
 
     async fn create(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+        let wall = self.0.clock.now().wall.0;
         let create = |tree: &mut Tree, _: &Random| {
             self.fits(tree, 1)?;
-            tree.create(path)
+            let inode = tree.create(path)?;
+            tree.data(inode).modified = wall;
+            Ok(inode)
         };
         let inode = self.call("create", Kind::Names, path, create).await?;
         Ok(self.opened(path, inode, transfer))
@@ -274,7 +285,11 @@ impl Disk for SimDisk {
     }
 
     async fn remove_file(&self, path: &Path) -> DiskResult<()> {
-        self.call("unlink", Kind::Names, path, |tree, _| tree.remove_file(path)).await
+        let faults = &self.0.faults;
+        let remove = |tree: &mut Tree, _: &Random| {
+            if faults.strikes(&faults.removals) { Err(ErrorKind::Other) } else { tree.remove_file(path) }
+        };
+        self.call("unlink", Kind::Names, path, remove).await
     }
 
     async fn remove_folder(&self, path: &Path) -> DiskResult<()> {
@@ -353,13 +368,16 @@ impl DiskFile for SimFile {
 
     async fn write_at(&self, buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
         let begin = usize::try_from(offset).expect("files of a simulation are small");
+        let wall = self.disk.0.clock.now().wall.0;
         let write = |tree: &mut Tree, _: &Random| {
             let more = (begin + buffer.len()).saturating_sub(tree.data(self.inode).len());
             if more > 0 {
                 self.disk.fits(tree, more)?;
             }
             let number = tree.next_number();
-            tree.data(self.inode).write(number, begin, &buffer);
+            let data = tree.data(self.inode);
+            data.write(number, begin, &buffer);
+            data.modified = wall;
             Ok(())
         };
         let result = self.call("write", Kind::Write, write).await;

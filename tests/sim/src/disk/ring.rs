@@ -22,10 +22,10 @@ impl SimDisk {
         Ok(RingFile(self.0.tree.borrow().file(path)?))
     }
 
-    /// When an operation that begins now ends.
+    /// When an operation of this shard that begins now ends.
     #[must_use]
-    pub fn ring_ends(&self, is_sync: bool) -> u64 {
-        self.0.faults.ends(self.0.executor.now(), is_sync)
+    pub fn ring_ends(&self, shard: usize, is_sync: bool) -> u64 {
+        self.0.faults.ends_for(shard, self.0.executor.now(), is_sync)
     }
 
     /// Writes as the drive likes: all of it, a beginning, or an error (then maybe a part).

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 
+use logtank_engine::format::names::is_temporary;
+
 use super::crash::MetadataModel;
 use super::file::FileData;
 
@@ -31,6 +33,13 @@ pub(super) struct Step {
     pub(super) folder: Inode,
     name: String,
     inode: Option<Inode>,
+}
+
+impl Step {
+    /// Whether a file has gone that had got its final name.
+    pub(super) fn removes(&self) -> bool {
+        self.inode.is_none() && !is_temporary(&self.name)
+    }
 }
 
 /// All files and folders.

@@ -252,7 +252,10 @@ impl Driver {
                 if disk.tampering().is(Tamper::WriteNotAwaited) {
                     let bytes = buffer[from..].to_vec();
                     let result = Ok(bytes.len());
-                    begins(disk.ring_ends(false), What::Late(Late::Write { file, offset, bytes }));
+                    begins(
+                        disk.ring_ends(self.number, false),
+                        What::Late(Late::Write { file, offset, bytes }),
+                    );
                     self.shard.complete(Completion::Written { token, buffer, result }, now);
                     return true;
                 }
@@ -267,7 +270,7 @@ impl Driver {
                 let early = !durable && self.random.percent(50);
                 let result = early.then(|| disk.ring_write(file, offset, &buffer[from..]));
                 begins(
-                    disk.ring_ends(durable),
+                    disk.ring_ends(self.number, durable),
                     What::Write { token, file, offset, buffer, from, durable, result },
                 )
             }
@@ -275,11 +278,14 @@ impl Driver {
                 let covers = disk.ring_sync_begins();
                 if disk.tampering().is(Tamper::SyncNotAwaited) {
                     let late = Late::Sync { file: self.files[&file], covers };
-                    begins(disk.ring_ends(true), What::Late(late));
+                    begins(disk.ring_ends(self.number, true), What::Late(late));
                     self.shard.complete(Completion::Synced { token, result: Ok(()) }, now);
                     return true;
                 }
-                begins(disk.ring_ends(true), What::Sync { token, file: self.files[&file], covers })
+                begins(
+                    disk.ring_ends(self.number, true),
+                    What::Sync { token, file: self.files[&file], covers },
+                )
             }
             Op::WriteOut { .. } => false,
             Op::ReleaseFile { file } => {
