@@ -137,6 +137,7 @@ impl Nemesis {
             }
             5 => self.shut_down().await,
             6 if menu.errors && random.percent(50) => self.failed_sync().await,
+            6 if menu.errors && random.percent(50) => self.abandonment().await,
             6 | 7 if menu.errors => {
                 self.world.executor.trace().count("faulty spells");
                 let chances = [&faults.reads, &faults.writes, &faults.syncs, &faults.names, &faults.short];
@@ -159,24 +160,15 @@ impl Nemesis {
             9 | 10 if menu.slow => {
                 self.world.executor.trace().count("slow spells");
                 let stall = random.between(100, 4_000) * 1_000_000;
-                let until = self.world.executor.now() + stall;
                 if random.percent(50) {
-                    faults.stalled_until.set(until);
+                    faults.stalled_until.set(self.world.executor.now() + stall);
                     if random.percent(40) {
                         self.world.executor.trace().count("kills in a stall");
                         self.attend(Duration::from_nanos(random.below(stall))).await;
                         self.restart(Crash::Kill).await;
                     }
                 } else if random.percent(50) {
-                    self.world.executor.trace().count("starved shards");
-                    faults.starved.set(Some((random.place(self.world.plan.shards), until)));
-                    // An epoch ends while it is.
-                    let before = random.below(stall / 2);
-                    self.attend(Duration::from_nanos(before)).await;
-                    if let Some(host) = self.world.open_host() {
-                        host.ports.iter().for_each(|port| port.post(Mail::Seal));
-                    }
-                    self.attend(Duration::from_nanos(stall - before)).await;
+                    self.starve(stall).await;
                 } else {
                     faults.slowness.set(random.between(2, 60));
                     self.attend(Duration::from_millis(random.below(3_000))).await;
@@ -190,6 +182,26 @@ impl Nemesis {
             }
             12 if menu.power => self.removals_under_way().await,
             _ => {}
+        }
+    }
+
+    /// Nothing of one shard gets to the drive for so long, while the others go on and epochs end.
+    async fn starve(&self, nanos: u64) {
+        let (faults, random, executor) = (self.world.disk.faults(), &self.random, &self.world.executor);
+        executor.trace().count("starved shards");
+        // Maybe from the first frame of an epoch on.
+        self.end_epoch();
+        executor.sleep(Duration::from_micros(random.below(20_000))).await;
+        faults.starved.set(Some((random.place(self.world.plan.shards), executor.now() + nanos)));
+        for _ in 0..4 {
+            self.attend(Duration::from_nanos(nanos / 4)).await;
+            self.end_epoch();
+        }
+    }
+
+    fn end_epoch(&self) {
+        if let Some(host) = self.world.open_host() {
+            host.ports.iter().for_each(|port| port.post(Mail::Seal));
         }
     }
 
@@ -209,6 +221,25 @@ impl Nemesis {
             executor.sleep(Duration::from_micros(300)).await;
         }
         self.restart(Crash::Power).await;
+    }
+
+    /// A write to a segment of which nothing is durable yet fails, and the process ends just when that segment is given up.
+    async fn abandonment(&self) {
+        let (faults, random, executor) = (self.world.disk.faults(), &self.random, &self.world.executor);
+        executor.trace().count("kills at an abandonment");
+        self.end_epoch();
+        executor.sleep(Duration::from_micros(random.below(100_000))).await;
+        faults.writes.set(random.between(300, 1_000));
+        let (before, until) = (faults.abandoned.get(), executor.now() + PATIENCE_NANOS);
+        executor.sleep(Duration::from_micros(random.below(50_000))).await;
+        faults.heal();
+        faults.slowness.set(random.between(1, 60));
+        while faults.abandoned.get() == before && executor.now() < until {
+            executor.sleep(Duration::from_micros(50)).await;
+        }
+        executor.sleep(Duration::from_micros(random.below(300))).await;
+        self.restart(Crash::Kill).await;
+        faults.slowness.set(1);
     }
 
     fn code(&self, index: usize) -> IndexCode {

@@ -28,6 +28,8 @@ pub struct Faults {
     pub capacity: Cell<u64>,
     /// How many syncs of segments in use failed so far.
     pub failed_syncs: Cell<u64>,
+    /// How many segments were given up so far.
+    pub abandoned: Cell<u64>,
     random: Random,
 }
 
@@ -55,6 +57,7 @@ impl Faults {
             starved: Cell::default(),
             capacity: Cell::new(u64::MAX),
             failed_syncs: Cell::default(),
+            abandoned: Cell::default(),
             random: Random::new(seed, "drive"),
         }
     }

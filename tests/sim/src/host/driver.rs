@@ -375,7 +375,11 @@ impl Driver {
                     self.host.ends(&self.world, Exit::Failed(what.clone()));
                 }
                 ShardEvent::Rewriting { .. } => trace.count("rewritings"),
-                ShardEvent::Abandoned { .. } => trace.count("segments abandoned"),
+                ShardEvent::Abandoned { .. } => {
+                    trace.count("segments abandoned");
+                    let abandoned = &self.world.disk.faults().abandoned;
+                    abandoned.set(abandoned.get() + 1);
+                }
                 ShardEvent::Sealed { .. } => trace.count("segments sealed"),
                 ShardEvent::NeedReady { .. } | ShardEvent::Claimed { .. } | ShardEvent::Done => {}
             }
