@@ -3,6 +3,8 @@
 //! A host that only writes is filled with records of as many indexes as asked for, and stopped; then `logtank drain` deals
 //! them, alone on the machine, without the governor that gives way to appends.
 
+mod floor;
+
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -48,6 +50,8 @@ pub(crate) struct Dealt {
     pub(crate) records_per_second: f64,
     pub(crate) processor_seconds: f64,
     pub(crate) peak_resident_bytes: u64,
+    /// Rate at which the same folders and files are made with nothing else to do.
+    pub(crate) floor_records_per_second: f64,
 }
 
 /// Measures every number of indexes asked for, and reports.
@@ -67,13 +71,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for &indexes in &arguments.indexes {
         let dealt = measure(&context, kept.path(), indexes, arguments.records, arguments.record_bytes)?;
         println!(
-            "{} records of {} indexes dealt in {:.2} s: {:.0} records/s, {:.2} s of processor time, at most {:.0} MiB",
+            "{} records of {} indexes dealt in {:.2} s: {:.0} records/s, {:.2} s of processor time, at most {:.0} MiB; files alone {:.0} records/s",
             dealt.records,
             dealt.indexes,
             dealt.seconds,
             dealt.records_per_second,
             dealt.processor_seconds,
-            dealt.peak_resident_bytes as f64 / f64::from(1 << 20)
+            dealt.peak_resident_bytes as f64 / f64::from(1 << 20),
+            dealt.floor_records_per_second
         );
         results.push(dealt);
     }
@@ -88,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A folder for what is dealt, to be kept until all is measured: in the minutes after a hundred thousand folders were
+/// A folder for what is dealt, whose files are kept, empty, until all is measured: in the minutes after a hundred thousand folders were
 /// removed, ext4 makes new ones many times slower (it doesn't use their inodes again, and looks at each of them).
 ///
 /// # Errors
@@ -114,9 +119,12 @@ pub(crate) fn measure(
     fill(context, &folder, &shape, records)?;
     machine::settle(&context.dir)?;
     let dealt = drain(context, &folder)?;
-    // The records are in the indexes' folders now; these are few files.
-    std::fs::remove_dir_all(folder.join("raw"))?;
-    Ok(Dealt { indexes, records, records_per_second: records as f64 / dealt.seconds, ..dealt })
+    machine::settle(&context.dir)?;
+    let floor = floor::make_again(&folder.join("indexes"), &folder.join("again"))?.as_secs_f64();
+    floor::empty(&folder)?;
+    let rate = |seconds: f64| records as f64 / seconds;
+    let (records_per_second, floor_records_per_second) = (rate(dealt.seconds), rate(floor));
+    Ok(Dealt { indexes, records, records_per_second, floor_records_per_second, ..dealt })
 }
 
 /// Sends so many records, each another, to a host that only writes, and stops it.
@@ -181,5 +189,6 @@ pub(crate) fn drain(context: &Context, folder: &Path) -> Result<Dealt> {
         records_per_second: 0.0,
         processor_seconds: usage.total().as_secs_f64(),
         peak_resident_bytes: usage.peak_resident_bytes,
+        floor_records_per_second: 0.0,
     })
 }
