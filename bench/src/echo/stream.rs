@@ -42,7 +42,8 @@ fn send_direct(socket: &mut TcpStream, file: &Path) -> Result<()> {
     let mut file = OpenOptions::new().read(true).custom_flags(flags).open(file)?;
     let (fill, to_fill): (SyncSender<Piece>, Receiver<Piece>) = sync_channel(2);
     let (filled, to_send) = sync_channel(2);
-    thread::scope(|scope| {
+    // All ends of the channels go with this closure, so that the reader ends when the connection fails.
+    thread::scope(move |scope| {
         scope.spawn(move || {
             for mut piece in to_fill {
                 let read = file.read(piece.memory_mut());
