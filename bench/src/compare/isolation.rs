@@ -21,12 +21,15 @@ const INDEXES: usize = 100;
 const DEVICE_BYTES: u64 = 8 << 30;
 const RECOVERIES: usize = 2;
 
-/// A device for raw logs, and a folder whose raw log waits to be dealt.
+/// A device for raw logs and one for all else, and a folder whose raw log, which lies apart, waits to be dealt.
 #[derive(Debug)]
 pub(super) struct Isolation {
-    pub(super) device: LoopDevice,
+    raw: LoopDevice,
+    // Not a folder of the drive itself: where that is told of what is freed, removing a run's files takes longer than the run.
+    data: LoopDevice,
     prepared: PathBuf,
-    // Behind the device, which lies in it.
+    prepared_raw: PathBuf,
+    // Behind the devices, which lie in it.
     _folder: TempDir,
 }
 
@@ -48,9 +51,14 @@ impl Isolation {
     /// If the host can't be started or filled.
     pub(super) fn prepare(runner: &mut Runner<'_>, workload: &str) -> Result<Option<Self>> {
         let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&runner.context.dir)?;
-        let device = match LoopDevice::new(folder.path(), DEVICE_BYTES) {
-            Ok(device) => device,
-            Err(error) => {
+        let devices = ["raw-drive", "data-drive"].map(|name| {
+            let dir = folder.path().join(name);
+            std::fs::create_dir(&dir)?;
+            LoopDevice::new(&dir, DEVICE_BYTES)
+        });
+        let [raw, data] = match devices {
+            [Ok(raw), Ok(data)] => [raw, data],
+            [Err(error), _] | [_, Err(error)] => {
                 runner
                     .note(format!("{workload} was left out: a loop device can't be set up here ({error})."));
                 return Ok(None);
@@ -62,31 +70,31 @@ impl Isolation {
         let records = (RECORDS * runner.arguments.scale).max(1000.0) as u64;
         runner.say(format!("{workload}: preparing {records} records to deal and to recover"));
         deal::fill(&runner.context, &prepared, &shape, records)?;
+        let prepared_raw = folder.path().join("prepared-raw");
+        std::fs::rename(prepared.join("raw"), &prepared_raw)?;
         runner.note(format!(
             "{workload}: dealing, recoveries and the load generator share one processor here, so its latencies hold their \
              waiting for it too."
         ));
-        Ok(Some(Self { device, prepared, _folder: folder }))
+        Ok(Some(Self { raw, data, prepared, prepared_raw, _folder: folder }))
     }
 
-    /// Chooses the device's scheduler; where the kernel has no such one, that is noted.
+    /// Chooses the scheduler of the raw log's device; where the kernel has no such one, that is noted.
     pub(super) fn schedule(&self, runner: &mut Runner<'_>, workload: &str, scheduler: &str) {
-        if let Err(error) = self.device.schedule(scheduler) {
+        if let Err(error) = self.raw.schedule(scheduler) {
             runner.note(format!("{workload} ran without the scheduler {scheduler}: {error}"));
         }
     }
 
     /// One run. With a background, the raw log's history begins with the prepared one; otherwise empty.
     pub(super) fn measure(&self, runner: &mut Runner<'_>, run: &Run<'_>, beside: Beside<'_>) -> Result<Cell> {
-        let data = tempfile::Builder::new().prefix("bench-").tempdir_in(&runner.context.dir)?;
-        let raw = tempfile::Builder::new().prefix("raw-").tempdir_in(&self.device.folder)?;
+        let data = tempfile::Builder::new().prefix("data-").tempdir_in(&self.data.folder)?;
+        let raw = tempfile::Builder::new().prefix("raw-").tempdir_in(&self.raw.folder)?;
         if beside.background {
             copy(&self.prepared, data.path())?;
-            copy(&data.path().join("raw"), &raw.path().join("raw"))?;
-            std::fs::remove_dir_all(data.path().join("raw"))?;
+            copy(&self.prepared_raw, &raw.path().join("raw"))?;
         }
-        machine::settle(&runner.context.dir)?;
-        machine::settle(&self.device.folder)?;
+        machine::settle(&[&self.data.folder, &self.raw.folder])?;
         let raw_dir = raw.path().to_string_lossy();
         let arguments =
             ["--shards", "1", "--append", beside.append, "--raw-dir", &*raw_dir].map(str::to_owned);

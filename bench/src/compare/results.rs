@@ -11,7 +11,9 @@ pub(crate) struct Results {
     pub(crate) machine: Facts,
     /// The command that repeats it.
     pub(crate) command: String,
+    /// As asked for; of joined ones the least.
     pub(crate) rounds: usize,
+    /// As asked for, of a run; of joined ones the least.
     pub(crate) seconds: f64,
     pub(crate) goals: Vec<Goal>,
     /// What was not run or has to be known to read the rest.

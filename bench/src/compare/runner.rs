@@ -140,7 +140,7 @@ impl<'a> Runner<'a> {
         let request_bytes = protocol.request(0, &batch).len();
         let mut tries = 0;
         loop {
-            if !machine::settle(&self.context.dir)? {
+            if !machine::settle(&[&self.context.dir])? {
                 self.note("The drive did not come to rest before some runs: others wrote to it.".to_owned());
             }
             let server = run.peer.start(&self.context, run.connections, request_bytes)?;

@@ -13,7 +13,7 @@ const ASK_EVERY: Duration = Duration::from_millis(25);
 const COUNTER: &str = "logtank_syncs_total";
 
 pub(super) fn run(runner: &mut Runner<'_>, run: &Run<'_>) -> Result<()> {
-    machine::settle(&runner.context.dir)?;
+    machine::settle(&[&runner.context.dir])?;
     let server = run.peer.start(&runner.context, run.connections, 1)?;
     let Some(metrics) = server.metrics else { return Ok(()) };
     let (over, is_over) = channel();

@@ -14,6 +14,9 @@ pub(super) const HALF: &str = "half of logtank's rate";
 /// What fio writes with its best block size.
 pub(super) const FIO_BEST: &str = "fio, best block size";
 
+/// Of a drive that nothing is known of.
+const GUESS_BYTES_PER_SECOND: f64 = 4e9;
+
 pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
 pub(super) const WITHOUT_SYNC: Peer = Peer::Logtank(Sync::Never);
 pub(super) const REDIS: Peer = Peer::Redis(Sync::Interval);
@@ -21,16 +24,8 @@ pub(super) const REDIS: Peer = Peer::Redis(Sync::Interval);
 pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     let shape = Shape { batch: 100, ..Shape::default() };
     let asked = runner.arguments.long_seconds.unwrap_or(60.0);
-    // What is written stays until the run is over, and segments are made ready before they are filled.
-    let free = machine::free_bytes(&runner.context.dir)? as f64;
-    let seconds = asked.min(free / 4.0 / 2e9).max(1.0);
-    if seconds < asked {
-        runner.note(format!(
-            "B ran {seconds:.0} s instead of {asked:.0} s: there is not room for more in --dir."
-        ));
-    }
     runner.rounds(|runner| {
-        write_bare(runner)?;
+        let seconds = write_bare(runner, asked)?;
         for connections in runner.connections(&CONNECTIONS) {
             for peer in [HOST, REDIS, Peer::Nats(Sync::Interval)] {
                 // Redis keeps in memory what it writes.
@@ -51,28 +46,50 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
     })
 }
 
-fn write_bare(runner: &mut Runner<'_>) -> Result<()> {
+/// What fio writes with each block size, and with the best of them for as long as the host is to; and how long that is.
+fn write_bare(runner: &mut Runner<'_>, asked: f64) -> Result<f64> {
     if !runner.arguments.peers.iter().any(|peer| peer == "fio") {
-        return Ok(());
+        return room_for(runner, asked, GUESS_BYTES_PER_SECOND);
     }
     let Some(text) = fio::describe() else {
         runner.note("fio was left out: not installed here".to_owned());
-        return Ok(());
+        return room_for(runner, asked, GUESS_BYTES_PER_SECOND);
     };
     if !runner.results.machine.peers.iter().any(|(name, _)| name == "fio") {
         runner.results.machine.peers.push(("fio".to_owned(), text));
     }
-    let mut best = 0.0_f64;
     // A file that is written over and over, as the host's segments are once they are recycled.
     let file_bytes = (runner.arguments.scale * 4e9) as u64;
-    let seconds = (runner.arguments.seconds.round() as u64).max(1);
-    for size in fio::BLOCK_SIZES {
-        machine::settle(&runner.context.dir)?;
+    let write = |runner: &mut Runner<'_>, size: &str, seconds: f64| {
+        machine::settle(&[&runner.context.dir])?;
         let dir = runner.context.dir.clone();
-        let rate = fio::sequential(&runner.context.placement, &dir, size, seconds, file_bytes)?;
+        let seconds = (seconds.round() as u64).max(1);
+        fio::sequential(&runner.context.placement, &dir, size, seconds, file_bytes)
+    };
+    let mut best = (0.0_f64, fio::BLOCK_SIZES[0]);
+    for size in fio::BLOCK_SIZES {
+        let rate = write(runner, size, runner.arguments.seconds)?;
         runner.figure(NAME, &format!("fio, {size}"), rate / 1e6, "MB/s");
-        best = best.max(rate);
+        if rate > best.0 {
+            best = (rate, size);
+        }
     }
-    runner.figure(NAME, FIO_BEST, best / 1e6, "MB/s");
-    Ok(())
+    let seconds = room_for(runner, asked, best.0)?;
+    let rate = write(runner, best.1, seconds)?;
+    runner.figure(NAME, FIO_BEST, rate / 1e6, "MB/s");
+    Ok(seconds)
+}
+
+/// For how long of the time asked for there is room at so many bytes a second.
+fn room_for(runner: &mut Runner<'_>, asked: f64, bytes_per_second: f64) -> Result<f64> {
+    // What is written stays until the run is over, segments are made ready before they are filled, and the page cache takes
+    // more than the drive for a while.
+    let free = machine::free_bytes(&runner.context.dir)? as f64;
+    let seconds = asked.min((free / 2.0 / bytes_per_second).floor()).max(1.0);
+    if seconds < asked {
+        runner.note(format!(
+            "B ran {seconds:.0} s instead of {asked:.0} s: there is not room for more in --dir."
+        ));
+    }
+    Ok(seconds)
 }

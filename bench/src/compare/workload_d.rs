@@ -48,7 +48,7 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
             }
             let work = tempfile::Builder::new().prefix("bench-").tempdir_in(&runner.context.dir)?;
             copy(&prepared.path().join(state), work.path())?;
-            machine::settle(&runner.context.dir)?;
+            machine::settle(&[&runner.context.dir])?;
             let (process, ports) = logtank::serve(&runner.context, work.path(), &[], None)?;
             // A page is served by a thread beside the shard, which is on the client's processor; nothing is appended, so
             // the client is better off where the shard idles.

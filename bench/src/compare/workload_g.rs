@@ -61,7 +61,7 @@ fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     if seconds < MINUTES_10 {
         runner.note(format!("G watched memory for {seconds:.0} s, not for ten minutes."));
     }
-    machine::settle(&runner.context.dir)?;
+    machine::settle(&[&runner.context.dir])?;
     let server = HOST.start(&runner.context, CONNECTIONS, 1)?;
     let pid = server.process.pid();
     let (over, is_over) = channel::<()>();

@@ -117,9 +117,9 @@ pub(crate) fn measure(
     let records = records.max(indexes as u64);
     let shape = Shape { batch: 100, indexes, record_bytes, ..Shape::default() };
     fill(context, &folder, &shape, records)?;
-    machine::settle(&context.dir)?;
+    machine::settle(&[&context.dir])?;
     let dealt = drain(context, &folder)?;
-    machine::settle(&context.dir)?;
+    machine::settle(&[&context.dir])?;
     let floor = floor::make_again(&folder.join("indexes"), &folder.join("again"))?.as_secs_f64();
     floor::empty(&folder)?;
     let rate = |seconds: f64| records as f64 / seconds;

@@ -14,12 +14,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The kernel tells only when asked.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
-/// Writes the folder's filesystem out, and waits until write-back has ended; whether it has within 20 s.
+/// Writes these folders' filesystems out, and waits until write-back has ended; whether it has within 20 s.
 ///
 /// # Errors
-/// If the folder can't be opened, or its filesystem can't be synced.
-pub(crate) fn settle(folder: &Path) -> Result<bool> {
-    rustix::fs::syncfs(File::open(folder)?)?;
+/// If a folder can't be opened, or its filesystem can't be synced.
+pub(crate) fn settle(folders: &[&Path]) -> Result<bool> {
+    for folder in folders {
+        rustix::fs::syncfs(File::open(folder)?)?;
+    }
     let began = Instant::now();
     loop {
         let info = std::fs::read_to_string("/proc/meminfo")?;

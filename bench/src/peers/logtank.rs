@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::{free_address, version};
+use super::server::{free_addresses, version};
 use super::{Context, Process, Sync};
 
 /// The program: as told, or beside this one.
@@ -82,12 +82,8 @@ pub(crate) fn serve(
     arguments: &[String],
     leave_out: Option<&str>,
 ) -> Result<(Process, Ports)> {
-    let ports = Ports {
-        writer: free_address()?,
-        reader: free_address()?,
-        manager: free_address()?,
-        metrics: free_address()?,
-    };
+    let [writer, reader, manager, metrics] = free_addresses()?;
+    let ports = Ports { writer, reader, manager, metrics };
     let program = match leave_out {
         None => &context.logtank,
         Some(_) => context.measuring.as_ref().ok_or_else(|| Error::other("there is no --measuring-build"))?,

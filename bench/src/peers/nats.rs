@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
-use super::server::{free_address, version};
+use super::server::{free_addresses, version};
 use super::{Context, Process, Sync};
 use crate::protocol::create_nats_stream;
 
@@ -37,7 +37,7 @@ fn takes_sync_always() -> bool {
     let check = || -> Result<bool> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("nats.conf");
-        std::fs::write(&path, configuration(free_address()?, folder.path(), Sync::Always))?;
+        std::fs::write(&path, configuration(free_addresses::<1>()?[0], folder.path(), Sync::Always))?;
         let output = Command::new(PROGRAM).arg("-t").arg("-c").arg(&path).output()?;
         Ok(output.status.success())
     };
@@ -45,7 +45,7 @@ fn takes_sync_always() -> bool {
 }
 
 pub(super) fn start(context: &Context, folder: &Path, sync: Sync) -> Result<(Process, SocketAddr)> {
-    let address = free_address()?;
+    let [address] = free_addresses()?;
     let path = folder.join("nats.conf");
     std::fs::write(&path, configuration(address, folder, sync))?;
     let mut command = Command::new(PROGRAM);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use super::server::{free_address, version};
+use super::server::{free_addresses, version};
 use super::{Context, Process, Sync};
 
 const PROGRAM: &str = "redis-server";
@@ -29,7 +29,7 @@ pub(super) fn describe(sync: Sync) -> Option<String> {
 }
 
 pub(super) fn start(context: &Context, folder: &Path, sync: Sync) -> Result<(Process, SocketAddr)> {
-    let address = free_address()?;
+    let [address] = free_addresses()?;
     let mut command = Command::new(PROGRAM);
     command.arg("--port").arg(address.port().to_string()).args(["--bind", "127.0.0.1"]);
     command.arg("--dir").arg(folder).args(["--save", "", "--appendonly", "yes"]);

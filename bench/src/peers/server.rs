@@ -168,9 +168,17 @@ pub(crate) struct Context {
     pub(crate) host_arguments: Vec<String>,
 }
 
-/// An address on loopback that was free a moment ago.
-pub(super) fn free_address() -> Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
+/// Addresses on loopback that were free a moment ago, each of them another one.
+pub(super) fn free_addresses<const N: usize>() -> Result<[SocketAddr; N]> {
+    // All are held until the last one is there, or the system might give one twice.
+    let mut held = Vec::with_capacity(N);
+    let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    for address in &mut addresses {
+        let listener = TcpListener::bind(*address)?;
+        *address = listener.local_addr()?;
+        held.push(listener);
+    }
+    Ok(addresses)
 }
 
 /// What a program answers to `--version`; `None` if it is not installed.
