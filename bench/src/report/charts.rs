@@ -53,6 +53,18 @@ impl Chart<'_> {
         Some(values().reduce(f64::min)?..values().reduce(f64::max)?)
     }
 
+    /// The series that have points, and the colors of their lines, to be told beside the chart: within, they would lie over lines.
+    pub(super) fn legend(&self) -> impl Iterator<Item = (&str, String)> {
+        self.drawn().map(|series| {
+            let RGBColor(red, green, blue) = color(&series.name);
+            (series.name.as_str(), format!("#{red:02x}{green:02x}{blue:02x}"))
+        })
+    }
+
+    fn drawn(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter(|series| !series.points.is_empty())
+    }
+
     /// With a logarithmic y axis; `None` if there are no points.
     ///
     /// # Errors
@@ -99,24 +111,14 @@ impl Chart<'_> {
         chart.draw_series(self.marks.iter().filter(|mark| x.contains(mark)).map(|mark| {
             PathElement::new(vec![(*mark, y.start), (*mark, y.end)], INK.mix(0.45).stroke_width(1))
         }))?;
-        for series in &self.series {
+        for series in self.drawn() {
             let color = color(&series.name);
-            let line = LineSeries::new(series.points.iter().copied(), color.stroke_width(2));
-            chart
-                .draw_series(line)?
-                .label(series.name.clone())
-                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], color.stroke_width(3)));
+            chart.draw_series(LineSeries::new(series.points.iter().copied(), color.stroke_width(2)))?;
             if self.points {
                 let points = series.points.iter().map(|point| Circle::new(*point, 3, color.filled()));
                 chart.draw_series(points)?;
             }
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .label_font(text(13))
-            .border_style(INK.mix(0.2))
-            .draw()?;
         area.present()?;
         Ok(())
     }
@@ -127,20 +129,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_takes_its_ink_from_the_page_and_shows_every_series() {
-        let series = |name: &str| Series { name: name.to_owned(), points: vec![(0.0, 10.0), (1.0, 1000.0)] };
+    fn a_chart_takes_its_ink_from_the_page_and_tells_of_every_series_it_draws() {
+        let series =
+            |name: &str, points: &[(f64, f64)]| Series { name: name.to_owned(), points: points.to_vec() };
+        let two = [(0.0, 10.0), (1.0, 1000.0)];
         let chart = Chart {
             x: "x",
             y: "y",
-            series: vec![series("one"), series("two")],
+            series: vec![series("logtank", &two), series("redis", &[]), series("nats", &two)],
             marks: vec![0.5],
             points: true,
             format_x: &f64::to_string,
             ticks_x: 4,
         };
-        let svg = chart.draw().unwrap().unwrap();
-        assert!(svg.contains("currentColor") && !svg.contains("#010203"));
-        assert!(svg.contains("one") && svg.contains("two"));
+        let svg = chart.draw().unwrap().unwrap().to_lowercase();
+        assert!(svg.contains("currentcolor") && !svg.contains("#010203"));
+        let legend: Vec<_> = chart.legend().collect();
+        assert_eq!(legend.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["logtank", "nats"]);
+        assert!(legend.iter().all(|(_, color)| svg.contains(color)), "{legend:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::Result;
 
 use super::charts::{Chart, Series};
-use super::markdown::{Group, groups, number, spread};
+use super::markdown::{Group, groups, number, rounds, spread};
 use crate::compare::{CLOSED, HALF_OF_ECHO, Results, Spread, TIMELINE, Which, open};
 
 const STYLE: &str = include_str!("page.css");
@@ -20,14 +20,13 @@ pub(crate) fn html(results: &Results) -> Result<String> {
     put(
         &mut body,
         &format!(
-            "<p>{} · {} × {} · kernel {} · {} · {} rounds of {} s a run</p><p><code>{}</code></p>",
+            "<p>{} · {} × {} · kernel {} · {} · interleaved rounds: {}</p><p><code>{}</code></p>",
             escape(&results.machine.date),
             results.machine.processors,
             escape(&results.machine.processor),
             escape(&results.machine.kernel),
             escape(&results.machine.filesystem),
-            results.rounds,
-            results.seconds,
+            rounds(results),
             escape(&results.command)
         ),
     );
@@ -128,7 +127,14 @@ fn charts(body: &mut String, results: &Results) -> Result<()> {
 
 fn add(body: &mut String, title: &str, chart: &Chart<'_>) -> Result<()> {
     if let Some(svg) = chart.draw()? {
-        put(body, &format!("<figure><figcaption>{}</figcaption>{svg}</figure>", escape(title)));
+        let legend: String = chart
+            .legend()
+            .map(|(name, color)| format!("<li style=\"--series: {color}\">{}</li>", escape(name)))
+            .collect();
+        put(
+            body,
+            &format!("<figure><figcaption>{}</figcaption><ul>{legend}</ul>{svg}</figure>", escape(title)),
+        );
     }
     Ok(())
 }

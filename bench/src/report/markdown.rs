@@ -8,15 +8,9 @@ use crate::compare::{Cell, Goal, Results, Spread, Which};
 /// All tables, as Markdown.
 pub(crate) fn markdown(results: &Results) -> String {
     let mut out = String::new();
-    let seconds = results.seconds;
     line(&mut out, &format!("`{}`\n", results.command));
-    line(
-        &mut out,
-        &format!(
-            "Medians of {} interleaved rounds of {seconds} s a run; least and greatest in brackets.\n",
-            results.rounds
-        ),
-    );
+    let rounds = rounds(results);
+    line(&mut out, &format!("Medians of interleaved rounds ({rounds}); least and greatest in brackets.\n"));
     goals(&mut out, &results.goals);
     loads(&mut out, results);
     figures(&mut out, results);
@@ -40,6 +34,19 @@ fn goals(out: &mut String, goals: &[Goal]) {
         line(out, &format!("| {name} | {goal} | {value:.3} | {verdict} |"));
     }
     line(out, "");
+}
+
+/// How many each workload has.
+pub(super) fn rounds(results: &Results) -> String {
+    let cells = results.cells.iter().map(|cell| (cell.workload.as_str(), cell.round));
+    let figures = results.figures.iter().map(|figure| (figure.workload.as_str(), figure.round));
+    let mut rounds: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
+    for (workload, round) in cells.chain(figures) {
+        rounds.entry(workload).or_default().insert(round);
+    }
+    let texts: Vec<String> =
+        rounds.into_iter().map(|(workload, rounds)| format!("{workload} {}", rounds.len())).collect();
+    texts.join(", ")
 }
 
 /// Median, least and greatest.
