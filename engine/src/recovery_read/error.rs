@@ -43,6 +43,11 @@ pub enum StartOver {
         "the segments that this recovery was reading were optimized and removed since: start the recovery over with an empty token"
     )]
     Superseded,
+    /// What was read of the raw log may have been lost with the machine's memory.
+    #[error(
+        "this machine was restarted while the recovery was reading what may not have been durable yet: start the recovery over with an empty token"
+    )]
+    Restarted,
 }
 
 impl From<DiskError> for ReadError {

@@ -16,6 +16,9 @@ pub struct ReadOptions {
     pub gap_time_max: Duration,
     /// An older token is refused. Less than a day: so long the index's deletion is remembered.
     pub token_age_max: Duration,
+    /// A number that is another one each time the machine starts. What was read of the raw log may not have been durable
+    /// yet, so that a power cut took it back: a recovery that had come so far can't go on then.
+    pub boot: u64,
 }
 
 impl Default for ReadOptions {
@@ -25,6 +28,7 @@ impl Default for ReadOptions {
             page_time_max: Duration::from_secs(1),
             gap_time_max: Duration::from_millis(250),
             token_age_max: Duration::from_secs(12 * 3600),
+            boot: 0,
         }
     }
 }

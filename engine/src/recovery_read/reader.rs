@@ -89,7 +89,10 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         self.mark_read(&code).await;
         match progress {
             Some(progress) => {
-                let progress = Progress { issued: now.wall, ..progress };
+                if matches!(progress.place, Place::Live(_)) && progress.boot != self.options.boot {
+                    return Err(StartOver::Restarted.into());
+                }
+                let progress = Progress { issued: now.wall, boot: self.options.boot, ..progress };
                 let mut draft = Draft::new(code, progress, self.options.page_bytes_max);
                 draft.ahead = ahead;
                 self.fill(draft, None, now.mono).await
@@ -101,7 +104,8 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     async fn first_page(&self, code: IndexCode, now: Now) -> Result<Page, ReadError> {
         for _ in 0..BEGINNINGS_MAX {
             let look = Look::take(&self.disk, &self.layout, &code, Epoch::MAX).await?;
-            let draft = Draft::new(code.clone(), begin(&look, now), self.options.page_bytes_max);
+            let draft =
+                Draft::new(code.clone(), begin(&look, now, self.options.boot), self.options.page_bytes_max);
             match self.fill(draft, Some(look), now.mono).await {
                 // The cleaner overtook it. Beginning anew is what the client would be told to do.
                 Err(ReadError::StartOver(StartOver::Superseded)) => {}
@@ -249,7 +253,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
 }
 
 /// A recovery that has delivered nothing yet.
-fn begin(look: &Look, now: Now) -> Progress {
+fn begin(look: &Look, now: Now, boot: u64) -> Progress {
     let view = &look.view;
     let optimized = look.chain.optimized.map(|segment| segment.name);
     let following = look.chain.following().next().map(|segment| segment.name.time);
@@ -257,5 +261,5 @@ fn begin(look: &Look, now: Now) -> Progress {
     // Everything acknowledged by now is before the greatest epoch's end, or dealt.
     let open = look.live.greatest_epoch().map(|epoch| Epoch::new(epoch.millis() + 1).unwrap_or(Epoch::MAX));
     let end = open.unwrap_or(Epoch::ZERO).max(view.next_to_deal);
-    Progress { issued: now.wall, end: Position::new(end, 0), deletion: view.deletion, from, place }
+    Progress { issued: now.wall, end: Position::new(end, 0), deletion: view.deletion, from, boot, place }
 }

@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn come_to(from: Position, place: Place) -> Progress {
-        Progress { issued: WallMillis(0), end: at(60), deletion: Position::ZERO, from, place }
+        Progress { issued: WallMillis(0), end: at(60), deletion: Position::ZERO, from, boot: 0, place }
     }
 
     fn begins(stretch: Stretch, after: u64) -> Result<Next, StartOver> {

@@ -5,7 +5,7 @@
 //! little-endian.
 //!
 //! ```text
-//! 0  1 version = 1             34  a segment (places 1 and 2)      34  in the raw log (place 3)
+//! 0  1 version = 2             42  a segment (places 1 and 2)      42  in the raw log (place 3)
 //! 1  1 place: 0 anywhere           1 kind: 0 unsorted 1 sorted         1 hints
 //!      1 inside a segment                2 optimized                   then each:
 //!      2 at the end of one         8 time in its name                  1 0, or 1 for a segment of
@@ -14,6 +14,7 @@
 //! 10 8 end                         8 offset of the next record         4 part
 //! 18 8 deletion                    8 records before it                 8 offset of a frame
 //! 26 8 from                                                            8 least position there
+//! 34 8 boot
 //! ```
 //!
 //! A version that carries a host-independent position gets another number in byte 0; this one refuses it.
@@ -31,7 +32,7 @@ use crate::limits;
 use crate::raw_log::scan::ScanPoint;
 use crate::time::WallMillis;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 /// Longest text in field 4 that is looked at; ours are shorter.
 const TEXT_BYTES_MAX: usize = 4096;
@@ -40,7 +41,7 @@ const HINT_BYTES: usize = 23;
 pub const HINTS_MAX: usize = limits::SHARDS_MAX as usize;
 
 const _: () = assert!(
-    (34 + 1 + HINTS_MAX * HINT_BYTES + HASH_BYTES).div_ceil(3) * 4 < TEXT_BYTES_MAX,
+    (42 + 1 + HINTS_MAX * HINT_BYTES + HASH_BYTES).div_ceil(3) * 4 < TEXT_BYTES_MAX,
     "every token of ours is read back"
 );
 
@@ -60,6 +61,8 @@ pub struct Progress {
     pub deletion: Position,
     /// Everything before this is delivered, or lies in the optimized segment of `place`.
     pub from: Position,
+    /// Since the machine started this time ([`super::options::ReadOptions::boot`]) it was issued.
+    pub boot: u64,
     /// Where exactly on this host's disk. Where the files have changed since, `from` decides.
     pub place: Place,
 }
@@ -209,6 +212,7 @@ fn encode(progress: &Progress) -> Vec<u8> {
     put(progress.end.packed());
     put(progress.deletion.packed());
     put(progress.from.packed());
+    put(progress.boot);
     match &progress.place {
         Place::Anywhere => {}
         Place::Inside(place) => {
@@ -282,6 +286,7 @@ fn decode(payload: &[u8]) -> Option<Progress> {
     let end = Position::from_packed(payload.number()?);
     let deletion = Position::from_packed(payload.number()?);
     let from = Position::from_packed(payload.number()?);
+    let boot = payload.number()?;
     let place = match place {
         0 => Place::Anywhere,
         1 => {
@@ -295,7 +300,7 @@ fn decode(payload: &[u8]) -> Option<Progress> {
         }
         _ => return None,
     };
-    payload.0.is_empty().then_some(Progress { issued, end, deletion, from, place })
+    payload.0.is_empty().then_some(Progress { issued, end, deletion, from, boot, place })
 }
 
 fn segment_name(payload: &mut Payload<'_>) -> Option<SegmentName> {
@@ -346,6 +351,7 @@ mod tests {
             end: Position::new(epoch(1_795_343_700_000), 9),
             deletion: Position::ZERO,
             from: Position::new(epoch(1_795_343_622_000), 0),
+            boot: 77,
             place: Place::Inside(SegmentPlace { name, offset: 1_000, records: 12 }),
         }
     }
@@ -440,7 +446,7 @@ mod tests {
     #[test]
     fn a_token_of_a_later_version_is_refused_though_signed() {
         let mut payload = encode(&inside());
-        payload[0] = 2;
+        payload[0] = 3;
         let hash = key().hash(&code(), &payload);
         payload.extend_from_slice(hash.as_bytes());
         let token = LogPageToken {

@@ -30,6 +30,7 @@ pub(crate) fn token(data: &[u8]) {
         end: Position::new(epoch, 100),
         deletion: Position::ZERO,
         from: Position::new(epoch, 7),
+        boot: 3,
         place: Place::Anywhere,
     };
     let issued = key.issue(&code, &progress);

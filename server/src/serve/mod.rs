@@ -15,6 +15,7 @@
 
 mod acceptor;
 mod background;
+mod boot;
 mod events;
 mod index_ports;
 mod listeners;

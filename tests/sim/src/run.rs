@@ -44,6 +44,8 @@ pub struct World {
     pub salts: Random,
     /// A bit was flipped: damage may be met from here on.
     pub flipped: Cell<bool>,
+    /// How often the power was cut.
+    pub power_cuts: Cell<u64>,
     /// The last thing is done.
     pub finished: Cell<bool>,
     /// Clients that are done.
@@ -127,6 +129,7 @@ pub fn run(seed: u64, options: Options) -> Outcome {
         host: RefCell::default(),
         salts: Random::new(seed, "salts"),
         flipped: Cell::new(false),
+        power_cuts: Cell::default(),
         finished: Cell::new(false),
         clients_done: Cell::new(0),
         healed: Cell::new(false),

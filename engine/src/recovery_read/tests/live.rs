@@ -152,6 +152,27 @@ fn a_page_whose_time_is_up_is_answered_if_it_is_any_further() {
     assert_eq!((pages, &state), (11, &world.state("m")));
 }
 
+#[test]
+fn what_was_read_of_the_raw_log_does_not_outlive_the_machine_s_memory() {
+    let mut host = Host::with_pages(40);
+    let mut world = World::new(&host.disk);
+    for number in 0..5 {
+        world.add(0, "m", &format!("doc{number}"), "text");
+    }
+    let of_raw_log = host.page("m", &start()).unwrap().next.unwrap();
+    world.roll();
+    world.deal();
+    let of_segment = host.page("m", &start()).unwrap().next.unwrap();
+    // Killed and started again: what was in the page cache is there.
+    host.restart();
+    assert!(host.page("m", &of_raw_log).is_ok());
+    host.options.boot += 1;
+    host.restart();
+    let error = host.page("m", &of_raw_log).unwrap_err();
+    assert!(matches!(error, ReadError::StartOver(StartOver::Restarted)), "{error}");
+    assert!(host.page("m", &of_segment).is_ok(), "segments are durable");
+}
+
 /// Zeroes the last frame of a shard's segment, which begins at `offset`, as if it were still on its way.
 fn withhold(host: &Host, world: &World, shard: usize, offset: u64) -> impl FnOnce() + use<> {
     let path = host.layout.live(world.live_name(shard));

@@ -123,6 +123,11 @@ impl Host {
         Self { disk, clock, layout, options, reader }
     }
 
+    /// As a new process would be, with the options as they are now.
+    pub(super) fn restart(&mut self) {
+        self.reader = reader(self.disk.clone(), &self.clock, self.options.clone());
+    }
+
     pub(super) fn page(&self, index: &str, token: &LogPageToken) -> Result<Page, ReadError> {
         let before = self.clock.now();
         // What was read ahead changes nothing.

@@ -18,6 +18,7 @@ use super::calls::{Answerer, Service};
 use super::connection::Bounds;
 use super::port::{Open, Port};
 use crate::metrics::HostMetrics;
+use crate::serve::boot::boot;
 use crate::serve::{Tree, listeners};
 
 /// A page that is being sent when the host stops may be finished, for so long.
@@ -58,7 +59,7 @@ impl IndexThread {
                 SystemClock,
                 layout.clone(),
                 self.key,
-                ReadOptions::default(),
+                ReadOptions { boot: boot(), ..ReadOptions::default() },
             ));
             let pages = Answerer::pages_at_once(self.page_bytes_max);
             let open = Rc::new(Open::default());

@@ -158,7 +158,11 @@ impl Host {
             let driver = Driver::new(world.clone(), self.clone(), shard, sequencer.clone());
             world.executor.spawn(Group::Host, driver.run());
         }
-        let options = ReadOptions { page_bytes_max: plan.page_bytes_max, ..ReadOptions::default() };
+        let options = ReadOptions {
+            page_bytes_max: plan.page_bytes_max,
+            boot: world.power_cuts.get(),
+            ..ReadOptions::default()
+        };
         let reader = Reader::new(disk.clone(), world.clock.clone(), layout.clone(), key, options);
         *self.reader.borrow_mut() = Some(Rc::new(reader));
         world.executor.spawn(Group::Host, self.clone().background(world.clone()));
