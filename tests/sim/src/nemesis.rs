@@ -118,6 +118,7 @@ impl Nemesis {
         }
         match crash {
             Crash::Power => {
+                world.power_cuts.set(world.power_cuts.get() + 1);
                 let (names, bytes) = (*self.random.pick(&CutPolicy::ALL), *self.random.pick(&CutPolicy::ALL));
                 world.disk.cut_power(names, bytes);
             }
@@ -130,7 +131,7 @@ impl Nemesis {
     async fn trouble(&self) {
         let (menu, random) = (self.world.plan.menu, &self.random);
         let faults = self.world.disk.faults();
-        match random.below(13) {
+        match random.below(14) {
             0 | 1 if random.percent(60) => self.names_under_way().await,
             0..=4 => {
                 self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await
@@ -181,6 +182,10 @@ impl Nemesis {
                 self.world.clock.step_wall(if random.percent(60) { -millis } else { millis });
             }
             12 if menu.power => self.removals_under_way().await,
+            13 if menu.slow && random.percent(50) => {
+                self.starve(random.between(100, 4_000) * 1_000_000).await
+            }
+            13 if menu.errors => self.abandonment().await,
             _ => {}
         }
     }
@@ -193,6 +198,12 @@ impl Nemesis {
         self.end_epoch();
         executor.sleep(Duration::from_micros(random.below(20_000))).await;
         faults.starved.set(Some((random.place(self.world.plan.shards), executor.now() + nanos)));
+        // Some epochs are so short that only the starved shard has anything in them: nothing of them is on the drive.
+        let short = if random.percent(60) { 12 } else { 0 };
+        for _ in 0..short {
+            self.end_epoch();
+            self.attend(Duration::from_micros(random.below(6_000))).await;
+        }
         for _ in 0..4 {
             self.attend(Duration::from_nanos(nanos / 4)).await;
             self.end_epoch();
@@ -223,23 +234,26 @@ impl Nemesis {
         self.restart(Crash::Power).await;
     }
 
-    /// A write to a segment of which nothing is durable yet fails, and the process ends just when that segment is given up.
+    /// A write to a segment of which nothing is durable yet fails, and the process ends when that segment is given up, maybe
+    /// while what was in it is still on its way to another one.
     async fn abandonment(&self) {
         let (faults, random, executor) = (self.world.disk.faults(), &self.random, &self.world.executor);
         executor.trace().count("kills at an abandonment");
         self.end_epoch();
         executor.sleep(Duration::from_micros(random.below(100_000))).await;
-        faults.writes.set(random.between(300, 1_000));
-        let (before, until) = (faults.abandoned.get(), executor.now() + PATIENCE_NANOS);
-        executor.sleep(Duration::from_micros(random.below(50_000))).await;
-        faults.heal();
-        faults.slowness.set(random.between(1, 60));
-        while faults.abandoned.get() == before && executor.now() < until {
+        faults.limp_nanos.set(random.below(100_000_000));
+        faults.writes.set(1_000);
+        let (failed, abandoned) = (faults.failed_writes.get(), faults.abandoned.get());
+        let until = executor.now() + PATIENCE_NANOS;
+        while faults.failed_writes.get() == failed && executor.now() < until {
             executor.sleep(Duration::from_micros(50)).await;
         }
-        executor.sleep(Duration::from_micros(random.below(300))).await;
+        faults.heal();
+        while faults.abandoned.get() == abandoned && executor.now() < until {
+            executor.sleep(Duration::from_micros(50)).await;
+        }
+        executor.sleep(Duration::from_micros(random.below(3_000))).await;
         self.restart(Crash::Kill).await;
-        faults.slowness.set(1);
     }
 
     fn code(&self, index: usize) -> IndexCode {

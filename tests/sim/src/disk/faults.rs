@@ -24,8 +24,13 @@ pub struct Faults {
     pub stalled_until: Cell<u64>,
     /// Nothing of this shard completes before this time: the scheduler serves others first.
     pub starved: Cell<Option<(usize, u64)>>,
+    /// For so long the shards' requests wait once a write of one has failed.
+    pub limp_nanos: Cell<u64>,
+    limps_until: Cell<u64>,
     /// Bytes that fit.
     pub capacity: Cell<u64>,
+    /// How many writes of the shards failed so far.
+    pub failed_writes: Cell<u64>,
     /// How many syncs of segments in use failed so far.
     pub failed_syncs: Cell<u64>,
     /// How many segments were given up so far.
@@ -55,7 +60,10 @@ impl Faults {
             slowness: Cell::new(1),
             stalled_until: Cell::default(),
             starved: Cell::default(),
+            limp_nanos: Cell::default(),
+            limps_until: Cell::default(),
             capacity: Cell::new(u64::MAX),
+            failed_writes: Cell::default(),
             failed_syncs: Cell::default(),
             abandoned: Cell::default(),
             random: Random::new(seed, "drive"),
@@ -68,6 +76,7 @@ impl Faults {
             chance.set(0);
         }
         self.slowness.set(1);
+        self.limp_nanos.set(0);
         self.capacity.set(u64::MAX);
     }
 
@@ -85,8 +94,14 @@ impl Faults {
 
     /// When a request of this shard that begins now ends.
     pub(super) fn ends_for(&self, shard: usize, now: u64, is_sync: bool) -> u64 {
-        let ends = self.ends(now, is_sync);
+        let ends = self.ends(now, is_sync).max(self.limps_until.get());
         self.starved.get().filter(|(starved, _)| *starved == shard).map_or(ends, |(_, until)| ends.max(until))
+    }
+
+    /// A write of a shard failed; what the shards begin from now on may take longer.
+    pub(super) fn write_failed(&self, now: u64) {
+        self.failed_writes.set(self.failed_writes.get() + 1);
+        self.limps_until.set(self.limps_until.get().max(now + self.limp_nanos.get()));
     }
 
     /// Whether something that fails so often fails now.

@@ -44,6 +44,7 @@ impl SimDisk {
         }
         if faults.strikes(&faults.writes) {
             trace.count("ring write error");
+            faults.write_failed(self.0.executor.now());
             let part = faults.random().place(bytes.len() + 1) / 512 * 512;
             tree.data(file.0).write(number, begin, &bytes[..part]);
             let ignored = self.0.tampering.is(Tamper::WriteErrorIgnored);

@@ -339,7 +339,9 @@ impl Driver {
             let number = record.docid.and_then(|docid| docid.strip_prefix(b"m"));
             let number = number.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
             if let Some(number) = number {
-                self.world.oracle.borrow_mut().placed(BatchId(number), header.first.advanced(place));
+                let position = header.first.advanced(place);
+                self.world.executor.trace().note("placed", &position.to_string(), number as u64);
+                self.world.oracle.borrow_mut().placed(BatchId(number), position);
             }
             payload = &payload[len..];
         }
