@@ -7,7 +7,7 @@ use super::runner::{Run, Runner};
 use super::workload_f::{CONNECTIONS, HOST};
 use crate::load::Shape;
 
-const NAME: &str = "H";
+pub(crate) const NAME: &str = "H";
 const SCHEDULERS: [&str; 4] = ["none", "mq-deadline", "kyber", "bfq"];
 const APPENDS: [&str; 2] = ["buffered", "direct"];
 /// What it is called, whether there is a background, and what is left out.

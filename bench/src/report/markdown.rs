@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::compare::{Cell, Goal, Results, Spread, Which};
+use super::isolation::isolation;
+use crate::compare::{Cell, Goal, ISOLATION, Results, Spread, Which};
 
 /// All tables, as Markdown.
 pub(crate) fn markdown(results: &Results) -> String {
@@ -13,6 +14,7 @@ pub(crate) fn markdown(results: &Results) -> String {
     line(&mut out, &format!("Medians of interleaved rounds ({rounds}); least and greatest in brackets.\n"));
     goals(&mut out, &results.goals);
     loads(&mut out, results);
+    out.push_str(&isolation(results));
     figures(&mut out, results);
     machine(&mut out, results);
     out
@@ -103,6 +105,9 @@ const COLUMNS: [Column; 7] = [
 
 fn loads(out: &mut String, results: &Results) {
     for Group { workload, mode, peers, connections } in groups(results) {
+        if workload == ISOLATION {
+            continue;
+        }
         line(out, &format!("### {workload}, {mode}\n"));
         let heads: Vec<&str> = COLUMNS.iter().map(|(head, _)| *head).collect();
         line(out, &format!("| connections | | {} |", heads.join(" | ")));

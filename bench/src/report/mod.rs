@@ -3,6 +3,7 @@
 mod charts;
 mod command;
 mod html;
+mod isolation;
 mod markdown;
 mod performance;
 mod side_by_side;
