@@ -17,16 +17,23 @@ const PERCENTILES: [Column; 3] = [
 pub(super) fn isolation(results: &Results) -> String {
     let groups: Vec<Group<'_>> =
         groups(results).into_iter().filter(|group| group.workload == ISOLATION).collect();
-    let Some(first) = groups.first() else { return String::new() };
+    let mut neighbours: Vec<&str> = Vec::new();
+    for &peer in groups.iter().flat_map(|group| &group.peers) {
+        if !neighbours.contains(&peer) {
+            neighbours.push(peer);
+        }
+    }
+    if groups.is_empty() {
+        return String::new();
+    }
     let mut out = String::new();
     for (percentile, value) in PERCENTILES {
-        let heads = first.peers.join(" | ");
-        let rule = " --- |".repeat(first.peers.len());
+        let heads = neighbours.join(" | ");
+        let rule = " --- |".repeat(neighbours.len());
         writeln!(out, "### {ISOLATION}, {percentile}\n\n| | {heads} |\n| --- |{rule}")
             .expect("a String takes all");
         for &Group { workload, mode, ref connections, .. } in &groups {
-            let cells: Vec<String> = first
-                .peers
+            let cells: Vec<String> = neighbours
                 .iter()
                 .map(|&peer| {
                     let of =
