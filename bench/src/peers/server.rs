@@ -187,3 +187,17 @@ pub(super) fn version(program: &Path, argument: &str) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().next().map(|line| line.trim().to_owned()).filter(|_| output.status.success())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_address_is_given_twice() {
+        // Of so many that were not held, some would be the same: the system picks among some 28,000.
+        let addresses = free_addresses::<500>().unwrap();
+        assert_eq!(BTreeSet::from(addresses).len(), 500);
+    }
+}
