@@ -2,16 +2,8 @@
 
 use std::fmt::Write;
 
-use super::markdown::{Group, groups, spread};
-use crate::compare::{Cell, ISOLATION, Results, Which};
-
-type Column = (&'static str, fn(&Cell) -> f64);
-
-const PERCENTILES: [Column; 3] = [
-    ("p50 µs", |cell| cell.measured.latency_us.p50),
-    ("p99 µs", |cell| cell.measured.latency_us.p99),
-    ("p99.9 µs", |cell| cell.measured.latency_us.p999),
-];
+use super::markdown::{Group, PERCENTILES, groups, spread};
+use crate::compare::{ISOLATION, Results, Which};
 
 /// One for each percentile, as Markdown; nothing if H was not run.
 pub(super) fn isolation(results: &Results) -> String {
@@ -52,6 +44,7 @@ pub(super) fn isolation(results: &Results) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::Cell;
 
     #[test]
     fn each_setting_is_a_row_and_each_neighbour_a_column() {

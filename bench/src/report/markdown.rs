@@ -93,11 +93,17 @@ pub(super) fn groups(results: &Results) -> Vec<Group<'_>> {
 
 type Column = (&'static str, fn(&Cell) -> f64);
 
-const COLUMNS: [Column; 7] = [
-    ("records/s", |cell| cell.measured.records_per_second),
+pub(super) const PERCENTILES: [Column; 3] = [
     ("p50 µs", |cell| cell.measured.latency_us.p50),
     ("p99 µs", |cell| cell.measured.latency_us.p99),
     ("p99.9 µs", |cell| cell.measured.latency_us.p999),
+];
+
+const COLUMNS: [Column; 7] = [
+    ("records/s", |cell| cell.measured.records_per_second),
+    PERCENTILES[0],
+    PERCENTILES[1],
+    PERCENTILES[2],
     ("server µs/record", |cell| cell.server.processor_us_per_record),
     ("generator busy", |cell| cell.measured.generator.busy),
     ("server MiB", |cell| cell.server.peak_resident_bytes as f64 / 1_048_576.0),
