@@ -1,8 +1,8 @@
 //! Moves dealt epochs from `raw/live/` to `raw/history/`.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use super::live::{LiveView, SegmentState, SegmentView, read_blocks};
+use super::live::{LiveView, SegmentState, SegmentView, blocks_of};
 use crate::error::Result;
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
@@ -29,20 +29,20 @@ pub async fn archive<D: Disk>(
             let finished = match &segment.state {
                 SegmentState::Sealed(header, seal) => {
                     if seal.end <= header.file_bytes / 2 {
-                        cut(disk, &segment.path, seal.end).await?;
+                        cut(disk, segment, seal.end).await?;
                     }
-                    is_durably_sealed(disk, layout, segment, seal).await?
+                    is_durably_sealed(disk, segment, seal).await?
                 }
                 SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => true,
                 SegmentState::Open(_) | SegmentState::SealDamaged(..) => false,
             };
             if finished {
-                moved += u64::from(move_to_history(disk, layout, &segment.path, segment.name).await?);
+                moved += u64::from(move_to_history(disk, layout, segment.places(), segment.name).await?);
             }
         }
         if epoch.lost.is_some() {
             let name = RawName::Lost(epoch.epoch);
-            moved += u64::from(move_to_history(disk, layout, &layout.live(name), name).await?);
+            moved += u64::from(move_to_history(disk, layout, [layout.live(name)], name).await?);
         }
     }
     if moved > 0 {
@@ -56,41 +56,44 @@ pub async fn archive<D: Disk>(
 /// Makes a segment's seal durable, and looks whether it is on the drive. The writer may be about to, or may have
 /// failed to: then the seal was only in the page cache, and a file in history would be found without. (What it covers is
 /// durable: the writer saw to that before it sealed.)
-async fn is_durably_sealed<D: Disk>(
-    disk: &D,
-    layout: &Layout,
-    segment: &SegmentView,
-    seal: &Seal,
-) -> Result<bool> {
-    // The second is for a ready file that got its name since the look.
-    for path in [&segment.path, &layout.live(segment.name)] {
-        let file = match disk.open_write(path, Transfer::Cached).await {
-            Err(error) if error.is_not_found() => continue,
-            file => file?,
-        };
-        file.sync().await?;
-        let (blocks, _) = read_blocks(disk, path, Transfer::Direct).await?;
-        return Ok(blocks.seal.is_ok_and(|on_drive| on_drive == *seal));
-    }
-    Ok(false)
+async fn is_durably_sealed<D: Disk>(disk: &D, segment: &SegmentView, seal: &Seal) -> Result<bool> {
+    let Some(file) = opened(disk, segment, Transfer::Direct).await? else { return Ok(false) };
+    file.sync().await?;
+    // By the same file: under its name it may not be found any more.
+    let (blocks, _) = blocks_of(&file).await?;
+    Ok(blocks.seal.is_ok_and(|on_drive| on_drive == *seal))
 }
 
 /// Gives back what lies behind a segment's seal end. Nothing depends on it, so it need not be durable.
-async fn cut<D: Disk>(disk: &D, path: &Path, end: u64) -> Result<()> {
-    match disk.open_write(path, Transfer::Cached).await {
-        Ok(file) if file.len().await? > end => Ok(file.set_len(end).await?),
-        Ok(_) => Ok(()),
-        // It got its name since the look, and keeps its length.
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => Err(error.into()),
+async fn cut<D: Disk>(disk: &D, segment: &SegmentView, end: u64) -> Result<()> {
+    if let Some(file) = opened(disk, segment, Transfer::Cached).await?
+        && file.len().await? > end
+    {
+        file.set_len(end).await?;
     }
+    Ok(())
 }
 
-async fn move_to_history<D: Disk>(disk: &D, layout: &Layout, path: &Path, name: RawName) -> Result<bool> {
+/// A segment, open for writing; `None` if it has gone.
+async fn opened<D: Disk>(disk: &D, segment: &SegmentView, transfer: Transfer) -> Result<Option<D::File>> {
+    for path in segment.places() {
+        match disk.open_write(&path, transfer).await {
+            Err(error) if error.is_not_found() => {}
+            file => return Ok(Some(file?)),
+        }
+    }
+    Ok(None)
+}
+
+async fn move_to_history<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    places: impl IntoIterator<Item = PathBuf>,
+    name: RawName,
+) -> Result<bool> {
     let target = layout.history(name);
-    // The second is for a ready file that got its name since the look.
-    for from in [path, &layout.live(name)] {
-        match disk.rename(from, &target).await {
+    for from in places {
+        match disk.rename(&from, &target).await {
             Ok(()) => return Ok(true),
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
@@ -123,7 +126,7 @@ mod tests {
     }
 
     fn files(disk: &CrashDisk) -> Vec<String> {
-        let inside = |path: &Path| path.strip_prefix("/data/raw").unwrap().display().to_string();
+        let inside = |path: &std::path::Path| path.strip_prefix("/data/raw").unwrap().display().to_string();
         disk.files().keys().map(|path| inside(path)).collect()
     }
 

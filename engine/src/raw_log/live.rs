@@ -217,6 +217,20 @@ impl LiveView {
     }
 }
 
+impl SegmentView {
+    /// Where the segment may be: where it was seen, and under its name, which a ready file may get at any time.
+    pub(super) fn places(&self) -> [PathBuf; 2] {
+        [self.path.clone(), self.path.with_file_name(self.name.to_string())]
+    }
+
+    /// Whether this is a path of the segment, before or after it got its name.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        let name = || path.file_name().and_then(|name| name.to_str()).and_then(RawName::parse);
+        self.path == path || name() == Some(self.name)
+    }
+}
+
 impl EpochView {
     fn insert(&mut self, path: PathBuf, name: RawName, state: SegmentState) {
         let at = self.segments.partition_point(|segment| segment.name <= name);
@@ -304,7 +318,11 @@ pub(super) async fn read_blocks<D: Disk>(
     path: &Path,
     transfer: Transfer,
 ) -> Result<(Blocks, u64), Error> {
-    let file = disk.open(path, transfer).await?;
+    blocks_of(&disk.open(path, transfer).await?).await
+}
+
+/// The first two blocks of an open file, and its length.
+pub(super) async fn blocks_of(file: &impl DiskFile) -> Result<(Blocks, u64), Error> {
     let (result, buffer) = file.read_at(AlignedBuf::with_capacity(FRAMES_OFFSET as usize), 0).await;
     result?;
     Ok((Blocks::decode(&buffer), file.len().await?))

@@ -41,7 +41,7 @@ impl<F: DiskFile> EpochScan<F> {
     /// Opens the segments; delivers the records whose positions are in `range`.
     ///
     /// # Errors
-    /// The disk's (a file that has vanished: look again); corruption of a header block or of the .lost file.
+    /// The disk's (a file that was moved to history: look again); corruption of a header block or of the .lost file.
     pub async fn open<D: Disk<File = F>>(
         disk: &D,
         epoch: &EpochView,
@@ -56,9 +56,9 @@ impl<F: DiskFile> EpochScan<F> {
         let first = Position::new(epoch.epoch, 0).packed();
         let position = |ordinal: &u32| Position::from_packed(first + u64::from(*ordinal));
         let mut sources = Vec::with_capacity(epoch.segments.len());
-        for SegmentView { path, name, .. } in &epoch.segments {
-            let scan = SegmentScan::open(disk, path, transfer).await?;
-            sources.push(Source { name: *name, before: scan.point(), scan, ended: false });
+        for segment in &epoch.segments {
+            let scan = Self::open_segment(disk, segment, transfer).await?;
+            sources.push(Source { name: segment.name, before: scan.point(), scan, ended: false });
         }
         Ok(Self {
             sources,
@@ -67,6 +67,18 @@ impl<F: DiskFile> EpochScan<F> {
             end: range.end,
             damaged: None,
         })
+    }
+
+    async fn open_segment<D: Disk<File = F>>(
+        disk: &D,
+        segment: &SegmentView,
+        transfer: Transfer,
+    ) -> Result<SegmentScan<F>> {
+        let [seen, named] = segment.places();
+        match SegmentScan::open(disk, &seen, transfer).await {
+            Err(error) if error.is_not_found() => SegmentScan::open(disk, &named, transfer).await,
+            scan => scan,
+        }
     }
 
     /// The next frame; its [`Frame::records`] are those that were not delivered yet. `None` at the end of the

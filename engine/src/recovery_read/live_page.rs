@@ -86,7 +86,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                 }
             };
             let name =
-                epoch.segments.iter().find(|segment| segment.path == frame.path).map(|found| found.name);
+                epoch.segments.iter().find(|segment| segment.is_at(frame.path)).map(|found| found.name);
             let returned = Returned { name, point: ScanPoint { offset: frame.offset, least: frame.first } };
             if frame.from > expected && !complete && !draft.gaps_accepted {
                 draft.advance(expected, Place::Live(hints(&scan, Some(returned))));

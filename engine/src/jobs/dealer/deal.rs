@@ -28,6 +28,8 @@ pub struct Dealer<D> {
     state: State,
     lag: Lag,
     unsorted: BTreeMap<IndexCode, usize>,
+    // Of what followed on an epoch that was dealt.
+    untold: Option<Error>,
 }
 
 /// What may be lying around.
@@ -46,8 +48,8 @@ impl<D: Disk> Dealer<D> {
     #[must_use]
     pub fn new(disk: D, layout: Layout, limits: &Limits, transfer: Transfer) -> Self {
         let bytes_max = limits.job_bytes_max;
-        let (lag, unsorted) = (Lag::default(), BTreeMap::new());
-        Self { disk, layout, transfer, bytes_max, state: State::Started, lag, unsorted }
+        let (lag, unsorted, untold) = (Lag::default(), BTreeMap::new(), None);
+        Self { disk, layout, transfer, bytes_max, state: State::Started, lag, unsorted, untold }
     }
 
     /// How many unsorted segments indexes had when the first epoch was dealt, before it: the dealer has looked
@@ -67,8 +69,12 @@ impl<D: Disk> Dealer<D> {
     /// next call, in this process or another, finishes or repeats it with the same result.
     ///
     /// # Errors
-    /// The disk's; nothing of the epoch counts as dealt then, or everything.
+    /// The disk's; nothing of the epoch counts as dealt then. What moving an epoch's files to history met is told by
+    /// the call after the one that dealt it.
     pub async fn deal_next(&mut self, deletions: &DeletionLog) -> Result<Outcome> {
+        if let Some(error) = self.untold.take() {
+            return Err(error);
+        }
         if self.state != State::Clean {
             // A name that is visible, the checkpoint's above all, may not be durable: whoever made it may have
             // ended before it was. Moving raw segments to history because of it would lose them.
@@ -110,7 +116,11 @@ impl<D: Disk> Dealer<D> {
         let next = beginning_after(epoch.epoch).epoch();
         Checkpoint::advance(&self.disk, &self.layout, next).await?;
         self.state = State::Clean;
-        dealt.archived_files = archive(&self.disk, &self.layout, &view, next).await?;
+        match archive(&self.disk, &self.layout, &view, next).await {
+            Ok(files) => dealt.archived_files = files,
+            // What was dealt is dealt, and is to be counted, and sorted.
+            Err(error) => self.untold = Some(error),
+        }
         Ok(Outcome::Dealt(dealt))
     }
 

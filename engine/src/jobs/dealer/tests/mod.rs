@@ -1,3 +1,4 @@
+mod archiving;
 mod crash;
 mod damage;
 mod deletion;
