@@ -38,7 +38,9 @@ fn the_page_shows_what_the_host_holds_and_asks_nobody_else() {
         std::thread::sleep(std::time::Duration::from_millis(500));
     };
     assert_eq!(found["not_ready"], serde_json::Value::Null);
-    assert!(found["survey"]["unsorted"]["bytes"].as_u64().unwrap() > 0, "{found}");
+    // Which of both depends on when the folders were walked.
+    let bytes = |kind: &str| found["survey"][kind]["bytes"].as_u64().unwrap();
+    assert!(bytes("unsorted") + bytes("sorted") > 0, "{found}");
     assert!(found["free"]["raw"].as_u64().unwrap() > 0, "{found}");
     assert!(!found["slowest"].as_array().unwrap().is_empty(), "a segment was made ready: {found}");
     let (code, head, page) = get(host.metrics(), "/", "text/html").unwrap();
