@@ -60,6 +60,11 @@ pub(crate) fn open(name: &str) -> String {
     format!("open, {name}")
 }
 
+/// The order of a round.
+fn rotated<T: Copy>(all: &[T], round: usize) -> impl Iterator<Item = T> {
+    all.iter().copied().cycle().skip(round % all.len().max(1)).take(all.len())
+}
+
 impl<'a> Runner<'a> {
     pub(super) fn new(arguments: &'a Arguments, context: Context, results: Results) -> Self {
         let progress = ProgressBar::new_spinner();
@@ -121,12 +126,12 @@ impl<'a> Runner<'a> {
         self.results.figures.push(Figure { workload, name, round: self.round, value, unit });
     }
 
-    /// The same run for each of these peers that is asked for and there.
+    /// The same run for each of these peers that is asked for and there; each round begins with another one, as what
+    /// comes first finds another machine than what comes last.
     pub(super) fn run_each(&mut self, peers: &[Peer], run: &Run<'_>) -> Result<()> {
-        for &peer in peers {
-            if self.has(peer) {
-                self.run(&Run { peer, ..run.clone() })?;
-            }
+        let there: Vec<Peer> = peers.iter().copied().filter(|peer| self.has(*peer)).collect();
+        for peer in rotated(&there, self.round) {
+            self.run(&Run { peer, ..run.clone() })?;
         }
         Ok(())
     }
@@ -281,4 +286,16 @@ pub(super) fn observed(
         syncs_at_s: Vec::new(),
     };
     Ok((measured, used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rotated;
+
+    #[test]
+    fn each_round_has_all_and_begins_with_another_one() {
+        let order = |round| rotated(&['a', 'b', 'c'], round).collect::<String>();
+        assert_eq!([0, 1, 2, 3].map(order), ["abc", "bca", "cab", "abc"]);
+        assert_eq!(rotated::<char>(&[], 1).count(), 0);
+    }
 }
