@@ -1,10 +1,11 @@
-//! What a user may set about background work.
+//! How background work goes about it.
 
 use std::time::Duration;
 
 use crate::io::disk::Transfer;
+use crate::limits::SORT_SEGMENTS_MAX;
 
-/// What a user may set about background work.
+/// How background work goes about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobsConfig {
     /// Superseded segments of an index are removed when nobody has read it for this long.
@@ -17,6 +18,8 @@ pub struct JobsConfig {
     pub spares_max: usize,
     /// How raw segments are read when they are dealt.
     pub raw_transfer: Transfer,
+    /// An index with more unsorted segments than this is sorted.
+    pub sort_segments_max: usize,
 }
 
 impl Default for JobsConfig {
@@ -27,6 +30,7 @@ impl Default for JobsConfig {
             history_bytes_max: None,
             spares_max: 4,
             raw_transfer: Transfer::Direct,
+            sort_segments_max: SORT_SEGMENTS_MAX,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::index_log::counts::MergeCounts;
 use crate::index_log::runs::Unsorted;
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
-use crate::limits::{Limits, SORT_BYTES_MAX, SORT_SEGMENTS_MAX};
+use crate::limits::{Limits, SORT_BYTES_MAX};
 use crate::mutant::{self, Mutant};
 
 /// What a sort did.
@@ -35,9 +35,9 @@ pub struct Sorted {
 
 /// Whether the index has so many unsorted segments, or so long ones, that it should be sorted.
 #[must_use]
-pub fn needs_sort(chain: &Chain) -> bool {
+pub fn needs_sort(chain: &Chain, segments_max: usize) -> bool {
     let bytes: u64 = chain.unsorted.iter().map(|segment| segment.bytes).sum();
-    chain.unsorted.len() > SORT_SEGMENTS_MAX || bytes > SORT_BYTES_MAX
+    chain.unsorted.len() > segments_max || bytes > SORT_BYTES_MAX
 }
 
 /// Sorts an index now: its unsorted segments before the epoch `checkpoint` and not before its `deletion`, into

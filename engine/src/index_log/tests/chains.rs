@@ -162,9 +162,9 @@ fn more_than_30_unsorted_segments_or_30_mib_of_them_need_a_sort() {
         unsorted: segments(SegmentKind::Unsorted, &vec![1; count], bytes),
         ..Chain::default()
     };
-    assert!(!needs_sort(&chain(30, MIB)));
-    assert!(needs_sort(&chain(31, 1)));
-    assert!(needs_sort(&chain(30, MIB + 1)));
+    assert!(!needs_sort(&chain(30, MIB), 30));
+    assert!(needs_sort(&chain(31, 1), 30));
+    assert!(needs_sort(&chain(30, MIB + 1), 30));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::Chain;
 use crate::io::disk::{Disk, DiskResult};
+use crate::jobs::config::JobsConfig;
 use crate::jobs::optimizer::is_worth;
 use crate::jobs::sorter::needs_sort;
 use crate::time::{MonoNanos, WallMillis};
@@ -39,15 +40,17 @@ pub struct Superseded<D> {
     disk: D,
     layout: Layout,
     unread: Duration,
+    sort_segments_max: usize,
     last_reads: Idle<IndexCode, Option<WallMillis>>,
     strays: Idle<PathBuf, ()>,
 }
 
 impl<D: Disk> Superseded<D> {
-    /// Removes what is superseded when an index was `unread` for that long.
+    /// Removes what is superseded when an index was unread for so long as `config` says.
     #[must_use]
-    pub fn new(disk: D, layout: Layout, unread: Duration) -> Self {
-        Self { disk, layout, unread, last_reads: Idle::new(), strays: Idle::new() }
+    pub fn new(disk: D, layout: Layout, config: &JobsConfig) -> Self {
+        let (unread, sort_segments_max) = (config.unread_before_clean, config.sort_segments_max);
+        Self { disk, layout, unread, sort_segments_max, last_reads: Idle::new(), strays: Idle::new() }
     }
 
     /// Looks at one index, removes what may go, and tells what else there is to do. The first visit after a
@@ -78,7 +81,7 @@ impl<D: Disk> Superseded<D> {
         let chain = Chain::look(&self.disk, &self.layout, code, checkpoint, deletion).await?;
         visit.worth = is_worth(&chain);
         // The process before may have ended when the sort was due: what it had counted went with it.
-        visit.wants_sort = !chain.leftovers.is_empty() || needs_sort(&chain);
+        visit.wants_sort = !chain.leftovers.is_empty() || needs_sort(&chain, self.sort_segments_max);
         if chain.superseded.is_empty() {
             self.last_reads.forget(code);
         } else if self.is_unread(code, now).await? {

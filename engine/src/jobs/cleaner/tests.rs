@@ -7,6 +7,7 @@ use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
+use crate::jobs::config::JobsConfig;
 use crate::testing::{ManualClock, MemDisk, PowerDisk, StepDisk, Stepped, run};
 use crate::time::{Clock, WallMillis};
 
@@ -15,6 +16,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn layout() -> Layout {
     Layout::new(Path::new("/data"), None)
+}
+
+/// What was read only now may go, too.
+fn at_once() -> JobsConfig {
+    JobsConfig { unread_before_clean: Duration::ZERO, ..JobsConfig::default() }
 }
 
 fn code(text: &str) -> IndexCode {
@@ -62,7 +68,7 @@ impl World {
         ] {
             put(&disk, "m", millis, what);
         }
-        let superseded = Superseded::new(disk.clone(), layout(), HALF_HOUR);
+        let superseded = Superseded::new(disk.clone(), layout(), &JobsConfig::default());
         Self { disk, clock: ManualClock::at(1_000_000_000), superseded }
     }
 
@@ -124,7 +130,7 @@ fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
     let clock = ManualClock::at(1_000_000_000);
     for steps in 0.. {
         let disk = PowerDisk::of(&fresh);
-        let mut superseded = Superseded::new(StepDisk(disk.clone()), layout(), Duration::ZERO);
+        let mut superseded = Superseded::new(StepDisk(disk.clone()), layout(), &at_once());
         let m = code("m");
         let visit = superseded.visit(&m, epoch(900), None, false, clock.now().mono);
         let ended = Stepped::new(visit).steps(steps).is_some();
@@ -142,7 +148,7 @@ fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
     }
     // The loop above has seen it all go.
     let mut world = World::new();
-    world.superseded = Superseded::new(world.disk.clone(), layout(), Duration::ZERO);
+    world.superseded = Superseded::new(world.disk.clone(), layout(), &at_once());
     assert_eq!(world.visit().cleaned.superseded, 3);
 }
 
@@ -177,7 +183,7 @@ fn an_empty_folder_is_told_when_unread_and_removed_when_nothing_came() {
     let disk = MemDisk::new();
     disk.put(layout().last_read(&code("ghost")), b"");
     let clock = ManualClock::at(5);
-    let mut superseded = Superseded::new(disk.clone(), layout(), HALF_HOUR);
+    let mut superseded = Superseded::new(disk.clone(), layout(), &JobsConfig::default());
     let mut visit = || {
         let now = clock.now().mono;
         run(superseded.visit(&code("ghost"), epoch(900), None, true, now)).unwrap().empty

@@ -68,7 +68,7 @@ impl<D: Disk, C: Clock> Background<D, C> {
             limits,
             shared,
             sorting: Mutex::new(()),
-            backlog: RefCell::new(Backlog::default()),
+            backlog: RefCell::new(Backlog::new(config.sort_segments_max)),
             empty: RefCell::new(BTreeSet::new()),
             halted: Cell::new(false),
         });

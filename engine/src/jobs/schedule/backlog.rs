@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::ids::IndexCode;
-use crate::limits::{SORT_BYTES_MAX, SORT_SEGMENTS_MAX};
+use crate::limits::SORT_BYTES_MAX;
 use crate::time::MonoNanos;
 
 /// An index whose sort failed is left alone for this long.
@@ -21,20 +21,31 @@ struct Unsorted {
 }
 
 /// Which indexes want to be sorted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backlog {
+    sort_segments_max: usize,
     unsorted: BTreeMap<IndexCode, Unsorted>,
     wanting: BTreeSet<IndexCode>,
     failed: BTreeMap<IndexCode, MonoNanos>,
 }
 
 impl Backlog {
+    /// An index with more unsorted segments than this wants to be sorted.
+    pub(super) const fn new(sort_segments_max: usize) -> Self {
+        Self {
+            sort_segments_max,
+            unsorted: BTreeMap::new(),
+            wanting: BTreeSet::new(),
+            failed: BTreeMap::new(),
+        }
+    }
+
     /// The index has this many segments and bytes more that are unsorted.
     pub(super) fn add(&mut self, code: &IndexCode, segments: usize, bytes: u64) {
         let unsorted = self.unsorted.entry(code.clone()).or_default();
         unsorted.segments += segments;
         unsorted.bytes += bytes;
-        if unsorted.segments > SORT_SEGMENTS_MAX || unsorted.bytes > SORT_BYTES_MAX {
+        if unsorted.segments > self.sort_segments_max || unsorted.bytes > SORT_BYTES_MAX {
             self.wanting.insert(code.clone());
         }
     }
@@ -78,7 +89,7 @@ mod tests {
 
     #[test]
     fn an_index_wants_sorting_beyond_thirty_segments_or_thirty_mebibytes() {
-        let mut backlog = Backlog::default();
+        let mut backlog = Backlog::new(30);
         let now = MonoNanos(0);
         for _ in 0..30 {
             backlog.add(&code("a"), 1, 10);
@@ -98,7 +109,7 @@ mod tests {
 
     #[test]
     fn each_gets_its_turn_and_who_failed_waits() {
-        let mut backlog = Backlog::default();
+        let mut backlog = Backlog::new(30);
         let now = MonoNanos(5);
         for name in ["a", "b", "c"] {
             backlog.want(&code(name));

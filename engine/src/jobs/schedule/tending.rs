@@ -41,8 +41,7 @@ pub(super) struct Tending<D, C> {
 
 impl<D: Disk, C: Clock> Tending<D, C> {
     pub(super) fn new(local: Rc<Local<D, C>>, config: &JobsConfig) -> Self {
-        let superseded =
-            Superseded::new(local.disk.clone(), local.layout.clone(), config.unread_before_clean);
+        let superseded = Superseded::new(local.disk.clone(), local.layout.clone(), config);
         Self {
             local,
             superseded,

@@ -14,6 +14,7 @@ use crate::format::names::{RawName, SegmentKind};
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, Transfer};
 use crate::jobs::cleaner::{Deleted, Superseded};
+use crate::jobs::config::JobsConfig;
 use crate::jobs::dealer::Dealer;
 use crate::jobs::optimizer::optimize_index;
 use crate::jobs::sorter::sort_index;
@@ -227,7 +228,8 @@ pub(super) async fn optimize<D: Disk>(disk: D, layout: Layout, deletions: Rc<Del
 pub(super) async fn clean<D: Disk>(disk: D, layout: Layout, deletions: Rc<DeletionLog>, code: IndexCode) {
     let checkpoint = Checkpoint::read(&disk, &layout).await.unwrap().next().unwrap();
     let deletion = deletions.snapshot(&disk, &layout).await.unwrap().position(&code);
-    let mut superseded = Superseded::new(disk.clone(), layout.clone(), Duration::ZERO);
+    let config = JobsConfig { unread_before_clean: Duration::ZERO, ..JobsConfig::default() };
+    let mut superseded = Superseded::new(disk.clone(), layout.clone(), &config);
     finished(superseded.visit(&code, checkpoint, deletion, true, MonoNanos(1)).await);
     finished(Deleted::new(disk, layout).carry_out(&deletions, checkpoint, Now::default()).await);
 }
