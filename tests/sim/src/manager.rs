@@ -20,8 +20,8 @@ pub async fn manager(world: Rc<World>) {
             0 if world.plan.menu.deletions => delete(&world, &host, index).await,
             1 => host.ports[random.place(host.ports.len())].post(Mail::Seal),
             2 => look(&world, &host, index).await,
-            _ if world.plan.left_alone => {}
-            _ => enqueue(&world, &host, index).await,
+            _ if random.percent(world.plan.optimize_percent) => enqueue(&world, &host, index).await,
+            _ => {}
         }
     }
 }

@@ -186,6 +186,7 @@ impl Nemesis {
                 self.starve(random.between(100, 4_000) * 1_000_000).await
             }
             13 if menu.errors => self.abandonment().await,
+            _ if self.world.plan.piles_up() => self.pile_up().await,
             _ => {}
         }
     }
@@ -213,6 +214,19 @@ impl Nemesis {
     fn end_epoch(&self) {
         if let Some(host) = self.world.open_host() {
             host.ports.iter().for_each(|port| port.post(Mail::Seal));
+        }
+    }
+
+    /// Epochs end and are sorted, and nobody asks for an optimization until several sorted segments of an index wait.
+    async fn pile_up(&self) {
+        let (random, plan) = (&self.random, &self.world.plan);
+        self.world.executor.trace().count("piles of sorted segments");
+        for _ in 0..3 * (plan.jobs.sort_segments_max + 1) {
+            self.end_epoch();
+            self.attend(Duration::from_millis(random.between(100, 600))).await;
+        }
+        if let Some(host) = self.world.open_host() {
+            manager::enqueue(&self.world, &host, random.place(plan.codes.len())).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use logtank_engine::io::disk::Transfer;
 use logtank_engine::jobs::config::JobsConfig;
-use logtank_engine::limits::Limits;
+use logtank_engine::limits::{Limits, SORT_SEGMENTS_MAX};
 use logtank_engine::raw_log::config::{AppendMode, SyncMode};
 
 use crate::disk::MetadataModel;
@@ -54,6 +54,9 @@ pub struct Plan {
     pub patient: bool,
     /// Nobody asks for anything to be optimized: what there is gathers until the host finds it worth it.
     pub left_alone: bool,
+    /// Of a hundred times that somebody could ask for an optimization, how often that is done: the more rarely, the more
+    /// segments each has to merge.
+    pub optimize_percent: u64,
 }
 
 /// Kinds of trouble that a run may have.
@@ -103,11 +106,12 @@ impl Plan {
             history_bytes_max: random.percent(30).then(|| random.between(0, 200_000)),
             spares_max: random.place(3),
             raw_transfer: if random.percent(80) { Transfer::Direct } else { Transfer::Cached },
+            ..JobsConfig::default()
         };
         let patient = random.percent(10);
         let left_alone = patient && random.percent(30);
         let codes = (0..random.between(1, 3)).map(|number| format!("index-{number}")).collect();
-        Self {
+        let mut plan = Self {
             seed,
             shards: random.place(3) + 1,
             codes,
@@ -136,7 +140,20 @@ impl Plan {
             spares: if random.percent(50) { random.between(1, 5) } else { 0 },
             patient,
             left_alone,
+            optimize_percent: if left_alone { 0 } else { *random.pick(&[100, 100, 30, 10]) },
+        };
+        plan.jobs.sort_segments_max = *random.pick(&[SORT_SEGMENTS_MAX, SORT_SEGMENTS_MAX, 4, 1]);
+        if plan.piles_up() && random.percent(60) {
+            // Less has room for two streams only.
+            plan.limits.job_bytes_max = 8 << 20;
         }
+        plan
+    }
+
+    /// Whether indexes are sorted so early that several sorted segments may wait for an optimization.
+    #[must_use]
+    pub const fn piles_up(&self) -> bool {
+        self.jobs.sort_segments_max < SORT_SEGMENTS_MAX
     }
 
     /// What the oracle holds the host to.
