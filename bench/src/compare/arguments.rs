@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Rounds, each over all peers in turn.
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: usize,
-    /// How long each run is measured.
+    /// How long each run is measured; with less than 1 it is only tried out, and neither processors nor the drive are waited for
     #[arg(long, default_value_t = 5.0)]
     pub(crate) seconds: f64,
     /// As --seconds, for the sustained runs of B and the memory of G.
@@ -67,4 +67,12 @@ pub(crate) struct Arguments {
     /// Writes the tables there.
     #[arg(long)]
     pub(crate) markdown: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Runs of less than a second measure nothing: that all of it works is tried out, and neither processors nor the drive
+    /// are waited for.
+    pub(crate) fn is_trial(&self) -> bool {
+        self.seconds < 1.0
+    }
 }

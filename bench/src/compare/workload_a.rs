@@ -43,7 +43,7 @@ fn timeline(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     let Some(rate) = rate(runner, HOST, connections) else { return Ok(()) };
     // Some fdatasyncs should be in it, unless this is only tried out.
     let asked = runner.arguments.seconds;
-    let seconds = if asked < 1.0 { asked } else { asked.max(4.0) };
+    let seconds = if runner.arguments.is_trial() { asked } else { asked.max(4.0) };
     let run =
         Run { rate: Some((rate / 2.0, TIMELINE)), ..Run::closed(NAME, HOST, connections, shape, seconds) };
     sync_marks::run(runner, &run)
