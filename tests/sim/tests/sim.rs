@@ -30,8 +30,8 @@ fn the_same_seed_has_the_same_trace() {
 /// by `logtank-sim --mutants`.
 #[test]
 fn deliberate_bugs_are_caught() {
-    for mutant in ["WriteNotAwaited", "CheckpointNotSynced", "IndexFoldersNotSynced", "SegmentsNotSynced"] {
-        let (last, all) = last_line(&["--mutant", mutant, "--seeds", "90"]);
-        assert!(last.starts_with("90 seeds, ") && !last.ends_with(" 0 failed"), "{mutant}: {all}");
+    for mutant in ["WriteNotAwaited", "SyncNotAwaited", "LiveFolderNotSynced", "SegmentsNotSynced"] {
+        let (last, all) = last_line(&["--mutant", mutant, "--seeds", "120"]);
+        assert!(last.starts_with("120 seeds, ") && !last.ends_with(" 0 failed"), "{mutant}: {all}");
     }
 }
