@@ -135,15 +135,13 @@ impl Driver {
                 What::Write { token, file, offset, buffer, from, durable, result } => {
                     let written = || write(disk, file, offset, &buffer[from..], durable);
                     let result = result.unwrap_or_else(written);
-                    if result.as_ref().is_ok_and(|bytes| *bytes < buffer.len() - from) || result.is_err() {
-                        self.world.oracle.borrow_mut().drive_failed();
-                    }
+                    self.note_failure(&result, buffer.len() - from, durable);
                     Completion::Written { token, buffer, result }
                 }
                 What::Sync { token, file, covers } => {
                     let result = disk.ring_sync_ends(file, covers);
                     if result.is_err() {
-                        self.world.oracle.borrow_mut().drive_failed();
+                        self.world.oracle.borrow_mut().sync_failed();
                     }
                     if now.mono.0 - begun > SYNC_USUAL_NANOS {
                         self.world.oracle.borrow_mut().drive_slow();
@@ -169,6 +167,16 @@ impl Driver {
                 }
             };
             self.shard.complete(completion, now);
+        }
+    }
+
+    /// Tells the oracle of a write that did not take all that it was given.
+    fn note_failure(&self, result: &std::io::Result<usize>, given: usize, durable: bool) {
+        let mut oracle = self.world.oracle.borrow_mut();
+        match result {
+            Err(_) if durable => oracle.sync_failed(),
+            Ok(taken) if *taken >= given => {}
+            _ => oracle.write_failed(),
         }
     }
 
@@ -261,9 +269,7 @@ impl Driver {
                 }
                 if self.world.plan.inline_writes {
                     let result = write(&disk, file, offset, &buffer[from..], durable);
-                    if result.as_ref().map_or(true, |bytes| *bytes < buffer.len() - from) {
-                        self.world.oracle.borrow_mut().drive_failed();
-                    }
+                    self.note_failure(&result, buffer.len() - from, durable);
                     self.shard.complete(Completion::Written { token, buffer, result }, now);
                     return true;
                 }

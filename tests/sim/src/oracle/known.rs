@@ -123,8 +123,11 @@ pub(super) struct Deletion {
 #[derive(Debug, Default)]
 pub(super) struct Life {
     pub(super) ended_at: Option<u64>,
-    /// An operation of the raw log failed: what was in the page cache alone may be lost by a kill.
+    /// A write or a sync of the raw log failed: what a power cut takes may be older than the interval.
     pub(super) drive_failed: bool,
+    /// A sync of the raw log failed: what was in the page cache alone may be lost even by a kill, as pages count as clean
+    /// then. A write that failed is no such excuse.
+    pub(super) sync_failed: bool,
     /// An fdatasync of the raw log was slow: the loss is bounded by what was acknowledged meanwhile, not by the clock.
     pub(super) drive_slow: bool,
     /// Batches in the order in which they arrived whole, by shard.
@@ -316,10 +319,17 @@ impl Oracle {
         }
     }
 
-    /// Something of the raw log's drive failed in this life.
-    pub fn drive_failed(&mut self) {
+    /// A write of the raw log failed in this life.
+    pub fn write_failed(&mut self) {
         let life = self.life();
         self.lives[life].drive_failed = true;
+    }
+
+    /// An fdatasync of the raw log, or a write that is one, failed in this life.
+    pub fn sync_failed(&mut self) {
+        self.write_failed();
+        let life = self.life();
+        self.lives[life].sync_failed = true;
     }
 
     /// An fdatasync of the raw log took long in this life.
@@ -341,10 +351,10 @@ impl Oracle {
                 (_, None) => true,
                 (Promise::Always, Some(_)) => false,
                 (Promise::Interval(interval), Some(at)) => {
-                    let Life { ended_at, drive_failed, drive_slow, .. } = lives[sending.life];
+                    let Life { ended_at, drive_failed, sync_failed, drive_slow, .. } = lives[sending.life];
                     let age = Duration::from_nanos(ended_at.unwrap_or(now) - at);
                     let young = age < interval || drive_slow || drive_failed;
-                    young && (crash == Crash::Power || drive_failed)
+                    young && (crash == Crash::Power || sync_failed)
                 }
             };
             if !batch.sent().all(lossable) {
