@@ -180,8 +180,14 @@ impl Host {
         log
     }
 
-    /// Starts it and waits until it is ready, or has ended: then how, and its log. No status: it hung.
-    fn try_start(&mut self) -> Result<(), (Option<ExitStatus>, String)> {
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Errors
+    /// How it ended instead, and its log. No status: it hung.
+    ///
+    /// # Panics
+    /// If it runs already.
+    pub fn try_start(&mut self) -> Result<(), (Option<ExitStatus>, String)> {
         assert!(self.running.is_none(), "the host runs already");
         let [writer, reader, manager, metrics] = self.addresses.map(|address| address.to_string());
         let mut command = command();
@@ -253,14 +259,21 @@ impl Host {
         assert!(status.expect("kill runs").success(), "kill -{name}");
     }
 
+    /// Whether it has ended by itself; [`Self::wait`] tells how.
+    ///
+    /// # Panics
+    /// If it was not started.
+    pub fn has_ended(&mut self) -> bool {
+        let running = self.running.as_mut().expect("the host was started");
+        running.child.try_wait().expect("it can be waited for").is_some()
+    }
+
     /// Exit status and log if it has ended by itself.
     ///
     /// # Panics
     /// If it was not started.
     pub fn try_wait(&mut self) -> Option<(ExitStatus, String)> {
-        let running = self.running.as_mut().expect("the host was started");
-        let ended = running.child.try_wait().expect("it can be waited for").is_some();
-        ended.then(|| self.wait())
+        self.has_ended().then(|| self.wait())
     }
 
     /// Waits for it to end by itself.

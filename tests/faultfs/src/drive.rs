@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use fuser::{BackgroundSession, Config, MountOption};
 use tempfile::TempDir;
 
-use crate::faults::Rule;
+use crate::faults::{Operation, Rule};
 use crate::filesystem::{DriveFilesystem, FILE_NAME, State};
 use crate::recording::Recording;
 use crate::store::Store;
@@ -30,7 +30,12 @@ impl Drive {
     /// If FUSE can't be mounted: it needs root and /dev/fuse.
     pub fn new(store: Store) -> Result<Self> {
         let bytes = store.len();
-        let state = Arc::new(Mutex::new(State { store, rules: Vec::new(), events: None }));
+        let state = Arc::new(Mutex::new(State {
+            store,
+            rules: Vec::new(),
+            events: None,
+            asked: [0; Operation::KINDS],
+        }));
         let folder = tempfile::Builder::new().prefix("logtank-drive-").tempdir()?;
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("logtank-faultfs".into())];
@@ -69,6 +74,12 @@ impl Drive {
     /// Takes all faults away.
     pub fn heal(&self) {
         self.state().rules.clear();
+    }
+
+    /// How many such operations were asked of it so far.
+    #[must_use]
+    pub fn asked(&self, operation: Operation) -> u64 {
+        self.state().asked[operation as usize]
     }
 
     /// Begins to record; the content of now counts as durable.

@@ -14,6 +14,10 @@ pub enum Operation {
     Flush,
 }
 
+impl Operation {
+    pub(crate) const KINDS: usize = 3;
+}
+
 /// What becomes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {

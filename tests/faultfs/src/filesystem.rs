@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) rules: Vec<Rule>,
     /// Since when, if it records.
     pub(crate) events: Option<Vec<Event>>,
+    /// How many operations of each kind were asked of it.
+    pub(crate) asked: [u64; Operation::KINDS],
 }
 
 impl State {
@@ -36,6 +38,7 @@ impl State {
     fn judge(&mut self, operation: Operation, offset: u64, length: usize) -> (Option<Errno>, Duration) {
         let bytes = offset..offset + length as u64;
         let (mut error, mut delay) = (None, Duration::ZERO);
+        self.asked[operation as usize] += 1;
         for rule in &mut self.rules {
             if !rule.strikes(operation, &bytes) {
                 continue;
