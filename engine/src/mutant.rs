@@ -47,11 +47,13 @@ pub enum Mutant {
     SealBehindHole,
     /// Recovery looks for holes within segments only, not between them.
     HoleBetweenSegments,
+    /// Recovery does not bring back what only the page cache has.
+    CacheAbandoned,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -72,6 +74,7 @@ impl Mutant {
         Self::OptimizeSkipsOldest,
         Self::SealBehindHole,
         Self::HoleBetweenSegments,
+        Self::CacheAbandoned,
     ];
 }
 

@@ -284,6 +284,17 @@ fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
         seconds = took.as_secs_f64(),
         "the raw log is in order"
     );
+    if report.restored_bytes > 0 {
+        tracing::warn!(
+            bytes = report.restored_bytes,
+            "only the page cache still had a part of the raw log, after an fdatasync that failed; it is on the drive now, but look at the drive"
+        );
+    }
+    for why in &report.unrestored {
+        tracing::error!(
+            "what only the page cache has of the raw log can't be brought back to the drive, and may be lost: {why}"
+        );
+    }
     for epoch in &report.lost {
         tracing::error!(
             epoch = %epoch.epoch,

@@ -110,22 +110,28 @@ impl Nemesis {
         world.executor.trace().note(if crash == Crash::Power { "power cut" } else { "kill" }, "", 0);
         world.executor.trace().count(if crash == Crash::Power { "power cuts" } else { "kills" });
         world.executor.kill(Group::Host);
+        let mut failed_start = false;
         if let Some(host) = world.host.borrow_mut().take() {
+            failed_start = host.failed_while_starting();
             if host.is_stalled(world.executor.now()) {
                 world.oracle.borrow_mut().drive_slow();
             }
             host.abandon_rings();
         }
+        let mut forgets = failed_start;
         match crash {
             Crash::Power => {
                 world.power_cuts.set(world.power_cuts.get() + 1);
                 let (names, bytes) = (*self.random.pick(&CutPolicy::ALL), *self.random.pick(&CutPolicy::ALL));
                 world.disk.cut_power(names, bytes);
             }
-            Crash::Kill if self.random.percent(30) => world.disk.evict(),
+            Crash::Kill if self.random.percent(30) => {
+                world.disk.evict();
+                forgets = true;
+            }
             Crash::Kill => {}
         }
-        world.oracle.borrow_mut().crashed(crash, world.executor.now());
+        world.oracle.borrow_mut().crashed(crash, forgets, world.executor.now());
     }
 
     async fn trouble(&self) {

@@ -6,7 +6,8 @@
 //! shard wrote to later segments. It never appends to what it found, so what was given up can't follow what is
 //! written next.
 //!
-//! Everything is read before anything is changed. Then, each step durable before the next:
+//! First, what only the page cache has is brought back to the drive. Then everything is read before anything is changed;
+//! then, each step durable before the next:
 //!
 //! 1. EPOCH.lost: the positions that are missing; from here on nobody is shown them, even if they turn up;
 //! 2. the cut: zeros where the first frame that is given up began;
@@ -20,6 +21,7 @@ mod chain;
 mod inspect;
 mod plan;
 mod report;
+mod restore;
 mod start;
 
 pub use report::{Recovered, RecoveryProgress, RecoveryReport};

@@ -65,6 +65,10 @@ pub struct RecoveryReport {
     pub reset: u64,
     /// Temporary files that were deleted.
     pub temporaries: u64,
+    /// Bytes of segments that only the page cache had, after an fdatasync that failed, and that are on the drive now.
+    pub restored_bytes: u64,
+    /// Why that could not be done, of each segment of which it could not.
+    pub unrestored: Vec<String>,
 }
 
 impl RecoveryReport {

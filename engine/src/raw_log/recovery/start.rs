@@ -6,6 +6,7 @@ use super::apply::apply;
 use super::inspect::Inspector;
 use super::plan::Plan;
 use super::report::{Recovered, RecoveryProgress, RecoveryReport};
+use super::restore::restore;
 use crate::deletions::Deletions;
 use crate::error::{Corruption, Result};
 use crate::format::checkpoint::Checkpoint;
@@ -23,7 +24,7 @@ use crate::time::WallMillis;
 /// sealed; what is missing is written down. Missing folders are created. The caller holds writer.lock.
 ///
 /// May stop at any await and be run again: the result is the same, and what was once reported lost never comes
-/// back. Everything is read before anything is changed.
+/// back. What only the page cache has is brought back to the drive first; then everything is read before anything is changed.
 ///
 /// # Errors
 /// The disk's: then nothing may be appended. A segment of a later version of the format, or an epoch at the end of
@@ -36,6 +37,7 @@ pub async fn recover<D: Disk>(
 ) -> Result<Recovered> {
     let mut report =
         RecoveryReport { temporaries: open_folders(disk, layout).await?, ..RecoveryReport::default() };
+    restore(disk, layout, &mut report).await?;
     let checkpoint = Checkpoint::read(disk, layout).await?;
     let mut view = LiveView::look(disk, layout, Transfer::Direct).await?;
     let dealt_before = next_to_deal(disk, layout, &checkpoint).await?;

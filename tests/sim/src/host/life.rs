@@ -103,6 +103,10 @@ pub struct Host {
     pub halted: Cell<bool>,
     /// Background work said that something is damaged.
     pub damage_told: Cell<bool>,
+    /// The raw log is in order.
+    recovered: Cell<bool>,
+    /// How often a fault had made a call fail when it was started.
+    struck_before: u64,
     pub(super) from_shards: RefCell<VecDeque<(usize, logtank_engine::io::op::ShardEvent)>>,
     pub(super) shard_events: Notify,
     pub(super) shards_done: Cell<usize>,
@@ -123,6 +127,8 @@ impl Host {
             exit: RefCell::default(),
             halted: Cell::new(false),
             damage_told: Cell::new(false),
+            recovered: Cell::new(false),
+            struck_before: world.disk.struck(),
             from_shards: RefCell::default(),
             shard_events: Notify::new(),
             shards_done: Cell::new(0),
@@ -150,7 +156,15 @@ impl Host {
         roles::initialize(disk, layout).await?;
         let key = roles::token_key(disk, layout, [7; 32]).await?;
         let recovered = recover(disk, layout, world.clock.now().wall, &mut |_| {}).await?;
+        self.recovered.set(true);
         world.executor.trace().count("recoveries");
+        if recovered.report().restored_bytes > 0 {
+            world.executor.trace().count("recoveries that restored");
+        }
+        if !recovered.report().unrestored.is_empty() {
+            world.executor.trace().count("recoveries that could not restore");
+            world.oracle.borrow_mut().forgets(world.executor.now());
+        }
         world.check(world.oracle.borrow_mut().recovered(recovered.report(), world.flipped.get()));
         let preparer = Preparer::open(disk.clone(), layout.clone(), &plan.limits, &recovered).await?;
         let sequencer = Arc::new(Sequencer::new(recovered.first_epoch()));
@@ -225,6 +239,11 @@ impl Host {
     /// Whether an fdatasync of a shard has been under way for unusually long.
     pub fn is_stalled(&self, now: u64) -> bool {
         self.ports.iter().any(|port| port.ring.has_sync_since(now.saturating_sub(SYNC_USUAL_NANOS)))
+    }
+
+    /// Whether a call failed before the raw log was in order.
+    pub fn failed_while_starting(&self) -> bool {
+        !self.recovered.get() && self.disk.struck() > self.struck_before
     }
 
     /// The process is gone: what was under way on its rings happened in part.

@@ -125,8 +125,8 @@ pub(super) struct Life {
     pub(super) ended_at: Option<u64>,
     /// A write or a sync of the raw log failed: what a power cut takes may be older than the interval.
     pub(super) drive_failed: bool,
-    /// A sync of the raw log failed: what was in the page cache alone may be lost even by a kill, as pages count as clean
-    /// then. A write that failed is no such excuse.
+    /// A sync of the raw log failed: pages count as clean that the drive has not got, and are lost when memory gets scarce.
+    /// A write that failed is no such excuse.
     pub(super) sync_failed: bool,
     /// An fdatasync of the raw log was slow: the loss is bounded by what was acknowledged meanwhile, not by the clock.
     pub(super) drive_slow: bool,
@@ -338,32 +338,16 @@ impl Oracle {
         self.lives[life].drive_slow = true;
     }
 
-    /// The host's life ends.
-    pub fn crashed(&mut self, crash: Crash, now: u64) {
-        let (tick, life, promise) = (self.tick(), self.life(), self.promise);
+    /// The host's life ends. `forgets` tells that clean pages were dropped, or that the host failed when it would have brought
+    /// them back to the drive.
+    pub fn crashed(&mut self, crash: Crash, forgets: bool, now: u64) {
+        let life = self.life();
         self.lives[life].ended_at.get_or_insert(now);
         for deletion in self.deletions.iter_mut().filter(|deletion| deletion.ended.is_none()) {
             deletion.in_doubt = true;
         }
-        let lives = &self.lives;
-        for batch in self.batches.iter_mut().filter(|batch| !batch.secured) {
-            let lossable = |sending: &Sending| match (promise, sending.acknowledged_at) {
-                (_, None) => true,
-                (Promise::Always, Some(_)) => false,
-                (Promise::Interval(interval), Some(at)) => {
-                    let Life { ended_at, drive_failed, sync_failed, drive_slow, .. } = lives[sending.life];
-                    let age = Duration::from_nanos(ended_at.unwrap_or(now) - at);
-                    let young = age < interval || drive_slow || drive_failed;
-                    young && (crash == Crash::Power || sync_failed)
-                }
-            };
-            if !batch.sent().all(lossable) {
-                continue;
-            }
-            for part in batch.parts.iter_mut().filter(|part| part.must == Must::BeThere) {
-                part.set(Must::Either, tick);
-            }
-        }
+        self.doubt(crash, forgets, now);
+        let tick = self.tick();
         // A deletion that nobody knows the end of: what it may cover is anybody's guess.
         let in_doubt: Vec<usize> =
             self.deletions.iter().filter(|d| d.in_doubt && d.life == life).map(|d| d.index).collect();
@@ -380,6 +364,35 @@ impl Oracle {
         for batch in &mut self.batches {
             batch.secured |= batch.parts.iter().all(|part| part.must == Must::BeThere);
         }
+    }
+
+    /// What such an end may lose may be there or not from now on.
+    fn doubt(&mut self, crash: Crash, forgets: bool, now: u64) {
+        let (tick, promise) = (self.tick(), self.promise);
+        let lives = &self.lives;
+        for batch in self.batches.iter_mut().filter(|batch| !batch.secured) {
+            let lossable = |sending: &Sending| match (promise, sending.acknowledged_at) {
+                (_, None) => true,
+                (Promise::Always, Some(_)) => false,
+                (Promise::Interval(interval), Some(at)) => {
+                    let Life { ended_at, drive_failed, sync_failed, drive_slow, .. } = lives[sending.life];
+                    let age = Duration::from_nanos(ended_at.unwrap_or(now) - at);
+                    let young = age < interval || drive_slow || drive_failed;
+                    young && (crash == Crash::Power || sync_failed && forgets)
+                }
+            };
+            if !batch.sent().all(lossable) {
+                continue;
+            }
+            for part in batch.parts.iter_mut().filter(|part| part.must == Must::BeThere) {
+                part.set(Must::Either, tick);
+            }
+        }
+    }
+
+    /// A start failed to bring back to the drive what only the page cache had.
+    pub fn forgets(&mut self, now: u64) {
+        self.doubt(Crash::Kill, true, now);
     }
 
     /// Recovery is done: whatever of earlier lives is there now is durable.

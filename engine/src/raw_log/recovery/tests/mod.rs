@@ -1,6 +1,7 @@
 mod crashes;
 mod damage;
 mod order;
+mod restored;
 
 use std::collections::BTreeMap;
 

@@ -99,31 +99,6 @@ fn an_open_segment_cut_at_any_byte_keeps_its_whole_frames() {
 }
 
 #[test]
-fn what_is_on_the_drive_counts_not_what_is_in_the_cache() {
-    let disk = CrashDisk::new(&layout());
-    let segment = small(11, 0).frame(0, 2);
-    put(&disk, "11-0-0.rawlog", &segment.full(0));
-    // The sync of the second frame failed: the cache shows it, the drive has not got it.
-    disk.put_in_cache_only(layout().raw_live().join("11-0-0.rawlog"), &segment.frame(2, 3).full(0));
-    let start = recovered(&disk);
-    assert_eq!(start.report().records, 2);
-    disk.restart(Cut::Power);
-    assert_eq!(delivered(&disk)[&11], [0, 1]);
-}
-
-#[test]
-fn a_segment_that_only_the_cache_shows_is_not_shown_after_recovery() {
-    let disk = CrashDisk::new(&layout());
-    put(&disk, "ready-3.rawlog", &[0; 12_288]);
-    // The sync of its header failed, and with it the process.
-    disk.put_in_cache_only(layout().raw_live().join("ready-3.rawlog"), &small(11, 0).frame(0, 2).full(0));
-    let start = recovered(&disk);
-    assert_eq!((start.ready().len(), start.report().reset), (1, 1));
-    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
-    assert!(view.epochs.is_empty(), "{view:?}");
-}
-
-#[test]
 fn the_first_epoch_lies_behind_everything_whatever_the_clock_shows() {
     let behind = |put_it: &dyn Fn(&CrashDisk)| {
         let disk = CrashDisk::new(&layout());

@@ -1,0 +1,118 @@
+//! What only the page cache has, after a sync that failed and the end of the process.
+
+use std::io::ErrorKind;
+
+use super::*;
+use crate::raw_log::test_support::Cut;
+
+const SEGMENT: &str = "11-0-0.rawlog";
+
+/// The drive has the first frame; the sync of the second one failed.
+fn forgotten() -> CrashDisk {
+    let disk = CrashDisk::new(&layout());
+    let segment = small(11, 0).frame(0, 2);
+    put(&disk, SEGMENT, &segment.full(0));
+    disk.put_in_cache_only(layout().raw_live().join(SEGMENT), &segment.frame(2, 3).full(0));
+    disk
+}
+
+#[test]
+fn frames_that_only_the_cache_has_are_brought_back_and_durable() {
+    let disk = forgotten();
+    let start = recovered(&disk);
+    assert_eq!(start.report().records, 5);
+    assert!(start.report().restored_bytes > 0 && start.report().unrestored.is_empty());
+    disk.restart(Cut::Power);
+    assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn without_the_cache_the_drive_counts() {
+    let disk = forgotten();
+    disk.restart(Cut::Power);
+    let start = recovered(&disk);
+    assert_eq!((start.report().records, start.report().restored_bytes), (2, 0));
+    assert_eq!(delivered(&disk)[&11], [0, 1]);
+}
+
+#[test]
+fn a_drive_that_refuses_them_again_does_not_keep_a_host_from_starting() {
+    let calls = {
+        let disk = forgotten();
+        recovered(&disk);
+        disk.calls()
+    };
+    let mut refused = 0;
+    for call in 0..calls {
+        let disk = forgotten();
+        disk.fail_at(call, ErrorKind::Other);
+        let Ok(start) = try_recover(&disk) else { continue };
+        let report = start.report().clone();
+        disk.restart(Cut::Power);
+        let records = delivered(&disk).remove(&11).unwrap();
+        if report.unrestored.is_empty() {
+            assert_eq!(records, [0, 1, 2, 3, 4], "call {call}");
+        } else {
+            refused += 1;
+            assert!(records == [0, 1] || records == [0, 1, 2, 3, 4], "call {call}: {records:?}");
+        }
+    }
+    assert!(refused >= 4, "{refused} of {calls}");
+}
+
+#[test]
+fn dying_at_any_call_and_starting_again_loses_none_of_them() {
+    let calls = {
+        let disk = forgotten();
+        recovered(&disk);
+        disk.calls()
+    };
+    for call in 0..calls {
+        let disk = forgotten();
+        disk.die_at(call);
+        try_recover(&disk).expect_err("the process is dead");
+        disk.restart(Cut::Kill);
+        recovered(&disk);
+        disk.restart(Cut::Power);
+        // The power cut may have taken the seal.
+        recovered(&disk);
+        assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4], "call {call}");
+    }
+}
+
+#[test]
+fn what_an_earlier_start_wrote_down_as_lost_is_not_brought_back() {
+    let disk = forgotten();
+    put(
+        &disk,
+        "11.lost",
+        crate::raw_log::lost::Lost { epoch: crate::raw_log::test_support::epoch(11), gaps: vec![(2, 5)] }
+            .encode()
+            .as_bytes(),
+    );
+    let start = recovered(&disk);
+    assert_eq!((start.report().records, start.report().restored_bytes), (2, 0));
+    assert_eq!(delivered(&disk)[&11], [0, 1]);
+}
+
+#[test]
+fn a_whole_segment_that_only_the_cache_has_is_brought_back() {
+    let disk = CrashDisk::new(&layout());
+    put(&disk, "ready-3.rawlog", &[0; 12_288]);
+    // Its first sync failed, also of its header.
+    disk.put_in_cache_only(layout().raw_live().join("ready-3.rawlog"), &small(11, 0).frame(0, 2).full(0));
+    assert_eq!(recovered(&disk).report().renamed, 1);
+    disk.restart(Cut::Power);
+    assert_eq!(delivered(&disk)[&11], [0, 1]);
+}
+
+#[test]
+fn a_header_that_only_the_cache_shows_is_not_shown_after_recovery() {
+    let disk = CrashDisk::new(&layout());
+    put(&disk, "ready-3.rawlog", &[0; 12_288]);
+    disk.put_in_cache_only(layout().raw_live().join("ready-3.rawlog"), &small(11, 0).full(0));
+    let start = recovered(&disk);
+    assert_eq!((start.ready().len(), start.report().reset), (1, 1));
+    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    assert!(view.epochs.is_empty(), "{view:?}");
+}
