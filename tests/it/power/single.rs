@@ -141,6 +141,37 @@ fn a_flush_that_fails_is_not_made_again_and_what_was_acknowledged_is_there() {
 }
 
 #[test]
+fn what_the_drive_refused_twice_is_brought_back_from_the_page_cache_by_the_next_start() {
+    if !needs::drives() {
+        return;
+    }
+    let mut broken = Broken::new(&["--append", "buffered", "--sync", "interval"]);
+    broken.write(0, 50).unwrap();
+    let at_hand = || metric(broken.host.metrics(), "logtank_ready_segments");
+    eventually("the next segment is made ready", || at_hand() >= Some(1.0));
+    broken.segment();
+    let live = std::fs::read_dir(broken.mounted.path().join("data/raw/live")).unwrap();
+    let files = live.map(|entry| entry.unwrap().path());
+    let ranges = files.flat_map(|file| broken.mounted.ranges(&file).unwrap_or_default()).collect();
+    // The segment in use and those that would take its place; not the filesystem's own blocks.
+    broken.drive.strike(Rule { ranges, ..Rule::every(Operation::Write, Effect::Eio) });
+    let mut acknowledged = 50;
+    while broken.write(acknowledged, acknowledged + 1).is_ok() {
+        acknowledged += 1;
+    }
+    let (status, log) = broken.host.wait();
+    assert_eq!(status.code(), Some(78), "{log}");
+    assert!(acknowledged > 50, "batches are acknowledged before they are synced");
+    broken.drive.heal();
+    broken.host.start();
+    let there = broken.documents();
+    assert!((acknowledged..=acknowledged + 1).contains(&there), "{there} of {acknowledged}");
+    assert!(broken.host.log().contains("only the page cache still had"), "{}", broken.host.log());
+    let broken = broken.again();
+    assert_eq!(broken.documents(), there, "after a restart without page cache");
+}
+
+#[test]
 fn a_raw_segment_that_cannot_be_read_is_not_taken_for_the_end_of_the_log() {
     if !needs::drives() {
         return;
