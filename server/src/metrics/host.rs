@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use logtank_engine::raw_log::recovery::RecoveryReport;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
@@ -45,6 +46,7 @@ struct Cells {
     recovery_lost_positions: Gauge,
     recovery_dropped_records: Gauge,
     recovery_damaged: Gauge,
+    recovery_restored_bytes: Gauge,
     free_bytes: ByLabel<Gauge>,
     appends_allowed: Gauge,
     raw_files: ByLabel<Gauge>,
@@ -186,6 +188,11 @@ impl Default for HostMetrics {
                 "Places in sealed raw segments that the start found damaged.",
                 &[],
             ),
+            recovery_restored_bytes: new.gauge(
+                "logtank_recovery_restored_bytes",
+                "Bytes of the raw log that only the page cache still had at the start, after a failed fdatasync, and that were written to the drive.",
+                &[],
+            ),
             free_bytes: ByLabel::new(&FILESYSTEMS, |filesystem| {
                 new.gauge(
                     "logtank_free_bytes",
@@ -253,11 +260,13 @@ impl HostMetrics {
     }
 
     /// The start put the raw log in order.
-    pub(crate) fn recovered(&self, took: Duration, lost: u64, dropped: u64, damaged: u64) {
+    pub(crate) fn recovered(&self, took: Duration, report: &RecoveryReport) {
+        let (lost, damaged) = (report.lost_records(), report.damaged.len() as u64);
         self.0.recovery_seconds.set(took.as_secs_f64());
         self.0.recovery_lost_positions.set(float(lost));
-        self.0.recovery_dropped_records.set(float(dropped));
+        self.0.recovery_dropped_records.set(float(report.dropped_records));
         self.0.recovery_damaged.set(float(damaged));
+        self.0.recovery_restored_bytes.set(float(report.restored_bytes));
         self.0.shown.lost_positions.store(lost, Ordering::Relaxed);
         self.0.shown.damaged.store(damaged, Ordering::Relaxed);
     }

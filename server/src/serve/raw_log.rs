@@ -275,8 +275,7 @@ pub(crate) async fn put_in_order(
 }
 
 fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
-    let lost = report.lost_records();
-    metrics.recovered(took, lost, report.dropped_records, report.damaged.len() as u64);
+    metrics.recovered(took, report);
     tracing::info!(
         sealed_segments = report.sealed_segments,
         records = report.records,

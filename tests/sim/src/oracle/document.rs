@@ -1,6 +1,10 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use logtank_wire::record::{RecordView, RecordWriter};
+
+/// How much of a text a message shows.
+const SHOWN_CHARACTERS: usize = 24;
 
 /// A record as a client means it.
 #[derive(Clone, Debug, Default)]
@@ -18,11 +22,34 @@ pub struct Record {
 }
 
 /// A document as the index engine has it after applying records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Document {
     fields: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
     variables: BTreeMap<i32, u64>,
     categories: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// For messages: texts as text, and of long ones the beginning.
+impl fmt::Debug for Document {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            match text.char_indices().nth(SHOWN_CHARACTERS) {
+                Some((end, _)) => format!("{}… of {} bytes", &text[..end], bytes.len()),
+                None => text.into_owned(),
+            }
+        };
+        let texts = |map: &BTreeMap<Vec<u8>, Vec<u8>>| -> BTreeMap<String, String> {
+            map.iter().map(|(key, value)| (short(key), short(value))).collect()
+        };
+        let variables: BTreeMap<i32, f64> =
+            self.variables.iter().map(|(number, bits)| (*number, f64::from_bits(*bits))).collect();
+        out.debug_struct("Document")
+            .field("fields", &self.fields.as_ref().map(texts))
+            .field("variables", &variables)
+            .field("categories", &texts(&self.categories))
+            .finish()
+    }
 }
 
 /// The documents of an index by docid.
