@@ -34,11 +34,24 @@ impl DiskError {
         matches!(self.operation, "fsync" | "fdatasync" | "syncfs") && !self.is_not_found()
     }
 
+    /// Whether something was wanting that comes back by itself, descriptors above all; see [`is_shortage`].
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        is_shortage(&self.source)
+    }
+
     /// Whether the drive is full (ENOSPC, EDQUOT).
     #[must_use]
     pub fn is_full(&self) -> bool {
         matches!(self.source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
     }
+}
+
+/// Whether a call failed for want of something that comes back when others let go of it: descriptors, memory.
+#[must_use]
+pub fn is_shortage(error: &std::io::Error) -> bool {
+    // EMFILE, ENFILE, ENOBUFS, ENOMEM on Linux.
+    matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
 }
 
 /// Bytes on disk that are not what was written there.
@@ -71,6 +84,12 @@ impl Error {
         matches!(self, Self::Disk(error) if error.is_not_found())
     }
 
+    /// Whether something was wanting that comes back; see [`is_shortage`].
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, Self::Disk(error) if error.is_shortage())
+    }
+
     /// Whether a sync failed; see [`DiskError::is_failed_sync`].
     #[must_use]
     pub fn is_failed_sync(&self) -> bool {
@@ -80,3 +99,18 @@ impl Error {
 
 /// Result of a background job's step.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_come_back_a_failed_drive_does_not() {
+        let error = |operation, code| {
+            DiskError::new(operation, Path::new("/x"), std::io::Error::from_raw_os_error(code))
+        };
+        assert!(error("open", 24).is_shortage() && Error::from(error("open", 23)).is_shortage());
+        assert!(!error("open", 24).is_failed_sync(), "nothing was asked of the drive");
+        assert!(!error("fsync", 5).is_shortage() && error("fsync", 5).is_failed_sync());
+    }
+}

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod clock;
+mod descriptors;
 mod golden;
 mod hostile;
 mod kill;

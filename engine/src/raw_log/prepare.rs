@@ -119,7 +119,8 @@ impl<D: Disk> Preparer<D> {
     }
 
     /// Gives a file in use the name that its header says. The header must be durable: a file with such a name has a
-    /// valid one, or it is damaged. `false` if the file was not there any more: archived meanwhile.
+    /// valid one, or it is damaged. `false` if the file was not there any more: archived meanwhile, or named by a call before
+    /// that failed behind that; what there is of names is durable then, too.
     ///
     /// The file is not synced here: were an fdatasync of it to fail, its shard would never hear of it, and believe in
     /// what was lost.
@@ -129,7 +130,10 @@ impl<D: Disk> Preparer<D> {
     pub async fn claimed(&self, number: u64, name: RawName) -> Result<bool> {
         let path = self.layout.live(RawName::Ready(number));
         let header = match read_blocks(&self.disk, &path, Transfer::Cached).await {
-            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) if error.is_not_found() => {
+                self.disk.sync_folder(&self.layout.raw_live()).await?;
+                return Ok(false);
+            }
             blocks => blocks?.0.header,
         };
         let what = match header {

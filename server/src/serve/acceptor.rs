@@ -7,12 +7,16 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use logtank_engine::error::is_shortage;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_os::mailbox::{Mail, Mailbox};
 
 use super::listeners;
+
+/// Between two log lines about connections that can't be taken.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// One shard, as the acceptor sees it.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ pub(super) fn accept(
     connections_max: usize,
     stopping: &AtomicBool,
 ) -> anyhow::Result<()> {
-    let mut short = false;
+    let mut told: Option<Instant> = None;
     loop {
         let accepted = listener.accept();
         if stopping.load(Ordering::Acquire) {
@@ -52,11 +56,11 @@ pub(super) fn accept(
         }
         let stream = match accepted {
             Ok((stream, _)) => stream,
-            Err(error) if listeners::is_shortage(&error) => {
-                if !short {
+            Err(error) if is_shortage(&error) => {
+                if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
                     tracing::error!(%error, "no more connections can be taken until some are closed; raise the limit of open files");
                 }
-                short = true;
                 // The kernel tells nobody when descriptors come back.
                 std::thread::sleep(Duration::from_millis(50));
                 continue;
@@ -65,7 +69,6 @@ pub(super) fn accept(
             Err(error) if is_peers(&error) => continue,
             Err(error) => anyhow::bail!("the writer's port can't be listened on any more: {error}"),
         };
-        short = false;
         let open: u64 = shards.iter().map(Destination::connections).sum();
         // Closing is all that a refusal can say before the client has spoken.
         if open >= connections_max as u64 || listeners::prepare(&stream).is_err() {

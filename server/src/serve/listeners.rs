@@ -59,9 +59,3 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
         .with_interval(Duration::from_secs(15));
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
-
-/// Whether accepting failed for want of something that comes back (descriptors, memory).
-pub(super) fn is_shortage(error: &io::Error) -> bool {
-    // EMFILE, ENFILE, ENOBUFS, ENOMEM on Linux.
-    matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
-}

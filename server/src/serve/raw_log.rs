@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use logtank_engine::error::is_shortage;
 use logtank_engine::format::names::RawName;
 use logtank_engine::ids::ShardId;
 use logtank_engine::io::disk::Disk;
@@ -36,6 +37,9 @@ use crate::metrics::HostMetrics;
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Between two attempts at what needs a descriptor while there is none.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// However slow appends are, segments are made ready this fast: without them there would be no appends at all.
 const PREPARE_BYTES_PER_SECOND_MIN: u64 = 256 << 20;
@@ -99,7 +103,7 @@ impl RawLog {
                     Ok(()) => wanted[shard] -= 1,
                     // What waits in memory has nowhere to go, and its clients wait for an answer that can't come.
                     Err(error)
-                        if !is_full(&error)
+                        if !comes_back(&error)
                             && (!rewriting.is_empty() || self.waits_too_long(&mut starving)) =>
                     {
                         return Err(error.context(
@@ -199,10 +203,21 @@ impl RawLog {
         match event {
             ShardEvent::Claimed { ready, epoch, part } => {
                 let name = RawName::Segment { epoch, shard, part };
-                preparer
-                    .claimed(ready, name)
-                    .await
-                    .with_context(|| format!("naming the raw segment {name}"))?;
+                let mut told = false;
+                loop {
+                    match preparer.claimed(ready, name).await {
+                        // The kernel tells nobody when descriptors come back. Without its name a segment is found all the same.
+                        Err(error) if error.is_shortage() => {
+                            if !std::mem::replace(&mut told, true) {
+                                tracing::error!(
+                                    "a raw segment can't be named yet; raise the limit of open files: {error}"
+                                );
+                            }
+                            tokio::time::sleep(SHORTAGE_PAUSE).await;
+                        }
+                        named => break named.with_context(|| format!("naming the raw segment {name}"))?,
+                    }
+                }
             }
             ShardEvent::Sealed { epoch, part, .. } => {
                 tracing::debug!(%shard, %epoch, part, "raw segment sealed");
@@ -233,10 +248,12 @@ impl RawLog {
     }
 }
 
-/// A full drive may have room again.
-fn is_full(error: &anyhow::Error) -> bool {
+/// A full drive may have room again, and descriptors come back.
+fn comes_back(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    causes.any(|cause| matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    causes.any(|cause| {
+        matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) || is_shortage(cause)
+    })
 }
 
 /// A shard that has none yet, otherwise the one that wants most.

@@ -150,9 +150,10 @@ impl Disk for UringDisk {
     }
 
     async fn sync_folder(&self, folder: &Path) -> DiskResult<()> {
-        let failed = |source| DiskError::new("fsync", folder, source);
-        let file = open_detached(folder, &options(libc::O_DIRECTORY)).await.map_err(failed)?;
-        file.sync_all().await.map_err(failed)
+        let failed = |operation| move |source| DiskError::new(operation, folder, source);
+        // Without a descriptor nothing was asked of the drive, so nothing is lost.
+        let file = open_detached(folder, &options(libc::O_DIRECTORY)).await.map_err(failed("open"))?;
+        file.sync_all().await.map_err(failed("fsync"))
     }
 
     async fn sync_filesystem(&self, path: &Path) -> DiskResult<()> {

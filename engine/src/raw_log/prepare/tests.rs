@@ -224,6 +224,28 @@ fn a_file_in_use_gets_its_name_and_has_a_header_wherever_a_crash_falls() {
 }
 
 #[test]
+fn a_name_that_failed_at_any_call_is_given_by_asking_again_and_is_durable() {
+    let segment = SegmentBytes::new(11, 2, 0, 8).frame(0, 1);
+    for call in 0.. {
+        let disk = fresh();
+        let mut preparer = run(open(&disk)).unwrap();
+        run(preparer.prepare_one(|| false)).unwrap();
+        let path = preparer.take().unwrap().path;
+        disk.put(&path, &segment.full(0));
+        disk.fail_at(call, std::io::ErrorKind::Other);
+        let first = run(preparer.claimed(0, segment.name()));
+        if first.is_err() {
+            run(preparer.claimed(0, segment.name())).unwrap();
+        }
+        disk.restart(Cut::Power);
+        assert!(disk.files().contains_key(&layout().live(segment.name())), "call {call}");
+        if first.is_ok() {
+            break;
+        }
+    }
+}
+
+#[test]
 fn naming_a_file_in_use_does_not_sync_it() {
     // Its failure would be told to the wrong one, and the shard's own fdatasync would succeed without the data.
     let segment = SegmentBytes::new(11, 2, 0, 8).frame(0, 1);

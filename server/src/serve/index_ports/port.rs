@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
+use logtank_engine::error::is_shortage;
 use logtank_os::tls::TlsConfig;
 use tokio::sync::{Notify, watch};
 
@@ -12,7 +13,6 @@ use super::calls::Answerer;
 use super::connection::{Bounds, serve};
 use super::stream::Stream;
 use crate::metrics::HostMetrics;
-use crate::serve::listeners;
 
 /// A listener and what its connections are served by.
 pub(super) struct Port {
@@ -56,7 +56,7 @@ impl Port {
             }
             let stream = match accepted {
                 Ok((stream, _)) => stream,
-                Err(error) if listeners::is_shortage(&error) => {
+                Err(error) if is_shortage(&error) => {
                     tracing::error!(port = self.name, %error, "no more connections can be taken until some are closed; raise the limit of open files");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     continue;
