@@ -76,7 +76,8 @@ impl Setting {
     pub(super) fn name(&self) -> String {
         let stalls = if self.stall.is_some() { "-stalls" } else { "" };
         let epoch = if self.epoch == SHORT { "" } else { "-steady" };
-        format!("{}-{}-{}{epoch}{stalls}", self.filesystem.name(), self.append, self.sync)
+        let broken = if self.interval == T { "" } else { "-broken" };
+        format!("{}-{}-{}{epoch}{stalls}{broken}", self.filesystem.name(), self.append, self.sync)
     }
 }
 

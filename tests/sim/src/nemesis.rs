@@ -285,6 +285,8 @@ impl Nemesis {
     async fn failed_sync(&self) {
         let (faults, random, executor) = (self.world.disk.faults(), &self.random, &self.world.executor);
         executor.trace().count("kills after a failed sync");
+        // Half of the time what is to be written elsewhere takes longer than the process lives.
+        faults.limp_nanos.set(if random.percent(50) { 0 } else { random.below(20_000_000) });
         faults.syncs.set(1_000);
         let (before, until) = (faults.failed_syncs.get(), executor.now() + PATIENCE_NANOS);
         while faults.failed_syncs.get() == before && executor.now() < until {

@@ -31,7 +31,7 @@ fn the_same_seed_has_the_same_trace() {
 #[test]
 fn deliberate_bugs_are_caught() {
     for mutant in ["WriteNotAwaited", "SyncNotAwaited", "LiveFolderNotSynced", "SegmentsNotSynced"] {
-        let (last, all) = last_line(&["--mutant", mutant, "--seeds", "120"]);
-        assert!(last.starts_with("120 seeds, ") && !last.ends_with(" 0 failed"), "{mutant}: {all}");
+        let (last, all) = last_line(&["--mutant", mutant, "--seeds", "200"]);
+        assert!(last.starts_with("200 seeds, ") && !last.ends_with(" 0 failed"), "{mutant}: {all}");
     }
 }

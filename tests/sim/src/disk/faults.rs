@@ -24,7 +24,7 @@ pub struct Faults {
     pub stalled_until: Cell<u64>,
     /// Nothing of this shard completes before this time: the scheduler serves others first.
     pub starved: Cell<Option<(usize, u64)>>,
-    /// For so long the shards' requests wait once a write of one has failed.
+    /// For so long the shards' requests wait once a write or a sync of one has failed.
     pub limp_nanos: Cell<u64>,
     limps_until: Cell<u64>,
     /// Bytes that fit.
@@ -101,6 +101,16 @@ impl Faults {
     /// A write of a shard failed; what the shards begin from now on may take longer.
     pub(super) fn write_failed(&self, now: u64) {
         self.failed_writes.set(self.failed_writes.get() + 1);
+        self.limp(now);
+    }
+
+    /// A sync of a segment in use failed; as above.
+    pub(super) fn sync_failed(&self, now: u64) {
+        self.failed_syncs.set(self.failed_syncs.get() + 1);
+        self.limp(now);
+    }
+
+    fn limp(&self, now: u64) {
         self.limps_until.set(self.limps_until.get().max(now + self.limp_nanos.get()));
     }
 

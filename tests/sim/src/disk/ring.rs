@@ -108,7 +108,7 @@ impl SimDisk {
         self.0.executor.trace().count("ring fdatasync");
         if faults.strikes(&faults.syncs) {
             self.0.executor.trace().count("ring fdatasync error");
-            faults.failed_syncs.set(faults.failed_syncs.get() + 1);
+            faults.sync_failed(self.0.executor.now());
             tree.data(file.0).fail_sync(up_to, faults.random());
             let retried = self.0.tampering.is(Tamper::SyncRetried);
             return if retried { Ok(()) } else { Err(io_error()) };

@@ -71,7 +71,7 @@ impl Oracle {
             }
             first_lost.get_or_insert(number);
             let Some(acknowledged) = acknowledged else { continue };
-            self.judge_report(number, batch)?;
+            self.judge_report(number, batch, sending.life)?;
             let oldest = *oldest_lost_acknowledged.get_or_insert(acknowledged);
             if let Promise::Interval(interval) = self.promise
                 && Duration::from_nanos(acknowledged.saturating_sub(oldest)) >= interval + REPLY_TIME
@@ -85,13 +85,15 @@ impl Oracle {
         Ok(())
     }
 
-    /// What was lost must have been reported, if anything behind it in its epoch is left to prove it.
-    fn judge_report(&self, number: usize, batch: &Batch) -> Result<(), String> {
+    /// What was lost must have been reported, if anything behind it in its epoch is left to prove it: of the same life, since
+    /// an epoch of which a power cut left nothing may be opened once more.
+    fn judge_report(&self, number: usize, batch: &Batch, life: usize) -> Result<(), String> {
         let &[position] = &batch.positions[..] else { return Ok(()) };
         let behind = |other: &Batch| {
             other.positions.len() == 1
                 && other.positions[0].epoch() == position.epoch()
                 && other.positions[0] > position
+                && other.sent().all(|sending| sending.life == life)
                 && other.parts.iter().all(|part| part.must == Must::BeThere)
         };
         if self.batches.iter().any(behind) && !self.is_reported(position) {
