@@ -113,9 +113,10 @@ impl Known {
             .collect();
         let missing = acknowledged.iter().filter(|docid| !state.contains_key(docid.as_bytes())).count();
         let allowed = match deletion {
-            None | Some(Answer::Refused) => missing == 0,
+            None => missing == 0,
             Some(Answer::Acknowledged) => state.is_empty(),
-            Some(Answer::Doubtful) => missing == 0 || state.is_empty(),
+            // One that failed may hold or not, and may be asked for again.
+            Some(Answer::Refused | Answer::Doubtful) => missing == 0 || state.is_empty(),
         };
         if !allowed {
             wrong.push(format!(
