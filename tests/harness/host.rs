@@ -345,3 +345,17 @@ pub fn run(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
+
+/// What the commands complain of when a stopped host's data is verified, dealt as a whole, and verified again.
+///
+/// # Panics
+/// If they can't be started.
+#[must_use]
+pub fn complaints(data: &str) -> Vec<String> {
+    let commands = [&["verify", data][..], &["drain", "--data", data], &["verify", data]];
+    let complaints = commands.into_iter().filter_map(|arguments| {
+        let (code, findings, log) = run(arguments, b"");
+        (code != Some(0)).then(|| format!("{arguments:?}: {code:?}: {findings}\n{log}"))
+    });
+    complaints.collect()
+}

@@ -13,3 +13,4 @@ pub mod needs;
 pub mod random;
 pub mod report;
 pub mod thrift;
+pub mod wait;

@@ -3,12 +3,13 @@
 
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use logtank_tests::client::Client;
 use logtank_tests::host::Host;
 use logtank_tests::metrics::metric;
 use logtank_tests::thrift::Change;
+use logtank_tests::wait::eventually;
 
 fn change(number: usize) -> Change {
     Change {
@@ -43,14 +44,6 @@ fn processor_time(host: &Host) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", host.pid())).unwrap();
     let fields: Vec<_> = stat.rsplit(')').next().expect("its name ends").split_whitespace().collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
-
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < until, "not within a minute: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

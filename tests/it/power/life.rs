@@ -2,14 +2,15 @@
 //! batches, deals, sorts, optimizes, deletes, is read and stops. What it said meanwhile must hold when the drive is well again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use logtank_faultfs::{Drive, Filesystem, Mounted, Store};
 use logtank_tests::apply::{State, apply};
 use logtank_tests::client::{Client, Failure};
-use logtank_tests::host::{Host, run};
+use logtank_tests::host::{Host, complaints};
 use logtank_tests::metrics::metric;
 use logtank_tests::thrift::{self, Change, enqueue, index_code};
+use logtank_tests::wait::{comes, eventually};
 use logtank_wire::record::RecordView;
 
 use super::run::{DRIVE_BYTES, text};
@@ -129,18 +130,6 @@ impl Known {
     }
 }
 
-/// Waits for what no event tells; whether it came.
-fn comes(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
-    let until = Instant::now() + patience;
-    while Instant::now() < until {
-        if holds() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    holds()
-}
-
 /// A drive's content: a tree with an optimized segment, unsorted ones, and epochs that are not dealt; what is in it.
 pub(super) fn tree(filesystem: Filesystem, host: MakeHost<'_>) -> (Store, Known) {
     let drive = Drive::new(Store::new(DRIVE_BYTES)).unwrap();
@@ -156,8 +145,7 @@ pub(super) fn tree(filesystem: Filesystem, host: MakeHost<'_>) -> (Store, Known)
             assert_eq!(known.send(&mut client, index), Answer::Acknowledged);
         }
         let counted = |name: &str, least: usize| {
-            let arrived = || metric(host.metrics(), name).is_some_and(|count| count >= least as f64);
-            assert!(comes(PATIENCE_WITH_HOST, arrived), "no {least} {name}");
+            eventually(name, || metric(host.metrics(), name).is_some_and(|count| count >= least as f64));
         };
         if epoch < 4 {
             counted("logtank_dealt_records_total", known.acknowledged());
@@ -239,13 +227,7 @@ pub(super) fn aftermath(host: &mut Host, known: &Known) -> Vec<String> {
     let mut wrong = known.check(KEPT, &first[0]);
     wrong.extend(known.check(DELETED, &first[1]));
     host.stop();
-    let data = text(host.data());
-    for arguments in [&["verify", &data][..], &["drain", "--data", &data], &["verify", &data]] {
-        let (code, findings, log) = run(arguments, b"");
-        if code != Some(0) {
-            wrong.push(format!("{arguments:?}: {code:?}: {findings}\n{log}"));
-        }
-    }
+    wrong.extend(complaints(&text(host.data())));
     host.start();
     if states(host) != first {
         wrong.push("dealing everything changed something".to_owned());

@@ -1,7 +1,6 @@
 //! One fault at one place, and exactly what the host does then.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use logtank_faultfs::{Drive, Effect, Filesystem, Mounted, Operation, Rule, Store};
 use logtank_tests::client::{Client, Failure};
@@ -9,6 +8,7 @@ use logtank_tests::host::Host;
 use logtank_tests::metrics::{get, metric};
 use logtank_tests::needs;
 use logtank_tests::thrift::Change;
+use logtank_tests::wait::eventually;
 
 use super::run::DRIVE_BYTES;
 
@@ -87,17 +87,6 @@ fn newest(folder: &Path, is_meant: impl Fn(&str) -> bool) -> Option<PathBuf> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
     files.filter(|path| !name(path).starts_with(".tmp-") && is_meant(&name(path))).max()
-}
-
-/// Waits for what an event that nobody announces brings about.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..600 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("not within 30 s: {what}");
 }
 
 #[test]

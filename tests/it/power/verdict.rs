@@ -6,7 +6,7 @@ use std::time::Duration;
 use logtank_tests::apply::State;
 use logtank_tests::client::Client;
 use logtank_tests::history::PowerCut;
-use logtank_tests::host::{Host, run};
+use logtank_tests::host::{Host, complaints};
 use logtank_tests::metrics::metric;
 use logtank_tests::thrift::Change;
 
@@ -103,13 +103,7 @@ fn live_on(host: &mut Host, sent: &Sent, first: &(BTreeMap<u32, State>, State)) 
         wrong.push("a second start shows something else than the first".to_owned());
     }
     host.stop();
-    let data = text(host.data());
-    for arguments in [&["verify", &data][..], &["drain", "--data", &data], &["verify", &data]] {
-        let (code, findings, log) = run(arguments, b"");
-        if code != Some(0) {
-            wrong.push(format!("{arguments:?}: {code:?}: {findings}\n{log}"));
-        }
-    }
+    wrong.extend(complaints(&text(host.data())));
     host.start();
     if recovered(host, sent) != *first {
         wrong.push("dealing everything changed something".to_owned());
