@@ -34,10 +34,11 @@ impl DiskError {
         matches!(self.operation, "fsync" | "fdatasync" | "syncfs") && !self.is_not_found()
     }
 
-    /// Whether something was wanting that comes back by itself, descriptors above all; see [`is_shortage`].
+    /// Whether something was wanting that comes back by itself, descriptors above all; see [`is_shortage`]. A sync that failed
+    /// is no such case, whatever it failed for.
     #[must_use]
     pub fn is_shortage(&self) -> bool {
-        is_shortage(&self.source)
+        is_shortage(&self.source) && !self.is_failed_sync()
     }
 
     /// Whether the drive is full (ENOSPC, EDQUOT).
@@ -111,6 +112,7 @@ mod tests {
         };
         assert!(error("open", 24).is_shortage() && Error::from(error("open", 23)).is_shortage());
         assert!(!error("open", 24).is_failed_sync(), "nothing was asked of the drive");
+        assert!(!error("fsync", 12).is_shortage() && error("fsync", 12).is_failed_sync());
         assert!(!error("fsync", 5).is_shortage() && error("fsync", 5).is_failed_sync());
     }
 }

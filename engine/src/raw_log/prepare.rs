@@ -88,8 +88,10 @@ impl<D: Disk> Preparer<D> {
         let path = self.layout.live(RawName::Ready(number));
         let temporary = temporary_beside(&path);
         if let Err(error) = self.fill_and_name(&temporary, &path, &waits).await {
-            // As far as that is still possible; recovery deletes what is left.
-            let _ = self.disk.remove_file(&temporary).await;
+            // As far as that is still possible; recovery deletes what is left. It may have its name already.
+            for path in [&temporary, &path] {
+                let _ = self.disk.remove_file(path).await;
+            }
             return Err(error.into());
         }
         self.ready.push_back(ReadyFile { number, path, bytes: self.file_bytes });
@@ -114,6 +116,8 @@ impl<D: Disk> Preparer<D> {
             file
         };
         file.sync().await?;
+        // Syncing the folder takes a descriptor, and may have to make do with this one.
+        drop(file);
         self.disk.rename(temporary, path).await?;
         self.disk.sync_folder(&self.layout.raw_live()).await
     }

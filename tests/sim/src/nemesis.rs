@@ -113,6 +113,9 @@ impl Nemesis {
         let mut failed_start = false;
         if let Some(host) = world.host.borrow_mut().take() {
             failed_start = host.failed_while_starting();
+            if host.background_sync_failed() {
+                world.oracle.borrow_mut().background_sync_failed();
+            }
             if host.is_stalled(world.executor.now()) {
                 world.oracle.borrow_mut().drive_slow();
             }

@@ -102,12 +102,13 @@ impl<D: Disk> Inspector<'_, D> {
     }
 
     async fn epoch(&mut self, epoch: &EpochView, undealt: bool, chain: &mut Chain) -> Result<()> {
-        let mut found = Found::default();
+        let (mut found, mut behind_hole) = (Found::default(), false);
         chain.reads(epoch.epoch);
         for segment in &epoch.segments {
             (self.tell)(self.progress);
             match header(segment).filter(|header| chain.is_broken_before(header)) {
                 Some(header) => {
+                    behind_hole = true;
                     self.behind_hole(segment, header, epoch.lost.is_some(), &mut found).await?;
                 }
                 None => {
@@ -147,8 +148,9 @@ impl<D: Disk> Inspector<'_, D> {
         if !lost.gaps.is_empty() {
             self.report.lost.push(lost.clone());
         }
-        // Without a seal of recovery, only the file tells that this epoch was looked through.
-        if !lost.gaps.is_empty() || !sealing {
+        // Without a seal of recovery, only the file tells that this epoch was looked through; and that what stands behind a hole
+        // is not to be brought back, when the next start does not see that hole any more.
+        if !lost.gaps.is_empty() || !sealing || behind_hole {
             self.plan.lost.push(lost);
         }
         Ok(())

@@ -2,17 +2,20 @@
 //!
 //! An fdatasync that fails leaves its pages clean: the kernel shows them, and never writes them again. The writer writes
 //! their frames to another segment; where its process ends before that is done, the page cache of the machine, which goes
-//! on, is the only place that has them, and recovery believes nothing but the drive. So what verifies there is written to
-//! the drive first, past the cache, which tells of each write whether it succeeded. Then recovery reads the drive as ever:
-//! what could not be brought back, or was driven out of memory meanwhile, is lost as it would be without this.
+//! on, is the only place that has them, and recovery believes nothing but the drive. So whole frames that the cache shows
+//! behind those that the drive has are written once more, and read back from the drive. They go through the cache: a write
+//! past it would drop the only copy first. Then recovery reads the drive as ever: what could not be brought back, or was
+//! driven out of memory meanwhile, is lost as it would be without this.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
 
 use super::report::RecoveryReport;
-use crate::error::Result;
+use crate::error::{DiskError, Error, Result};
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
+use crate::format::raw::FRAMES_OFFSET;
 use crate::ids::Epoch;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
@@ -21,11 +24,16 @@ use crate::mutant::{self, Mutant};
 use crate::raw_log::live::{raw_names, read_blocks};
 use crate::raw_log::scan::SegmentScan;
 
+const BLOCK: u64 = DIRECT_BLOCK_BYTES as u64;
+/// As much is looked at and written at once, in whole blocks.
+const PIECE: u64 = SCAN_CHUNK_BYTES as u64;
+
 /// Looks at each segment that is not sealed. What an earlier start wrote down as lost stays lost: segments of epochs that
 /// one has been over are left alone.
 ///
 /// # Errors
-/// If `raw/live/` can't be listed. What goes wrong with a segment is told in the report.
+/// If `raw/live/` can't be listed, or something is wanting that comes back ([`DiskError::is_shortage`]): the next start may
+/// have it. What else goes wrong with a segment is told in the report.
 pub(super) async fn restore<D: Disk>(disk: &D, layout: &Layout, report: &mut RecoveryReport) -> Result<()> {
     if mutant::active(Mutant::CacheAbandoned) {
         return Ok(());
@@ -42,6 +50,9 @@ pub(super) async fn restore<D: Disk>(disk: &D, layout: &Layout, report: &mut Rec
             RawName::Segment { .. } | RawName::Ready(_) => {
                 match segment(disk, &layout.live(name), &gone_over).await {
                     Ok(bytes) => report.restored_bytes += bytes,
+                    // Archived meanwhile, so it was sealed.
+                    Err(error) if error.is_not_found() => {}
+                    Err(error) if error.is_shortage() => return Err(error),
                     Err(error) => report.unrestored.push(error.to_string()),
                 }
             }
@@ -50,50 +61,98 @@ pub(super) async fn restore<D: Disk>(disk: &D, layout: &Layout, report: &mut Rec
     Ok(())
 }
 
-/// Restores one segment, if it is in use and not sealed; how many bytes of it the drive had not got.
+/// Restores one segment, if it is in use and sealed nowhere; how many bytes were written.
 async fn segment<D: Disk>(disk: &D, path: &Path, gone_over: &BTreeSet<Epoch>) -> Result<u64> {
-    let (blocks, _) = read_blocks(disk, path, Transfer::Cached).await?;
-    let Ok(header) = blocks.header else { return Ok(0) };
-    if !blocks.seal_is_zero || gone_over.contains(&header.epoch) {
+    let (shown, _) = read_blocks(disk, path, Transfer::Cached).await?;
+    let Ok(header) = shown.header else { return Ok(0) };
+    if !shown.seal_is_zero || gone_over.contains(&header.epoch) {
         return Ok(0);
     }
-    let Some(shown) = whole_frames(disk, path).await? else { return Ok(0) };
-    let file = disk.open_write(path, Transfer::Direct).await?;
-    let mut bytes = 0;
-    for (number, chunk) in shown.chunks(SCAN_CHUNK_BYTES).enumerate() {
-        let offset = (number * SCAN_CHUNK_BYTES) as u64;
-        let (result, held) = file.read_at(AlignedBuf::with_capacity(chunk.len()), offset).await;
-        // What can't be read may be written all the same.
-        if result.is_err() || held[..] != *chunk {
-            file.write_at(AlignedBuf::copy_of(chunk), offset).await.0?;
-            bytes += chunk.len() as u64;
-        }
+    let whole = whole_frames_end(disk, path, Transfer::Cached).await?;
+    if whole == FRAMES_OFFSET {
+        return Ok(0);
     }
-    if bytes > 0 {
-        file.sync().await?;
+    let (held, _) = read_blocks(disk, path, Transfer::Direct).await?;
+    let held_whole = match held.header {
+        _ if !held.seal_is_zero => return Ok(0),
+        Ok(same) if same == header => whole_frames_end(disk, path, Transfer::Direct).await?,
+        // What the drive has is another life of the file.
+        Ok(_) => return Ok(0),
+        Err(_) => FRAMES_OFFSET,
+    };
+    let (mut bytes, mut from) = (0, held_whole);
+    while from < whole {
+        let to = whole.min((from + 1).next_multiple_of(PIECE));
+        bytes += frames(disk, path, from..to).await?;
+        from = to;
+    }
+    // At last, since without it the drive shows nothing of the frames, and the next start would look again.
+    if held.header.is_err() {
+        bytes += write(disk, path, 0, &header.encode()).await?;
     }
     Ok(bytes)
 }
 
-/// The segment as the page cache shows it, up to the end of its last whole frame, in whole blocks; `None` without any frame.
-async fn whole_frames<D: Disk>(disk: &D, path: &Path) -> Result<Option<AlignedBuf>> {
-    let mut scan = SegmentScan::open(disk, path, Transfer::Cached).await?;
-    let mut frames = 0_u64;
-    while scan.next_frame().await?.is_some() {
-        frames += 1;
-    }
-    if frames == 0 {
-        return Ok(None);
-    }
-    let end = usize::try_from(scan.point().offset).expect("segments fit into memory");
-    Ok(Some(read_blocks_up_to(disk, path, end.next_multiple_of(DIRECT_BLOCK_BYTES)).await?))
+/// Where the last whole frame ends, with its padding, before the first thing that is none.
+async fn whole_frames_end<D: Disk>(disk: &D, path: &Path, transfer: Transfer) -> Result<u64> {
+    let mut scan = SegmentScan::open(disk, path, transfer).await?;
+    while scan.next_frame().await?.is_some() {}
+    Ok(scan.point().offset)
 }
 
-async fn read_blocks_up_to<D: Disk>(disk: &D, path: &Path, end: usize) -> DiskResult<AlignedBuf> {
-    let file = disk.open(path, Transfer::Cached).await?;
-    let (result, mut buffer) = file.read_at(AlignedBuf::with_capacity(end), 0).await;
+/// Writes what the cache shows of this range, block by block where the drive has something else; around it everything stays
+/// as the drive has it.
+async fn frames<D: Disk>(disk: &D, path: &Path, range: Range<u64>) -> Result<u64> {
+    let blocks = range.start / BLOCK * BLOCK..range.end.next_multiple_of(BLOCK);
+    let held = read(disk, path, &blocks, Transfer::Direct).await?;
+    let shown = read(disk, path, &blocks, Transfer::Cached).await?;
+    let within = |offset: u64| usize::try_from(offset - blocks.start).expect("segments fit into memory");
+    let mut wanted = AlignedBuf::copy_of(&held);
+    let frames = within(range.start)..within(range.end);
+    wanted.whole_mut()[frames.clone()].copy_from_slice(&shown[frames]);
+    let differs = |place: &usize| {
+        let block = place * DIRECT_BLOCK_BYTES..(place + 1) * DIRECT_BLOCK_BYTES;
+        wanted[block.clone()] != held[block]
+    };
+    let count = wanted.len() / DIRECT_BLOCK_BYTES;
+    let (Some(first), Some(last)) = ((0..count).find(differs), (0..count).rfind(differs)) else {
+        return Ok(0);
+    };
+    let different = first * DIRECT_BLOCK_BYTES..(last + 1) * DIRECT_BLOCK_BYTES;
+    write(disk, path, blocks.start + different.start as u64, &wanted[different]).await
+}
+
+/// The blocks of a file; what it has not got of them is zero.
+async fn read<D: Disk>(
+    disk: &D,
+    path: &Path,
+    blocks: &Range<u64>,
+    transfer: Transfer,
+) -> DiskResult<AlignedBuf> {
+    let len = usize::try_from(blocks.end - blocks.start).expect("segments fit into memory");
+    let file = disk.open(path, transfer).await?;
+    let (result, mut buffer) = file.read_at(AlignedBuf::with_capacity(len), blocks.start).await;
     result?;
-    // The file may end in its last frame's padding.
-    buffer.pad_to(DIRECT_BLOCK_BYTES);
+    let got = buffer.len();
+    buffer.set_len(len);
+    buffer.whole_mut()[got..len].fill(0);
     Ok(buffer)
+}
+
+/// Writes whole blocks, and sees that the drive gives them back; how many bytes.
+async fn write<D: Disk>(disk: &D, path: &Path, offset: u64, bytes: &[u8]) -> Result<u64> {
+    let file = disk.open_write(path, Transfer::Cached).await?;
+    file.write_at(AlignedBuf::copy_of(bytes), offset).await.0?;
+    // An error may be that of another process's writes, which nobody was told of; success proves nothing here either.
+    let synced = file.sync().await;
+    let end = offset + bytes.len() as u64;
+    let given_back = read(disk, path, &(offset..end), Transfer::Direct).await?;
+    match synced {
+        _ if given_back[..] == *bytes => Ok(bytes.len() as u64),
+        Err(error) => Err(error.into()),
+        Ok(()) => {
+            let what = std::io::Error::other("the drive does not give back what was written");
+            Err(Error::Disk(DiskError::new("restore", path, what)))
+        }
+    }
 }

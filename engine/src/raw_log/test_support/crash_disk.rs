@@ -37,6 +37,26 @@ struct Inode {
     drive: Vec<u8>,
     // A sync failed: the cache counts as clean, though the drive has not got it.
     forgotten: bool,
+    // Written to the cache since then, so that the next sync writes it.
+    dirty: Vec<(usize, Vec<u8>)>,
+}
+
+impl Inode {
+    fn write_out(&mut self) {
+        for (begin, bytes) in std::mem::take(&mut self.dirty) {
+            let end = begin + bytes.len();
+            if self.drive.len() < end {
+                self.drive.resize(end, 0);
+            }
+            self.drive[begin..end].copy_from_slice(&bytes);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Failing {
+    Kind(ErrorKind),
+    Code(i32),
 }
 
 /// A name's inode, or `None` for a folder.
@@ -49,7 +69,7 @@ struct State {
     durable: Names,
     calls: usize,
     dies_at: Option<usize>,
-    fails_at: Option<(usize, ErrorKind)>,
+    fails_at: Option<(usize, Failing)>,
     room: Option<u64>,
 }
 
@@ -91,7 +111,7 @@ impl CrashDisk {
         self.put_folder(path.as_ref().parent().unwrap());
         let mut state = self.0.borrow_mut();
         let inode = state.inodes.len();
-        state.inodes.push(Inode { cache: bytes.to_vec(), drive: bytes.to_vec(), forgotten: false });
+        state.inodes.push(Inode { cache: bytes.to_vec(), drive: bytes.to_vec(), ..Inode::default() });
         state.names.insert(path.as_ref().to_owned(), Some(inode));
         state.durable.insert(path.as_ref().to_owned(), Some(inode));
     }
@@ -127,7 +147,14 @@ impl CrashDisk {
     pub(crate) fn fail_at(&self, call: usize, kind: ErrorKind) {
         let mut state = self.0.borrow_mut();
         state.calls = 0;
-        state.fails_at = Some((call, kind));
+        state.fails_at = Some((call, Failing::Kind(kind)));
+    }
+
+    /// As [`Self::fail_at`], with an error of the system.
+    pub(crate) fn fail_with(&self, call: usize, code: i32) {
+        let mut state = self.0.borrow_mut();
+        state.calls = 0;
+        state.fails_at = Some((call, Failing::Code(code)));
     }
 
     /// How many more bytes may be written.
@@ -149,6 +176,7 @@ impl CrashDisk {
             if !keep_bytes || (cut != Cut::Kill && inode.forgotten) {
                 inode.cache = inode.drive.clone();
                 inode.forgotten = false;
+                inode.dirty.clear();
             }
         }
     }
@@ -161,7 +189,10 @@ impl CrashDisk {
             return failed(operation, path, ErrorKind::ConnectionAborted);
         }
         match state.fails_at {
-            Some((fails_at, kind)) if fails_at == call => failed(operation, path, kind),
+            Some((fails_at, Failing::Kind(kind))) if fails_at == call => failed(operation, path, kind),
+            Some((fails_at, Failing::Code(code))) if fails_at == call => {
+                Err(DiskError::new(operation, path, Error::from_raw_os_error(code)))
+            }
             _ => Ok(()),
         }
     }
@@ -315,9 +346,13 @@ impl DiskFile for CrashFile {
         if self.transfer == Transfer::Direct {
             assert!(offset.is_multiple_of(4096), "direct reads are aligned");
         }
-        let state = self.disk.0.borrow();
-        let inode = &state.inodes[self.inode];
+        let mut state = self.disk.0.borrow_mut();
+        let inode = &mut state.inodes[self.inode];
         let past_cache = self.transfer == Transfer::Direct && inode.forgotten;
+        if past_cache {
+            // Dirty pages are written out before the drive is read.
+            inode.write_out();
+        }
         let bytes = if past_cache { &inode.drive } else { &inode.cache };
         let begin = usize::try_from(offset).unwrap().min(bytes.len());
         let end = bytes.len().min(begin + buffer.capacity());
@@ -339,8 +374,13 @@ impl DiskFile for CrashFile {
         let mut state = self.disk.0.borrow_mut();
         let inode = &mut state.inodes[self.inode];
         if self.transfer == Transfer::Direct && inode.forgotten {
+            inode.write_out();
             inode.cache = inode.drive.clone();
             inode.forgotten = false;
+        }
+        if inode.forgotten {
+            let begin = usize::try_from(offset).unwrap();
+            inode.dirty.push((begin, buffer.to_vec()));
         }
         let begin = usize::try_from(offset).unwrap();
         let end = begin + buffer.len();
@@ -356,7 +396,9 @@ impl DiskFile for CrashFile {
         let mut state = self.disk.0.borrow_mut();
         let inode = &mut state.inodes[self.inode];
         // What a failed sync gave up is not written by a later one.
-        if !inode.forgotten {
+        if inode.forgotten {
+            inode.write_out();
+        } else {
             inode.drive = inode.cache.clone();
         }
         Ok(())

@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) tampering: Tampering,
     /// Number of the last call of background work that a fault made fail.
     struck: Cell<u64>,
+    /// How many of those were about bytes of the raw log in use, and how many of these syncs.
+    struck_raw: Cell<(u64, u64)>,
 }
 
 /// An open file of a [`SimDisk`].
@@ -66,6 +68,7 @@ impl SimDisk {
             faults: Faults::new(seed),
             tampering,
             struck: Cell::new(0),
+            struck_raw: Cell::default(),
         }))
     }
 
@@ -85,6 +88,13 @@ impl SimDisk {
     #[must_use]
     pub fn struck(&self) -> u64 {
         self.0.struck.get()
+    }
+
+    /// How many calls of background work about bytes of the raw log in use failed because of a fault, and how many of these
+    /// were syncs, so far.
+    #[must_use]
+    pub fn struck_raw(&self) -> (u64, u64) {
+        self.0.struck_raw.get()
     }
 
     /// Cuts the power. Nobody may be using the disk.
@@ -181,6 +191,10 @@ impl SimDisk {
         let ends = faults.ends(executor.now(), kind == Kind::Sync);
         if let Some((_, what)) = chance.filter(|(chance, _)| faults.strikes(chance)) {
             self.0.struck.set(self.0.struck.get() + 1);
+            if path.starts_with("/data/raw/live") && matches!(kind, Kind::Read | Kind::Write | Kind::Sync) {
+                let (all, syncs) = self.0.struck_raw.get();
+                self.0.struck_raw.set((all + 1, syncs + u64::from(kind == Kind::Sync)));
+            }
             executor.trace().note(what, "", 0);
             executor.trace().count(what);
             executor.sleep_until(ends).await;

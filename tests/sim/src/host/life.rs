@@ -105,8 +105,8 @@ pub struct Host {
     pub damage_told: Cell<bool>,
     /// The raw log is in order.
     recovered: Cell<bool>,
-    /// How often a fault had made a call fail when it was started.
-    struck_before: u64,
+    /// How often a fault had made a call about the raw log's bytes fail when it was started, and how many were syncs.
+    struck_before: (u64, u64),
     pub(super) from_shards: RefCell<VecDeque<(usize, logtank_engine::io::op::ShardEvent)>>,
     pub(super) shard_events: Notify,
     pub(super) shards_done: Cell<usize>,
@@ -128,7 +128,7 @@ impl Host {
             halted: Cell::new(false),
             damage_told: Cell::new(false),
             recovered: Cell::new(false),
-            struck_before: world.disk.struck(),
+            struck_before: world.disk.struck_raw(),
             from_shards: RefCell::default(),
             shard_events: Notify::new(),
             shards_done: Cell::new(0),
@@ -241,9 +241,14 @@ impl Host {
         self.ports.iter().any(|port| port.ring.has_sync_since(now.saturating_sub(SYNC_USUAL_NANOS)))
     }
 
-    /// Whether a call failed before the raw log was in order.
+    /// Whether a call about the raw log's bytes failed before it was in order.
     pub fn failed_while_starting(&self) -> bool {
-        !self.recovered.get() && self.disk.struck() > self.struck_before
+        !self.recovered.get() && self.disk.struck_raw().0 > self.struck_before.0
+    }
+
+    /// Whether background work's sync of a raw segment failed in this life.
+    pub fn background_sync_failed(&self) -> bool {
+        self.disk.struck_raw().1 > self.struck_before.1
     }
 
     /// The process is gone: what was under way on its rings happened in part.

@@ -332,6 +332,12 @@ impl Oracle {
         self.lives[life].sync_failed = true;
     }
 
+    /// A sync by which a start puts in order what earlier lives left failed: of these, too, the cache may show what the drive has
+    /// not got.
+    pub fn background_sync_failed(&mut self) {
+        self.lives.iter_mut().for_each(|life| life.sync_failed = true);
+    }
+
     /// An fdatasync of the raw log took long in this life.
     pub fn drive_slow(&mut self) {
         let life = self.life();

@@ -61,6 +61,41 @@ fn a_drive_that_refuses_them_again_does_not_keep_a_host_from_starting() {
 }
 
 #[test]
+fn what_the_drive_has_stays_where_the_cache_is_worse() {
+    // The two frames share a block of the drive; in memory a bit of the second one has flipped.
+    let disk = CrashDisk::new(&layout());
+    let segment = small(11, 0).frame(0, 2).frame(2, 3);
+    let whole = segment.full(0);
+    put(&disk, SEGMENT, &whole);
+    let mut flipped = whole.clone();
+    flipped[segment.offsets[1] as usize + 40] ^= 1;
+    disk.put_in_cache_only(layout().raw_live().join(SEGMENT), &flipped);
+    let start = recovered(&disk);
+    assert_eq!((start.report().records, start.report().restored_bytes), (5, 0));
+    assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn without_a_descriptor_a_start_does_not_go_on_without_them() {
+    let calls = {
+        let disk = forgotten();
+        recovered(&disk);
+        disk.calls()
+    };
+    for call in 0..calls {
+        let disk = forgotten();
+        disk.fail_with(call, 24);
+        if try_recover(&disk).is_err() {
+            disk.restart(Cut::Kill);
+            recovered(&disk);
+        }
+        disk.restart(Cut::Power);
+        recovered(&disk);
+        assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4], "call {call}");
+    }
+}
+
+#[test]
 fn dying_at_any_call_and_starting_again_loses_none_of_them() {
     let calls = {
         let disk = forgotten();
@@ -115,4 +150,38 @@ fn a_header_that_only_the_cache_shows_is_not_shown_after_recovery() {
     assert_eq!((start.ready().len(), start.report().reset), (1, 1));
     let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
     assert!(view.epochs.is_empty(), "{view:?}");
+}
+
+#[test]
+fn what_stands_behind_a_hole_does_not_come_back_when_a_start_fails_and_dies() {
+    // The last frame of the first segment is lost; the next one's frames only the cache has.
+    let next = small(12, 0).follows(11, 2);
+    let gone = || {
+        let disk = CrashDisk::new(&layout());
+        put_segment(&disk, &small(11, 0).frame(0, 2));
+        put(&disk, "12-0-0.rawlog", &next.clone().full(0));
+        let shown = next.clone().frame(0, 3).full(0);
+        disk.put_in_cache_only(layout().raw_live().join("12-0-0.rawlog"), &shown);
+        disk
+    };
+    let calls = {
+        let disk = gone();
+        recovered(&disk);
+        disk.calls()
+    };
+    let mut died_behind_a_failure = 0;
+    for failing in 0..calls {
+        for dying in failing + 1..calls {
+            let disk = gone();
+            disk.fail_at(failing, ErrorKind::Other);
+            disk.die_at(dying);
+            let first = try_recover(&disk);
+            died_behind_a_failure += u64::from(first.is_err());
+            disk.restart(Cut::Kill);
+            recovered(&disk);
+            let there = delivered(&disk).remove(&12).unwrap_or_default();
+            assert_eq!(there, Vec::<u32>::new(), "failed at {failing}, died at {dying}");
+        }
+    }
+    assert!(died_behind_a_failure > 100, "{died_behind_a_failure}");
 }
