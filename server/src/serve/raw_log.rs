@@ -215,7 +215,10 @@ impl RawLog {
                             }
                             tokio::time::sleep(SHORTAGE_PAUSE).await;
                         }
-                        named => break named.with_context(|| format!("naming the raw segment {name}"))?,
+                        named => {
+                            named.with_context(|| format!("naming the raw segment {name}"))?;
+                            break;
+                        }
                     }
                 }
             }
