@@ -3,8 +3,8 @@
 //! An fdatasync that fails leaves its pages clean: the kernel shows them, and never writes them again. The writer writes
 //! their frames to another segment; where its process ends before that is done, the page cache of the machine, which goes
 //! on, is the only place that has them, and recovery believes nothing but the drive. So whole frames that the cache shows
-//! behind those that the drive has are written once more, and read back from the drive. They go through the cache: a write
-//! past it would drop the only copy first. Then recovery reads the drive as ever: what could not be brought back, or was
+//! behind those that the drive has are written once more, and read back from the drive. They go through the cache, as long as
+//! that helps: a write past it drops the only copy first. Then recovery reads the drive as ever: what could not be brought back, or was
 //! driven out of memory meanwhile, is lost as it would be without this.
 
 use std::collections::BTreeSet;
@@ -141,18 +141,30 @@ async fn read<D: Disk>(
 
 /// Writes whole blocks, and sees that the drive gives them back; how many bytes.
 async fn write<D: Disk>(disk: &D, path: &Path, offset: u64, bytes: &[u8]) -> Result<u64> {
-    let file = disk.open_write(path, Transfer::Cached).await?;
-    file.write_at(AlignedBuf::copy_of(bytes), offset).await.0?;
-    // An error may be that of another process's writes, which nobody was told of; success proves nothing here either.
-    let synced = file.sync().await;
-    let end = offset + bytes.len() as u64;
-    let given_back = read(disk, path, &(offset..end), Transfer::Direct).await?;
-    match synced {
-        _ if given_back[..] == *bytes => Ok(bytes.len() as u64),
-        Err(error) => Err(error.into()),
-        Ok(()) => {
+    write_and_sync(disk, path, offset, bytes, Transfer::Cached).await?;
+    let blocks = offset..offset + bytes.len() as u64;
+    if read(disk, path, &blocks, Transfer::Direct).await?[..] != *bytes {
+        // ext4 leaves blocks that were only allocated as they were when a write of theirs failed once, and takes later ones of
+        // the same pages for done.
+        write_and_sync(disk, path, offset, bytes, Transfer::Direct).await?;
+        if read(disk, path, &blocks, Transfer::Direct).await?[..] != *bytes {
             let what = std::io::Error::other("the drive does not give back what was written");
-            Err(Error::Disk(DiskError::new("restore", path, what)))
+            return Err(Error::Disk(DiskError::new("restore", path, what)));
         }
     }
+    Ok(bytes.len() as u64)
+}
+
+async fn write_and_sync<D: Disk>(
+    disk: &D,
+    path: &Path,
+    offset: u64,
+    bytes: &[u8],
+    transfer: Transfer,
+) -> DiskResult<()> {
+    let file = disk.open_write(path, transfer).await?;
+    // What failed before, of which maybe nobody was told yet, is not to be taken for a failure of this.
+    let _ = file.sync().await;
+    file.write_at(AlignedBuf::copy_of(bytes), offset).await.0?;
+    file.sync().await
 }

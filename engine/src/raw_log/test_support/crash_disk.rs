@@ -39,11 +39,14 @@ struct Inode {
     forgotten: bool,
     // Written to the cache since then, so that the next sync writes it.
     dirty: Vec<(usize, Vec<u8>)>,
+    // What is written through the cache now never gets there, though syncs succeed: ext4, where blocks were only allocated.
+    stuck: bool,
 }
 
 impl Inode {
     fn write_out(&mut self) {
-        for (begin, bytes) in std::mem::take(&mut self.dirty) {
+        let dirty = std::mem::take(&mut self.dirty);
+        for (begin, bytes) in dirty.into_iter().filter(|_| !self.stuck) {
             let end = begin + bytes.len();
             if self.drive.len() < end {
                 self.drive.resize(end, 0);
@@ -124,6 +127,14 @@ impl CrashDisk {
         state.inodes[inode].forgotten = true;
     }
 
+    /// As [`Self::put_in_cache_only`], and what is written to the cache does not get to the drive any more.
+    pub(crate) fn put_in_cache_for_good(&self, path: impl AsRef<Path>, bytes: &[u8]) {
+        self.put_in_cache_only(&path, bytes);
+        let mut state = self.0.borrow_mut();
+        let inode = state.names[path.as_ref()].unwrap();
+        state.inodes[inode].stuck = true;
+    }
+
     /// Paths and bytes of all files, as a process sees them.
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.0.borrow();
@@ -175,7 +186,7 @@ impl CrashDisk {
         for inode in &mut state.inodes {
             if !keep_bytes || (cut != Cut::Kill && inode.forgotten) {
                 inode.cache = inode.drive.clone();
-                inode.forgotten = false;
+                (inode.forgotten, inode.stuck) = (false, false);
                 inode.dirty.clear();
             }
         }
@@ -376,7 +387,7 @@ impl DiskFile for CrashFile {
         if self.transfer == Transfer::Direct && inode.forgotten {
             inode.write_out();
             inode.cache = inode.drive.clone();
-            inode.forgotten = false;
+            (inode.forgotten, inode.stuck) = (false, false);
         }
         if inode.forgotten {
             let begin = usize::try_from(offset).unwrap();

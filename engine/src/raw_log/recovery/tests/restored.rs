@@ -27,6 +27,18 @@ fn frames_that_only_the_cache_has_are_brought_back_and_durable() {
 }
 
 #[test]
+fn where_writes_through_the_cache_do_not_get_to_the_drive_they_go_past_it() {
+    let disk = CrashDisk::new(&layout());
+    let segment = small(11, 0).frame(0, 2);
+    put(&disk, SEGMENT, &segment.full(0));
+    disk.put_in_cache_for_good(layout().raw_live().join(SEGMENT), &segment.frame(2, 3).full(0));
+    let start = recovered(&disk);
+    assert!(start.report().restored_bytes > 0 && start.report().unrestored.is_empty());
+    disk.restart(Cut::Power);
+    assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4]);
+}
+
+#[test]
 fn without_the_cache_the_drive_counts() {
     let disk = forgotten();
     disk.restart(Cut::Power);
