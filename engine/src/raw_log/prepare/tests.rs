@@ -134,6 +134,22 @@ async fn open_without_recovery(disk: &CrashDisk) -> Preparer<CrashDisk> {
 }
 
 #[test]
+fn a_call_that_fails_leaves_nothing_behind_under_either_name() {
+    let mut failed = 0;
+    for call in 0.. {
+        let disk = fresh();
+        let mut preparer = run(open(&disk)).unwrap();
+        disk.fail_at(call, ErrorKind::Other);
+        if run(preparer.prepare_one(|| false)).is_ok() {
+            break;
+        }
+        failed += 1;
+        assert_eq!(disk.files().len(), fresh().files().len(), "call {call}");
+    }
+    assert!(failed > 5, "{failed}");
+}
+
+#[test]
 fn a_full_drive_is_a_clear_error_and_leaves_nothing_behind() {
     for room in [0, FILE_BYTES, FILE_BYTES + MIB] {
         let disk = fresh();
