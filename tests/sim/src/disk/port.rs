@@ -27,9 +27,7 @@ pub(super) struct Shared {
     pub(super) tree: RefCell<Tree>,
     pub(super) faults: Faults,
     pub(super) tampering: Tampering,
-    /// Number of the last call of background work that a fault made fail.
-    struck: Cell<u64>,
-    /// How many of those were about bytes of the raw log in use, and how many of these syncs.
+    /// How many calls of background work about bytes of the raw log in use a fault made fail, and how many of these were syncs.
     struck_raw: Cell<(u64, u64)>,
 }
 
@@ -67,7 +65,6 @@ impl SimDisk {
             tree: RefCell::new(Tree::new(model)),
             faults: Faults::new(seed),
             tampering,
-            struck: Cell::new(0),
             struck_raw: Cell::default(),
         }))
     }
@@ -82,12 +79,6 @@ impl SimDisk {
     #[must_use]
     pub fn tampering(&self) -> Tampering {
         self.0.tampering
-    }
-
-    /// How many calls of background work failed because of a fault, so far.
-    #[must_use]
-    pub fn struck(&self) -> u64 {
-        self.0.struck.get()
     }
 
     /// How many calls of background work about bytes of the raw log in use failed because of a fault, and how many of these
@@ -190,7 +181,6 @@ impl SimDisk {
         };
         let ends = faults.ends(executor.now(), kind == Kind::Sync);
         if let Some((_, what)) = chance.filter(|(chance, _)| faults.strikes(chance)) {
-            self.0.struck.set(self.0.struck.get() + 1);
             if path.starts_with("/data/raw/live") && matches!(kind, Kind::Read | Kind::Write | Kind::Sync) {
                 let (all, syncs) = self.0.struck_raw.get();
                 self.0.struck_raw.set((all + 1, syncs + u64::from(kind == Kind::Sync)));

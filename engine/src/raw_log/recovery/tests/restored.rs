@@ -16,6 +16,13 @@ fn forgotten() -> CrashDisk {
     disk
 }
 
+/// How many calls it takes to recover such a disk where nothing fails.
+fn calls_to_recover(make: impl Fn() -> CrashDisk) -> usize {
+    let disk = make();
+    recovered(&disk);
+    disk.calls()
+}
+
 #[test]
 fn frames_that_only_the_cache_has_are_brought_back_and_durable() {
     let disk = forgotten();
@@ -49,11 +56,7 @@ fn without_the_cache_the_drive_counts() {
 
 #[test]
 fn a_drive_that_refuses_them_again_does_not_keep_a_host_from_starting() {
-    let calls = {
-        let disk = forgotten();
-        recovered(&disk);
-        disk.calls()
-    };
+    let calls = calls_to_recover(forgotten);
     let mut refused = 0;
     for call in 0..calls {
         let disk = forgotten();
@@ -89,11 +92,7 @@ fn what_the_drive_has_stays_where_the_cache_is_worse() {
 
 #[test]
 fn without_a_descriptor_a_start_does_not_go_on_without_them() {
-    let calls = {
-        let disk = forgotten();
-        recovered(&disk);
-        disk.calls()
-    };
+    let calls = calls_to_recover(forgotten);
     for call in 0..calls {
         let disk = forgotten();
         disk.fail_with(call, 24);
@@ -109,11 +108,7 @@ fn without_a_descriptor_a_start_does_not_go_on_without_them() {
 
 #[test]
 fn dying_at_any_call_and_starting_again_loses_none_of_them() {
-    let calls = {
-        let disk = forgotten();
-        recovered(&disk);
-        disk.calls()
-    };
+    let calls = calls_to_recover(forgotten);
     for call in 0..calls {
         let disk = forgotten();
         disk.die_at(call);
@@ -176,11 +171,7 @@ fn what_stands_behind_a_hole_does_not_come_back_when_a_start_fails_and_dies() {
         disk.put_in_cache_only(layout().raw_live().join("12-0-0.rawlog"), &shown);
         disk
     };
-    let calls = {
-        let disk = gone();
-        recovered(&disk);
-        disk.calls()
-    };
+    let calls = calls_to_recover(gone);
     let mut died_behind_a_failure = 0;
     for failing in 0..calls {
         for dying in failing + 1..calls {
