@@ -66,12 +66,15 @@ impl<'a> RecordView<'a> {
     }
 }
 
-/// Length of the struct at the beginning of `bytes`, whatever its fields are.
+/// Length of the record at the beginning of `bytes`, whatever its fields are.
 ///
 /// # Errors
-/// If there is no whole struct at the beginning of `bytes`.
+/// Where [`RecordView::parse`] has one.
 pub fn record_bytes(bytes: &[u8]) -> Result<usize, DecodeError> {
     let mut cursor = Cursor::new(bytes);
-    cursor.skip(Kind::Struct)?;
+    // Not as one struct: what is in its fields may be nested as deep as where they are read one by one.
+    while let Some((kind, _)) = cursor.field()? {
+        cursor.skip(kind)?;
+    }
     Ok(cursor.at())
 }
