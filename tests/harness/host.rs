@@ -188,6 +188,17 @@ impl Host {
     /// # Panics
     /// If it runs already.
     pub fn try_start(&mut self) -> Result<(), (Option<ExitStatus>, String)> {
+        self.try_start_and(|_| {})
+    }
+
+    /// Starts it, does something to its process (by its id), and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Self::try_start`].
+    ///
+    /// # Panics
+    /// If it runs already.
+    pub fn try_start_and(&mut self, meanwhile: impl FnOnce(u32)) -> Result<(), (Option<ExitStatus>, String)> {
         assert!(self.running.is_none(), "the host runs already");
         let [writer, reader, manager, metrics] = self.addresses.map(|address| address.to_string());
         let mut command = command();
@@ -203,6 +214,7 @@ impl Host {
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let sink = log.clone();
         std::thread::spawn(move || follow(stderr, &sink, &ready));
+        meanwhile(child.id());
         let deadline = Instant::now() + START_TIMEOUT;
         let outcome = is_ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
         if let Err(why) = outcome {

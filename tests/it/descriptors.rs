@@ -2,14 +2,14 @@
 //! itself as soon as it may.
 
 use std::net::TcpStream;
-use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logtank_tests::client::Client;
 use logtank_tests::host::Host;
 use logtank_tests::metrics::metric;
 use logtank_tests::thrift::Change;
 use logtank_tests::wait::eventually;
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 fn change(number: usize) -> Change {
     Change {
@@ -20,23 +20,14 @@ fn change(number: usize) -> Change {
     }
 }
 
-/// Sets the soft limit of a running process.
-fn limit(host: &Host, files: &str) {
-    let status = Command::new("prlimit")
-        .arg(format!("--pid={}", host.pid()))
-        .arg(format!("--nofile={files}:"))
-        .status();
-    assert!(status.expect("util-linux is there").success(), "prlimit --nofile={files}:");
+/// Lets a running process open no file any more, beyond those that it has open; returns what it might before.
+fn take_descriptors(pid: u32) -> Rlimit {
+    give_descriptors(pid, Rlimit { current: Some(0), ..getrlimit(Resource::Nofile) })
 }
 
-fn soft_limit(host: &Host) -> String {
-    let limits = std::fs::read_to_string(format!("/proc/{}/limits", host.pid())).unwrap();
-    let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
-    line.split_whitespace().nth(3).expect("its soft value").to_owned()
-}
-
-fn open_files(host: &Host) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count()
+fn give_descriptors(pid: u32, limit: Rlimit) -> Rlimit {
+    let pid = Pid::from_raw(pid.try_into().expect("a process id")).expect("not zero");
+    prlimit(Some(pid), Resource::Nofile, limit).expect("its limits are the test's to set")
 }
 
 /// Processor time of the process in hundredths of a second.
@@ -52,8 +43,7 @@ fn a_host_that_may_open_no_more_files_loses_nothing_and_goes_on_when_it_may() {
     let mut host = Host::started(&folder.path().join("data"), &["--epoch-max-age", "200ms"]);
     let mut early = Client::connect(host.writer()).unwrap();
     early.send_batch(&[change(0)]).unwrap();
-    let usual = soft_limit(&host);
-    limit(&host, &open_files(&host).to_string());
+    let usual = take_descriptors(host.pid());
     // The kernel connects them; the host can't take them.
     let late: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(host.writer()).unwrap()).collect();
     for number in 1..300 {
@@ -65,7 +55,7 @@ fn a_host_that_may_open_no_more_files_loses_nothing_and_goes_on_when_it_may() {
     std::thread::sleep(Duration::from_secs(2));
     let used = processor_time(&host) - before;
     assert!(used < 100, "{used} hundredths of a second of two whole ones: it asks again and again");
-    limit(&host, &usual);
+    give_descriptors(host.pid(), usual);
     drop(late);
     eventually("new connections are taken", || {
         Client::connect(host.writer()).is_ok_and(|mut client| client.send_batch(&[change(300)]).is_ok())
@@ -74,5 +64,28 @@ fn a_host_that_may_open_no_more_files_loses_nothing_and_goes_on_when_it_may() {
         metric(host.metrics(), "logtank_dealt_records_total").is_some_and(|dealt| dealt >= 301.0)
     });
     assert_eq!(Client::connect(host.reader()).unwrap().recover("m").unwrap().0.len(), 301);
+    host.stop();
+}
+
+/// A host that let clients in and ended then, since one of its own threads had yet to open something, would be worse than one
+/// that does not start.
+#[test]
+fn a_host_that_lets_clients_in_has_opened_what_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::new(&folder.path().join("data"), &[]);
+    let writer = host.writer();
+    let mut usual = None;
+    let started = host.try_start_and(|pid| {
+        // In a tight loop: what is yet to be opened would be in a few milliseconds.
+        let began = Instant::now();
+        while TcpStream::connect(writer).is_err() && began.elapsed() < Duration::from_secs(60) {}
+        usual = Some(take_descriptors(pid));
+    });
+    started.expect("it gets ready");
+    // For whatever a thread does first.
+    std::thread::sleep(Duration::from_millis(300));
+    give_descriptors(host.pid(), usual.expect("taken"));
+    Client::connect(host.writer()).unwrap().send_batch(&[change(0)]).unwrap();
+    assert_eq!(Client::connect(host.reader()).unwrap().recover("m").unwrap().0.len(), 1);
     host.stop();
 }

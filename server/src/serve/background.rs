@@ -15,6 +15,7 @@ use logtank_os::disk::{Throttle, block_on};
 use tokio::sync::watch;
 
 use super::Tree;
+use super::events::{Events, HostEvent, Step};
 use crate::config::Settings;
 use crate::metrics::Health;
 
@@ -48,6 +49,7 @@ pub(super) struct BackgroundThread {
     pub(super) shared: Arc<Shared>,
     pub(super) signal: Arc<AppendSignal>,
     pub(super) health: Health,
+    pub(super) events: Events,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -68,6 +70,7 @@ impl BackgroundThread {
                 self.config.clone(),
                 self.shared.clone(),
             );
+            self.events.send(HostEvent::Step(Step::Equipped));
             let report = |report| tell(report, &self.health);
             background.run(&|| *self.stop.borrow(), &report).await;
             // After a failed sync it has ended early. The writer goes on, and readers do: what they are served from is in

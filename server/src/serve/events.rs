@@ -4,13 +4,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use logtank_engine::ids::Epoch;
 
-/// What the main thread waits for while it starts a writer.
+/// What the main thread waits for while it starts.
 #[derive(Debug)]
 pub(super) enum Step {
     /// The raw log is in order; appending begins with this epoch.
     Recovered(Epoch),
     /// Every shard has a segment to append to; or there is no room for one, and they will refuse batches.
     Stocked,
+    /// The background or the index thread has its ring and every descriptor that it can't do without.
+    Equipped,
 }
 
 /// Something that the main thread must act on.

@@ -67,6 +67,7 @@ fn abort_on_panic() {
 }
 
 /// What came of starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Started {
     Running,
     /// Asked to end before it was ready.
@@ -89,7 +90,7 @@ struct Host<'s> {
     stopping: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     stop_space: Option<Sender<()>>,
-    acceptor: Option<TcpListener>,
+    acceptor: Option<Arc<TcpListener>>,
     /// Names of threads that run.
     threads: Vec<&'static str>,
 }
@@ -131,7 +132,8 @@ impl<'s> Host<'s> {
     }
 
     /// Starts everything. Ports are taken first, so that a wrong address is found before a long recovery, and
-    /// opened last.
+    /// opened last; the writer's when every thread has what it can't do without, so that a host that took a batch
+    /// does not end for want of it.
     fn start(&mut self, key: TokenKey, heard: &Receiver<HostEvent>) -> anyhow::Result<Started> {
         let settings = self.settings;
         let bind = |wanted: bool, address| if wanted { listeners::bind(address).map(Some) } else { Ok(None) };
@@ -143,15 +145,19 @@ impl<'s> Host<'s> {
         if let Some(metrics) = metrics {
             addresses.push(("metrics", self.serve_metrics(metrics)?));
         }
-        if let Some(writer) = writer {
-            let Some(address) = self.start_writer(writer, heard)? else { return Ok(Started::Asked) };
-            addresses.push(("writer", address));
+        if writer.is_some() && self.start_writer(heard)? == Started::Asked {
+            return Ok(Started::Asked);
         }
         if let (Some(reader), Some(manager)) = (reader, manager) {
             let (reader, manager) = (reader.listen()?, manager.listen()?);
             addresses.push(("reader", reader.local_addr()?));
             addresses.push(("manager", manager.local_addr()?));
-            self.start_indexes(reader, manager, key)?;
+            if self.start_indexes(reader, manager, key, heard)? == Started::Asked {
+                return Ok(Started::Asked);
+            }
+        }
+        if let Some(writer) = writer {
+            addresses.push(("writer", self.open_writer(writer)?));
         }
         self.start_space()?;
         self.health.started();
@@ -202,12 +208,8 @@ impl<'s> Host<'s> {
         Ok(address)
     }
 
-    /// Everything of the writer; `None` if the host was asked to end while the raw log was being put in order.
-    fn start_writer(
-        &mut self,
-        bound: Bound,
-        heard: &Receiver<HostEvent>,
-    ) -> anyhow::Result<Option<std::net::SocketAddr>> {
+    /// Everything of the writer but its port.
+    fn start_writer(&mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<Started> {
         let settings = self.settings;
         let append = machine::choose_append(settings.append, settings.sync, &self.tree)?;
         self.append = Some(append.mode);
@@ -228,7 +230,7 @@ impl<'s> Host<'s> {
             placement.pin_serving();
             raw_log.run()
         })?;
-        let Some(Step::Recovered(first_epoch)) = await_step(heard)? else { return Ok(None) };
+        let Some(Step::Recovered(first_epoch)) = await_step(heard)? else { return Ok(Started::Asked) };
         let sequencer = Arc::new(Sequencer::new(first_epoch));
         shards::start(
             &self.shards,
@@ -241,10 +243,17 @@ impl<'s> Host<'s> {
             &self.events,
         )?;
         self.threads.extend(self.shards.iter().map(|_| "shard"));
-        let Some(Step::Stocked) = await_step(heard)? else { return Ok(None) };
-        let listener = bound.listen().context("the writer's port")?;
+        let Some(Step::Stocked) = await_step(heard)? else { return Ok(Started::Asked) };
+        Ok(Started::Running)
+    }
+
+    /// Lets connections in that write.
+    fn open_writer(&mut self, bound: Bound) -> anyhow::Result<std::net::SocketAddr> {
+        let settings = self.settings;
+        // Shared, not duplicated: from here on nothing may fail for want of a descriptor.
+        let listener = Arc::new(bound.listen().context("the writer's port")?);
         let address = listener.local_addr()?;
-        self.acceptor = Some(listener.try_clone()?);
+        self.acceptor = Some(listener.clone());
         let shard = |shard: &Shard| Destination::new(shard.mailbox.clone(), shard.metrics.clone());
         let (destinations, stopping) = (self.shards.iter().map(shard).collect(), self.stopping.clone());
         let (connections_max, placement) = (settings.limits.connections_max, self.placement.clone());
@@ -252,7 +261,7 @@ impl<'s> Host<'s> {
             placement.pin_other();
             accept(&listener, destinations, connections_max, &stopping)
         })?;
-        Ok(Some(address))
+        Ok(address)
     }
 
     fn start_indexes(
@@ -260,7 +269,8 @@ impl<'s> Host<'s> {
         reader: TcpListener,
         manager: TcpListener,
         key: TokenKey,
-    ) -> anyhow::Result<()> {
+        heard: &Receiver<HostEvent>,
+    ) -> anyhow::Result<Started> {
         let settings = self.settings;
         let background = BackgroundThread {
             tree: self.tree.clone(),
@@ -270,6 +280,7 @@ impl<'s> Host<'s> {
             shared: self.shared.clone(),
             signal: self.signal.clone(),
             health: self.health.clone(),
+            events: self.events.clone(),
             stop: self.stop.subscribe(),
         };
         let placement = self.placement.clone();
@@ -294,13 +305,18 @@ impl<'s> Host<'s> {
             shared: self.shared.clone(),
             signal: self.signal.clone(),
             metrics: self.metrics.clone(),
+            events: self.events.clone(),
             stop: self.stop.subscribe(),
         };
         let placement = self.placement.clone();
         self.spawn("indexes", move || {
             placement.pin_serving();
             indexes.run()
-        })
+        })?;
+        for _thread in ["background", "indexes"] {
+            let Some(Step::Equipped) = await_step(heard)? else { return Ok(Started::Asked) };
+        }
+        Ok(Started::Running)
     }
 
     fn start_space(&mut self) -> anyhow::Result<()> {

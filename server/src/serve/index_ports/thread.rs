@@ -19,6 +19,7 @@ use super::connection::Bounds;
 use super::port::{Open, Port};
 use crate::metrics::HostMetrics;
 use crate::serve::boot::boot;
+use crate::serve::events::{Events, HostEvent, Step};
 use crate::serve::{Tree, listeners};
 
 /// A page that is being sent when the host stops may be finished, for so long.
@@ -42,6 +43,7 @@ pub(in crate::serve) struct IndexThread {
     pub(in crate::serve) shared: Arc<Shared>,
     pub(in crate::serve) signal: Arc<AppendSignal>,
     pub(in crate::serve) metrics: HostMetrics,
+    pub(in crate::serve) events: Events,
     pub(in crate::serve) stop: watch::Receiver<bool>,
 }
 
@@ -64,6 +66,7 @@ impl IndexThread {
             let pages = Answerer::pages_at_once(self.page_bytes_max);
             let open = Rc::new(Open::default());
             let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
+            self.events.send(HostEvent::Step(Step::Equipped));
             let port = |listener, tls, service: Service| {
                 let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
                 let answerer = Answerer::new(
