@@ -65,6 +65,7 @@ pub struct Writer {
     segments_ever: u64,
     /// First position of the frame that got its place last.
     last_placed: Option<Position>,
+    last_placed_at: MonoNanos,
     /// Positions taken for the first staged frame, whose epoch has no segment yet.
     reserved: Option<Position>,
     /// What the sequencer was told last.
@@ -93,6 +94,7 @@ impl Writer {
             segments: VecDeque::new(),
             segments_ever: 0,
             last_placed: None,
+            last_placed_at: MonoNanos(0),
             reserved: None,
             needs_from: None,
             in_flight: InFlight::with_capacity(config.writes_in_flight_max + OTHERS_IN_FLIGHT_MAX),
@@ -184,7 +186,7 @@ impl Writer {
             .filter(|segment| Self::may_sync(segment))
             .filter_map(Segment::oldest_unsynced);
         let sync = syncs.filter_map(|oldest| self.group_sync.begins_at(oldest)).min();
-        let epoch = self.open().map(|open| open.opened + self.config.epoch_max_age);
+        let epoch = self.open().map(|open| self.old_at(open));
         sync.into_iter().chain(epoch).min()
     }
 

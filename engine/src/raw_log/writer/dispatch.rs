@@ -90,6 +90,7 @@ impl Writer {
         assert_eq!(number, self.placed, "frames get their places in order");
         self.placed += 1;
         self.last_placed = Some(first);
+        self.last_placed_at = now.mono;
         let segment = self
             .segments
             .back_mut()

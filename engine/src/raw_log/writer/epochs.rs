@@ -6,7 +6,7 @@ use crate::ids::Epoch;
 use crate::io::op::{Op, Outbox, ShardEvent};
 use crate::mutant::{self, Mutant};
 use crate::raw_log::segment::{Phase, Segment};
-use crate::time::Now;
+use crate::time::{MonoNanos, Now};
 
 impl Writer {
     /// Closes the current epoch, if it has records (of whichever shard).
@@ -32,13 +32,20 @@ impl Writer {
     /// handed out any more, so the segment gets no further frame.
     pub(super) fn follow_epochs(&mut self, now: Now, outbox: &mut Outbox) {
         let Some(open) = self.open() else { return };
-        let (epoch, opened) = (open.header.epoch, open.opened);
-        if now.mono >= opened + self.config.epoch_max_age {
+        let (epoch, old_at) = (open.header.epoch, self.old_at(open));
+        if now.mono >= old_at {
             self.close_epoch(epoch, now, outbox);
         }
         if self.sequencer.next().epoch() > epoch {
             self.close_open();
         }
+    }
+
+    /// When the epoch of the open segment is old enough to be closed. While there is no segment to go on with, appends would
+    /// have to wait: as long as there are any, this one takes them.
+    pub(super) fn old_at(&self, open: &Segment) -> MonoNanos {
+        let since = if self.ready.is_empty() { open.opened.max(self.last_placed_at) } else { open.opened };
+        since + self.config.epoch_max_age
     }
 
     /// Closes the epoch when the open segment or the epoch's positions are full, after a frame that ended at ordinal `end`.

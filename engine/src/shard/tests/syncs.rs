@@ -333,6 +333,37 @@ fn an_epoch_with_records_is_closed_when_it_is_old_and_an_empty_one_is_not() {
 }
 
 #[test]
+fn an_old_epoch_stays_open_while_batches_come_and_there_is_no_segment_to_go_on_with() {
+    let mut world =
+        World::new(1, INTERVAL, AppendMode::Buffered, |config| config.writer.epoch_max_age = 10 * SECOND);
+    world.connect(0);
+    world.turn(0);
+    world.make_ready(0);
+    for number in 1..=10 {
+        append(&mut world);
+        world.settle_disk();
+        assert_eq!(acknowledged(&mut world), number, "appends go on in the segment that there is");
+        world.advance(4 * SECOND);
+        world.settle_disk();
+    }
+    let sealed = |event: &ShardEvent| matches!(event, ShardEvent::Sealed { .. });
+    assert_eq!(world.count_events(sealed), 0);
+    let deadline = world.shards[0].deadline();
+    assert!(deadline.is_none_or(|at| at > world.now.mono), "nothing to do before something happens");
+    world.advance(6 * SECOND);
+    world.settle_disk();
+    assert_eq!(world.count_events(sealed), 1, "where no batches come, it is closed");
+    world.make_ready(0);
+    append(&mut world);
+    world.advance(10 * SECOND);
+    append(&mut world);
+    world.make_ready(0);
+    world.settle_disk();
+    assert_eq!(world.count_events(sealed), 2, "and as soon as there is one to go on with");
+    world.finish();
+}
+
+#[test]
 fn a_buffered_segment_is_written_out_as_it_grows() {
     let mut world =
         World::new(1, INTERVAL, AppendMode::Buffered, |config| config.writer.write_out_bytes = 8192);
