@@ -65,13 +65,21 @@ pub(super) fn accept(
                 std::thread::sleep(Duration::from_millis(50));
                 continue;
             }
-            // The peer was gone before it was accepted.
-            Err(error) if is_peers(&error) => continue,
-            Err(error) => anyhow::bail!("the writer's port can't be listened on any more: {error}"),
+            Err(error) if listeners::is_broken(&error) => {
+                anyhow::bail!("the writer's port can't be listened on any more: {error}")
+            }
+            Err(error) => {
+                if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                    told = Some(Instant::now());
+                    tracing::warn!(%error, "a connection to the writer's port was not accepted");
+                }
+                std::thread::sleep(listeners::ERROR_PAUSE);
+                continue;
+            }
         };
         let open: u64 = shards.iter().map(Destination::connections).sum();
         // Closing is all that a refusal can say before the client has spoken.
-        if open >= connections_max as u64 || listeners::prepare(&stream).is_err() {
+        if open >= connections_max as u64 {
             continue;
         }
         let shard = shards.iter_mut().min_by_key(|shard| shard.connections()).expect("there is a shard");
@@ -79,9 +87,4 @@ pub(super) fn accept(
             shard.handed_over += 1;
         }
     }
-}
-
-fn is_peers(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }

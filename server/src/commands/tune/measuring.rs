@@ -1,8 +1,6 @@
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtank_sysconfig::{Drive, Measured, Mounts, Place, System, Tuned, identity, measure, settings_file};
 
@@ -48,9 +46,6 @@ pub(super) fn write_tuned(
     let when = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let path = settings_file(data);
     let text = Tuned::from(measured).to_toml(measured, &drives.join(", "), &identity(system, &place)?, &when);
-    system.keep(&path, &text)?;
-    let owner = std::fs::metadata(data)?;
-    chown(&path, Some(owner.uid()), Some(owner.gid()))
-        .with_context(|| format!("giving {} to the owner of the data directory", path.display()))?;
+    system.keep_for_owner(&path, &text)?;
     Ok(path)
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logtank_engine::error::is_shortage;
 use logtank_os::tls::TlsConfig;
@@ -13,6 +13,10 @@ use super::calls::Answerer;
 use super::connection::{Bounds, serve};
 use super::stream::Stream;
 use crate::metrics::HostMetrics;
+use crate::serve::listeners;
+
+/// Between two log lines about connections that were not accepted.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// A listener and what its connections are served by.
 pub(super) struct Port {
@@ -49,6 +53,7 @@ impl Port {
     pub(super) async fn accept(self, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
         let own = Rc::new(Cell::new(0usize));
         let listener = tokio_uring::net::TcpListener::from_std(self.listener);
+        let mut reported: Option<Instant> = None;
         loop {
             let accepted = listener.accept().await;
             if *stop.borrow() {
@@ -61,17 +66,22 @@ impl Port {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     continue;
                 }
-                Err(error) if is_peers(&error) => continue,
-                Err(error) => {
+                Err(error) if listeners::is_broken(&error) => {
                     anyhow::bail!("the {}'s port can't be listened on any more: {error}", self.name)
+                }
+                Err(error) => {
+                    if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+                        reported = Some(Instant::now());
+                        tracing::warn!(port = self.name, %error, "a connection was not accepted");
+                    }
+                    tokio::time::sleep(listeners::ERROR_PAUSE).await;
+                    continue;
                 }
             };
             if own.get() >= self.bounds.connections_max {
                 self.metrics.index_connection_refused(self.name);
                 continue;
             }
-            // The peer may be gone already: the first receive will tell.
-            let _ = stream.set_nodelay(true);
             own.set(own.get() + 1);
             self.open.count.set(self.open.count.get() + 1);
             self.metrics.index_connections(self.name, own.get());
@@ -88,9 +98,4 @@ impl Port {
             });
         }
     }
-}
-
-fn is_peers(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
