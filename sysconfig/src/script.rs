@@ -1,6 +1,5 @@
 //! What is to be done, as a shell script: for people who want to read it first, or to run it elsewhere.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use crate::{Fix, Report};
@@ -10,9 +9,11 @@ use crate::{Fix, Report};
 pub fn script(report: &Report) -> String {
     let mut out = String::from("#!/bin/sh\n# Made by `logtank tune --script`. Run it as root.\nset -eu\n");
     for item in report.differing() {
-        let _ = write!(out, "\n# {}: {}; wanted: {}.\n", item.name, item.current, item.wanted);
+        let (name, current, wanted) = (&item.name, &item.current, &item.wanted);
+        out.push('\n');
+        out.push_str(&comment(&format!("{name}: {current}; wanted: {wanted}.")));
         for line in item.why.lines() {
-            let _ = writeln!(out, "# {line}");
+            out.push_str(&comment(line));
         }
         for fix in &item.fixes {
             out.push_str(&command(fix));
@@ -26,18 +27,32 @@ fn command(fix: &Fix) -> String {
         Fix::Set { path, value } => format!("printf %s {} > {}\n", quoted(value), quoted_path(path)),
         Fix::Keep { path, text } => {
             let folder = path.parent().unwrap_or(Path::new("/"));
-            format!(
-                "mkdir -p {}\ncat > {} <<'LOGTANK_END'\n{text}LOGTANK_END\n",
-                quoted_path(folder),
-                quoted_path(path)
-            )
+            // Not a here-document: a line of the text could be its end.
+            format!("mkdir -p {}\nprintf %s {} > {}\n", quoted_path(folder), quoted(text), quoted_path(path))
         }
-        Fix::Remount { target, option } => format!("mount -o remount,{option} {}\n", quoted_path(target)),
+        Fix::Remount { target, option } => {
+            format!("mount -o {} {}\n", quoted(&format!("remount,{option}")), quoted_path(target))
+        }
         Fix::ByHand { what } => {
-            let lines: Vec<String> = what.lines().map(|line| format!("# By hand: {line}\n")).collect();
+            let lines: Vec<String> = what.lines().map(|line| comment(&format!("By hand: {line}"))).collect();
             lines.concat()
         }
     }
+}
+
+/// One line that the shell passes over. Names of mounts and drives come from the machine, and so from whoever may mount:
+/// a line break in one would begin a command.
+fn comment(text: &str) -> String {
+    let mut line = String::from("# ");
+    for c in text.chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line.push('\n');
+    line
 }
 
 fn quoted_path(path: &Path) -> String {
@@ -65,6 +80,33 @@ mod tests {
         assert_eq!(quoted("write back"), "'write back'");
         assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
         assert_eq!(quoted(""), "''");
+    }
+
+    /// Runs the script in an empty folder; names of what it left there.
+    fn run(text: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let done = std::process::Command::new("sh").arg("-c").arg(text).current_dir(&folder).status();
+        assert!(done.unwrap().success(), "{text}");
+        let names = std::fs::read_dir(&folder).unwrap();
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn no_text_of_the_machine_becomes_a_command() {
+        for break_out in ["\n", "\r\n", "'\n", "\u{b}", "`", "$(", ";", "'; ", "\nLOGTANK_END\n", "\0"] {
+            let nasty = format!("m{break_out}touch OWNED\n#`touch OWNED`$(touch OWNED)");
+            let mut item = Item::new("a", false, &nasty, &nasty, "Why.");
+            item.name = nasty.clone();
+            item.fixes.push(Fix::ByHand { what: nasty.clone() });
+            let mut text = script(&Report { items: vec![item] });
+            // What writes and mounts is tried without the writing and mounting.
+            let nasty = nasty.replace('\0', "");
+            text.push_str(&format!(": {}\n", quoted(&nasty)));
+            text.push_str(&format!(": {}\n", quoted_path(Path::new(&nasty))));
+            let kept = command(&Fix::Keep { path: "kept".into(), text: nasty.clone() });
+            text.push_str(kept.split_once('\n').unwrap().1);
+            assert_eq!(run(&text), ["kept"], "{break_out:?}");
+        }
     }
 
     #[test]

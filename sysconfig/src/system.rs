@@ -1,6 +1,10 @@
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags, openat, renameat, unlinkat};
 
 use crate::TuneError;
 
@@ -101,20 +105,103 @@ impl System {
     /// # Errors
     /// [`TuneError::Write`].
     pub fn keep(&self, path: &Path, text: &str) -> Result<(), TuneError> {
+        self.publish(path, text, |_, _| Ok(()))
+    }
+
+    /// Writes a file that stays, whole or not at all, and gives it to the owner of its folder. Safe for root in a folder
+    /// of another user: no name that this user may have made there is followed or changed, but for the file's own, which
+    /// is replaced.
+    ///
+    /// # Errors
+    /// [`TuneError::Write`].
+    pub fn keep_for_owner(&self, path: &Path, text: &str) -> Result<(), TuneError> {
+        self.publish(path, text, |folder, file| {
+            let (owner, made) = (folder.metadata()?, file.metadata()?);
+            if (owner.uid(), owner.gid()) == (made.uid(), made.gid()) {
+                return Ok(());
+            }
+            fchown(file, Some(owner.uid()), Some(owner.gid()))
+        })
+    }
+
+    fn publish(
+        &self,
+        path: &Path,
+        text: &str,
+        own: impl Fn(&fs::File, &fs::File) -> io::Result<()>,
+    ) -> Result<(), TuneError> {
         let real = self.real(path);
-        let write = || {
+        let write = || -> io::Result<()> {
             let folder = real.parent().ok_or(io::ErrorKind::InvalidInput)?;
-            fs::create_dir_all(folder)?;
             let name = real.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-            let mut temporary = std::ffi::OsString::from(".");
-            temporary.push(name);
-            let temporary = folder.join(temporary);
-            let mut file = fs::File::create(&temporary)?;
-            io::Write::write_all(&mut file, text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&temporary, &real)?;
-            fs::File::open(folder)?.sync_all()
+            fs::create_dir_all(folder)?;
+            // One folder from here on, whatever its path leads to later.
+            let folder = fs::File::open(folder)?;
+            let number = RandomState::new().build_hasher().finish();
+            let temporary = format!(".{}.{number:016x}", name.to_string_lossy());
+            // Never a file that is there, nor where a link leads.
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let mut file: fs::File = openat(&folder, &*temporary, flags, Mode::from_raw_mode(0o644))?.into();
+            let written = io::Write::write_all(&mut file, text.as_bytes())
+                .and_then(|()| own(&folder, &file))
+                .and_then(|()| file.sync_all())
+                .and_then(|()| Ok(renameat(&folder, &*temporary, &folder, name)?));
+            if written.is_err() {
+                // The first error counts.
+                let _ = unlinkat(&folder, &*temporary, AtFlags::empty());
+            }
+            written?;
+            folder.sync_all()
         };
         write().map_err(|source| TuneError::Write { path: path.to_owned(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_kept_file_follows_no_link_in_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        // What was once the name of the file that is not whole yet, and the name itself.
+        for name in [".tuned.toml", "tuned.toml"] {
+            symlink(&victim, data.join(name)).unwrap();
+        }
+        let before = fs::metadata(&victim).unwrap();
+        System::default().keep_for_owner(&data.join("tuned.toml"), "text").unwrap();
+        let after = fs::metadata(&victim).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+        assert_eq!((before.uid(), before.ino()), (after.uid(), after.ino()));
+        let kept = data.join("tuned.toml");
+        assert!(fs::symlink_metadata(&kept).unwrap().is_file());
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "text");
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 2, "nothing half-made stays");
+    }
+
+    #[test]
+    fn a_kept_file_belongs_to_the_owner_of_its_folder() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let data = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(data.path(), Some(65534), Some(65534)).unwrap();
+        System::default().keep_for_owner(&data.path().join("tuned.toml"), "text").unwrap();
+        let kept = fs::metadata(data.path().join("tuned.toml")).unwrap();
+        assert_eq!((kept.uid(), kept.gid(), kept.mode() & 0o777), (65534, 65534, 0o644));
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_kept_leaves_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        fs::create_dir(data.path().join("tuned.toml")).unwrap();
+        System::default().keep(&data.path().join("tuned.toml"), "text").unwrap_err();
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1);
     }
 }
