@@ -1,6 +1,6 @@
 //! Encryption of one connection, without its socket: ciphertext and plaintext in, plaintext and ciphertext out.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::{ServerConfig, ServerConnection};
@@ -28,7 +28,7 @@ impl TlsConfig {
         let mut connection = ServerConnection::new(self.0.clone()).expect("it was tried");
         // What is written is taken out at once, by `output`: the caller bounds it.
         connection.set_buffer_limit(None);
-        TlsSession { connection, plain: Vec::new(), taken: 0, failed: false }
+        TlsSession { connection, plain: Vec::new(), taken: 0, peer: Peer::Sending }
     }
 
     /// For libraries that make their own connections.
@@ -38,6 +38,16 @@ impl TlsConfig {
     }
 }
 
+/// What can still come from the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    Sending,
+    /// Nothing: it closed its direction. It can still be sent to.
+    Finished,
+    /// Nothing: it broke the protocol, or is not trusted. Only the alert goes to it.
+    Refused,
+}
+
 /// The server's half of an encrypted connection.
 #[derive(Debug)]
 pub struct TlsSession {
@@ -45,30 +55,51 @@ pub struct TlsSession {
     /// Plaintext that was received; taken from the front.
     plain: Vec<u8>,
     taken: usize,
-    failed: bool,
+    peer: Peer,
 }
 
 impl TlsSession {
     /// Takes received bytes off the front of `cipher`, until there is plaintext or `cipher` is empty.
     ///
     /// # Errors
-    /// If the peer breaks the protocol, or is not trusted. [`Self::output`] has an alert for it then; further bytes are
-    /// ignored.
+    /// If the peer breaks the protocol, or is not trusted; once. [`Self::output`] may have an alert for it then.
+    /// The peer has ended then, and further bytes are ignored.
     pub fn receive(&mut self, cipher: &mut &[u8]) -> Result<(), rustls::Error> {
-        while self.plain().is_empty() && !cipher.is_empty() && !self.failed {
-            // It fails only while plaintext waits to be taken, which the loop sees to, or on a read that fails.
-            self.connection.read_tls(cipher).expect("a slice can be read, and no plaintext waits");
-            if let Err(error) = self.connection.process_new_packets() {
-                self.failed = true;
+        while self.plain().is_empty() && !cipher.is_empty() {
+            if self.peer != Peer::Sending {
+                *cipher = &[];
+                return Ok(());
+            }
+            if let Err(error) = self.process(cipher) {
+                self.peer = Peer::Refused;
                 *cipher = &[];
                 return Err(error);
             }
             self.fill();
         }
-        if self.failed {
-            *cipher = &[];
+        Ok(())
+    }
+
+    /// One step of the connection. Whatever fails here was caused by the peer.
+    fn process(&mut self, cipher: &mut &[u8]) -> Result<(), rustls::Error> {
+        // It fails when a message of the handshake is longer than the connection keeps of one. (It would also fail while
+        // plaintext waits to be taken; `fill` leaves none.)
+        let read =
+            self.connection.read_tls(cipher).map_err(|error| rustls::Error::General(error.to_string()))?;
+        let state = self.connection.process_new_packets()?;
+        // From a peer that has closed its direction it takes nothing more. Whoever else it takes nothing from is done
+        // too: there would be no progress.
+        if state.peer_has_closed() || read == 0 {
+            self.peer = Peer::Finished;
         }
         Ok(())
+    }
+
+    /// Whether nothing more comes from the peer: it closed its direction, or receiving failed. [`Self::plain`] came
+    /// before.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        !matches!(self.peer, Peer::Sending)
     }
 
     /// Moves all plaintext that there is out of the connection.
@@ -108,8 +139,14 @@ impl TlsSession {
     }
 
     /// Encrypts a reply; [`Self::output`] has it then (or when the handshake is done).
-    pub fn send(&mut self, plain: &[u8]) {
-        self.connection.writer().write_all(plain).expect("the buffer is not limited");
+    ///
+    /// # Errors
+    /// If receiving failed before: nothing but the alert is sent then.
+    pub fn send(&mut self, plain: &[u8]) -> io::Result<()> {
+        if self.peer == Peer::Refused {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.connection.writer().write_all(plain)
     }
 
     /// Says that nothing more will be sent.
@@ -132,3 +169,6 @@ impl TlsSession {
         self.connection.is_handshaking()
     }
 }
+
+#[cfg(test)]
+mod tests;

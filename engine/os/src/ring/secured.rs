@@ -18,13 +18,16 @@ pub(super) struct Secured {
     waiting: Option<Vec<u8>>,
     /// Nothing more will be sent once all is.
     shut: bool,
-    /// The peer broke the protocol, or is not trusted.
-    pub(super) broken: bool,
+    /// The peer broke the protocol, or is not trusted; not counted yet.
+    broken: bool,
+    /// The shard knows that the peer sends nothing more.
+    finished: bool,
 }
 
 impl Secured {
     pub(super) fn new(config: &TlsConfig) -> Box<Self> {
-        Box::new(Self { session: config.session(), waiting: None, shut: false, broken: false })
+        let session = config.session();
+        Box::new(Self { session, waiting: None, shut: false, broken: false, finished: false })
     }
 
     /// Decrypts `cipher`, and gives the shard what it has room for. Takes bytes off its front.
@@ -70,7 +73,12 @@ impl Driver<'_> {
     pub(super) fn send_secured(&mut self, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
         let secured = self.sockets.get(id).tls.as_mut().expect("the caller saw it");
         assert!(secured.waiting.is_none(), "one send at a time");
-        secured.session.send(&bytes);
+        if let Err(error) = secured.session.send(&bytes) {
+            // The peer broke the protocol while its answer was awaited.
+            self.shard.complete(Completion::Sent { connection: id, bytes, result: Err(error) }, self.now);
+            self.completed_inline = true;
+            return Ok(());
+        }
         secured.waiting = Some(bytes);
         self.flush_secured(id)
     }
@@ -102,10 +110,15 @@ impl Driver<'_> {
     pub(super) fn follow_secured(&mut self, id: ConnectionId) -> io::Result<()> {
         let Some(secured) = self.sockets.secured(id) else { return Ok(()) };
         let broken = std::mem::take(&mut secured.broken);
+        // What it sent before is with the shard first.
+        let finished = !secured.finished && secured.session.has_ended() && secured.session.plain().is_empty();
+        secured.finished |= finished;
         // The alert that says why goes out before the connection ends.
         self.flush_secured(id)?;
         if broken {
             self.links.metrics.tls_failures.add(1);
+        }
+        if finished {
             self.shard.peer_finished(id, self.now);
         }
         Ok(())

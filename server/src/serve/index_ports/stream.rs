@@ -40,7 +40,7 @@ impl Stream {
     pub(super) async fn agree(&mut self) -> io::Result<()> {
         let Self { socket, secured: Some(secured) } = self else { return Ok(()) };
         while secured.session.is_handshaking() {
-            if secured.more(socket).await? == 0 {
+            if secured.session.has_ended() || secured.more(socket).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -51,6 +51,9 @@ impl Stream {
     pub(super) async fn read(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
         let Self { socket, secured: Some(secured) } = self else { return self.socket.read(buffer).await };
         while secured.session.plain().is_empty() {
+            if secured.session.has_ended() {
+                return (Ok(0), buffer);
+            }
             match secured.more(socket).await {
                 Ok(0) => return (Ok(0), buffer),
                 Ok(_) => {}
@@ -83,7 +86,7 @@ impl Stream {
     pub(super) async fn write_secured(&mut self, bytes: &[u8]) -> io::Result<()> {
         let secured = self.secured.as_mut().expect("the caller saw that it is encrypted");
         for portion in bytes.chunks(SEND_BYTES) {
-            secured.session.send(portion);
+            secured.session.send(portion)?;
             secured.flush(&self.socket).await?;
         }
         Ok(())

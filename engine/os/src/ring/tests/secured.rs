@@ -2,13 +2,14 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use logtank_wire::client::request;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 use super::check_dense;
-use super::client::{Client, record};
+use super::client::{Client, DIALECT, record};
 use super::host::Host;
 use crate::tls::TlsConfig;
 
@@ -146,4 +147,71 @@ fn who_begins_a_handshake_and_goes_no_further_is_let_go() {
     assert_eq!(host.sum(|metrics| metrics.connections_timed_out.get()), 2);
     agreed.send([record("b", 10).as_slice()]).expect("idle is no fault");
     host.shut_down();
+}
+
+/// Sends bytes beside the encryption.
+fn send_raw(client: &mut Client<Stream>, bytes: &[u8]) {
+    client.stream.flush().unwrap();
+    client.stream.sock.write_all(bytes).unwrap();
+}
+
+#[test]
+fn bytes_after_the_end_of_the_encryption_do_no_harm() {
+    let authority = Authority::new();
+    let server = authority.server();
+    let mut host = Host::start(1, |_, ring| ring.tls = Some(server.clone()));
+    let mut client = connect(&host, authority.client(Some(authority.issue())));
+    client.send([record("a", 10).as_slice()]).unwrap();
+    client.stream.conn.send_close_notify();
+    send_raw(&mut client, b"");
+    let mut rest = Vec::new();
+    // It says that it closes, also where the peer has not closed the socket.
+    client.stream.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+    // The batch is answered that came before the end; what comes with the end counts for nothing.
+    let mut client = connect(&host, authority.client(Some(authority.issue())));
+    client.send([record("b", 10).as_slice()]).unwrap();
+    client.post([record("c", 5000).as_slice()]);
+    client.stream.conn.send_close_notify();
+    let mut end = Vec::new();
+    while client.stream.conn.wants_write() {
+        client.stream.conn.write_tls(&mut end).unwrap();
+    }
+    end.push(b'x');
+    send_raw(&mut client, &end);
+    client.reply(2).unwrap().unwrap();
+    assert_eq!(client.reply(3), None);
+    host.wait_until(|metrics| metrics.connections.get(), |sum| sum == 0);
+    assert_eq!(host.sum(|metrics| metrics.tls_failures.get()), 0);
+    host.shut_down();
+    assert_eq!(check_dense(&host.segments()), ["a", "b", "c"]);
+}
+
+#[test]
+fn who_breaks_the_encryption_before_its_answer_is_let_go() {
+    let authority = Authority::new();
+    let server = authority.server();
+    let mut host = Host::start(1, |_, ring| ring.tls = Some(server.clone()));
+    let mut client = connect(&host, authority.client(Some(authority.issue())));
+    client.send([record("a", 10).as_slice()]).unwrap();
+    // One record of 4096 bytes, which are looked at alone, then what is none. Both come at once, so the broken one is seen
+    // before the batch is answered.
+    let batch = |text_bytes| {
+        let mut bytes = Vec::new();
+        request::send_batch(&mut bytes, DIALECT, 2, [record("b", text_bytes).as_slice()]);
+        bytes
+    };
+    let text_bytes = 4096 - 22 - batch(0).len();
+    client.stream.conn.writer().write_all(&batch(text_bytes)).unwrap();
+    let mut bytes = Vec::new();
+    client.stream.conn.write_tls(&mut bytes).unwrap();
+    assert_eq!(bytes.len(), 4096);
+    bytes.extend_from_slice(b"\x17\x03\x03\x00\x05hello");
+    client.stream.sock.write_all(&bytes).unwrap();
+    let error = client.stream.read(&mut [0; 16]).unwrap_err().to_string();
+    assert!(error.contains("received fatal alert"), "{error}");
+    host.wait_until(|metrics| metrics.connections.get(), |sum| sum == 0);
+    assert_eq!(host.sum(|metrics| metrics.tls_failures.get()), 1);
+    host.shut_down();
+    assert_eq!(check_dense(&host.segments()), ["a", "b"]);
 }
