@@ -42,6 +42,8 @@ impl TlsConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Peer {
     Sending,
+    /// What does not count: this side has closed the connection. Another alert must not follow.
+    Unheard,
     /// Nothing: it closed its direction. It can still be sent to.
     Finished,
     /// Nothing: it broke the protocol, or is not trusted. Only the alert goes to it.
@@ -99,7 +101,7 @@ impl TlsSession {
     /// before.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
-        !matches!(self.peer, Peer::Sending)
+        matches!(self.peer, Peer::Finished | Peer::Refused)
     }
 
     /// Moves all plaintext that there is out of the connection.
@@ -149,8 +151,11 @@ impl TlsSession {
         self.connection.writer().write_all(plain)
     }
 
-    /// Says that nothing more will be sent.
+    /// Says that nothing more will be sent. What is received from now on is ignored.
     pub fn close(&mut self) {
+        if self.peer == Peer::Sending {
+            self.peer = Peer::Unheard;
+        }
         self.connection.send_close_notify();
     }
 

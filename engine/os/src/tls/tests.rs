@@ -226,3 +226,15 @@ fn a_session_means_the_same_in_portions_of_any_size() {
         assert!(!session.has_ended());
     }
 }
+
+#[test]
+fn after_its_own_end_a_session_ignores_what_comes() {
+    let (mut client, mut session) = Host::new().agreed(TLS13);
+    session.close();
+    client.writer().write_all(b"too late").unwrap();
+    let sent = [from(&mut client), GARBAGE.to_vec()].concat();
+    assert_eq!(take(&mut session, &sent, usize::MAX), Ok(Vec::new()));
+    assert!(!session.has_ended(), "the socket's end is awaited");
+    to(&mut client, &session.output());
+    assert_eq!(client.reader().read(&mut [0; 16]).unwrap(), 0);
+}
