@@ -11,6 +11,7 @@ mod raw_segment;
 mod records;
 mod recovery;
 mod small_files;
+mod tls;
 mod token;
 mod world;
 
@@ -18,7 +19,7 @@ mod world;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("config", config::config),
     ("connection", connection::connection),
     ("index_segment", index_segment::index_segment),
@@ -31,6 +32,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("responses", messages::responses),
     ("signed_token", token::signed_token),
     ("small_files", small_files::small_files),
+    ("tls", tls::tls),
     ("token", token::token),
 ];
 
