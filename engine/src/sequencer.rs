@@ -20,6 +20,9 @@ pub struct Sequencer {
     // How many ordinals each closed epoch handed out. Off the hot path: written once an epoch, read once a
     // shard and epoch.
     closed: Mutex<Closed>,
+    /// Another shard closes the epoch just before the next reservation.
+    #[cfg(test)]
+    closes_before_reserve: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +36,12 @@ impl Sequencer {
     /// Starts in `epoch`, which must be greater than each epoch on disk.
     #[must_use]
     pub fn new(epoch: Epoch) -> Self {
-        Self { next: AtomicU64::new(Position::new(epoch, 0).packed()), closed: Mutex::default() }
+        Self {
+            next: AtomicU64::new(Position::new(epoch, 0).packed()),
+            closed: Mutex::default(),
+            #[cfg(test)]
+            closes_before_reserve: false.into(),
+        }
     }
 
     /// The next position to be handed out: every record acknowledged so far lies before it.
@@ -48,12 +56,22 @@ impl Sequencer {
     /// If `records` is zero or more than [`limits::FRAME_RECORDS_MAX`].
     pub fn reserve(&self, records: u32) -> Position {
         assert!((1..=limits::FRAME_RECORDS_MAX).contains(&records), "reservation out of range");
+        #[cfg(test)]
+        if self.closes_before_reserve.swap(false, Ordering::AcqRel) {
+            self.close(self.next().epoch(), WallMillis(0));
+        }
         if Part::Positions.is_left_out() {
             let first = self.next.load(Ordering::Relaxed);
             self.next.store(first + u64::from(records), Ordering::Relaxed);
             return Position::from_packed(first);
         }
         Position::from_packed(self.next.fetch_add(u64::from(records), Ordering::AcqRel))
+    }
+
+    /// Has the epoch closed as by another shard, just before positions are taken the next time.
+    #[cfg(test)]
+    pub(crate) fn close_before_reserve(&self) {
+        self.closes_before_reserve.store(true, Ordering::Release);
     }
 
     /// Ends `epoch` if it is the current one: positions handed out from now on are of a later one. Returns

@@ -2,7 +2,7 @@
 //!
 //! A batch's records are copied once, from where they were received to behind the frame that is gathering. Frames
 //! are numbered in order of arrival, so a batch's number tells when it may be answered; their positions are
-//! taken only when they are written.
+//! taken only when they are written. A frame whose positions are taken gets no further batch.
 
 use std::collections::VecDeque;
 
@@ -17,9 +17,11 @@ pub(super) struct StagedFrame {
     /// Room for the header, then the records.
     pub(super) buffer: AlignedBuf,
     pub(super) records: u32,
+    /// Its positions are taken, as many as it has records: no batch may join it.
+    frozen: bool,
 }
 
-/// Frames in order; the last one is still gathering.
+/// Frames in order; the last one is still gathering, unless it is frozen.
 #[derive(Debug)]
 pub(super) struct Stage {
     frames: VecDeque<StagedFrame>,
@@ -39,9 +41,11 @@ impl Stage {
         self.frames.is_empty()
     }
 
-    /// Records of the first frame.
-    pub(super) fn front_records(&self) -> Option<u32> {
-        self.frames.front().map(|frame| frame.records)
+    /// Records of the first frame, which gets no further batch: the caller takes as many positions for it.
+    pub(super) fn freeze_front(&mut self) -> Option<u32> {
+        let frame = self.frames.front_mut()?;
+        frame.frozen = true;
+        Some(frame.records)
     }
 
     /// Memory of the frames here.
@@ -62,14 +66,15 @@ impl Stage {
     ) -> u64 {
         assert!((1..=FRAME_RECORDS_MAX).contains(&records), "a batch of {records} records in one frame");
         let fits = self.frames.back().is_some_and(|frame| {
-            frame.records + records <= FRAME_RECORDS_MAX
+            !frame.frozen
+                && frame.records + records <= FRAME_RECORDS_MAX
                 && frame.buffer.len() + bytes <= self.frame_bytes_target
         });
         if !fits {
             let expected = self.last_len.min(self.frame_bytes_target);
             let mut buffer = pool.take((FRAME_HEADER_BYTES + bytes).max(expected));
             buffer.set_len(FRAME_HEADER_BYTES);
-            self.frames.push_back(StagedFrame { buffer, records: 0 });
+            self.frames.push_back(StagedFrame { buffer, records: 0, frozen: false });
         }
         let frame = self.frames.back_mut().expect("there is one now");
         if frame.buffer.room() < bytes {
@@ -136,5 +141,19 @@ mod tests {
         assert_eq!(append(&mut stage, &mut pool, 1, 10), 4);
         let (_, small) = stage.pop(&mut pool).unwrap();
         assert_eq!(small.buffer.capacity(), 4096, "a small frame does not hold a great buffer");
+    }
+
+    #[test]
+    fn a_frozen_frame_takes_no_batch_and_the_next_one_does() {
+        let mut pool = BufferPool::new(1 << 24);
+        let mut stage = Stage::new(10_000);
+        assert_eq!(stage.freeze_front(), None);
+        assert_eq!(append(&mut stage, &mut pool, 2, 100), 0);
+        assert_eq!(stage.freeze_front(), Some(2));
+        assert_eq!(append(&mut stage, &mut pool, 3, 100), 1);
+        assert_eq!(append(&mut stage, &mut pool, 4, 100), 1, "only the first is frozen");
+        assert_eq!(stage.freeze_front(), Some(2), "as many as before");
+        let records: Vec<_> = std::iter::from_fn(|| stage.pop(&mut pool)).map(|(_, f)| f.records).collect();
+        assert_eq!(records, [2, 7]);
     }
 }

@@ -49,6 +49,13 @@ enum What {
     SealSync,
 }
 
+/// Positions in a row, taken for one frame.
+#[derive(Clone, Copy, Debug)]
+struct Reserved {
+    first: Position,
+    records: u32,
+}
+
 /// Writes one stream. See the module.
 #[derive(Debug)]
 pub struct Writer {
@@ -66,8 +73,8 @@ pub struct Writer {
     /// First position of the frame that got its place last.
     last_placed: Option<Position>,
     last_placed_at: MonoNanos,
-    /// Positions taken for the first staged frame, whose epoch has no segment yet.
-    reserved: Option<Position>,
+    /// What was taken for the first staged frame, whose epoch has no segment yet.
+    reserved: Option<Reserved>,
     /// What the sequencer was told last.
     needs_from: Option<Epoch>,
     in_flight: InFlight<UnderWay>,
@@ -193,7 +200,7 @@ impl Writer {
     /// Tells the sequencer which closed epochs this stream may still ask for: before positions are reserved, so that none
     /// of theirs is forgotten.
     fn tell_needed(&mut self) {
-        let reserved = self.reserved.map(Position::epoch);
+        let reserved = self.reserved.map(|reserved| reserved.first.epoch());
         let segments = self.segments.iter().map(|segment| segment.header.epoch);
         let oldest = segments.chain(reserved).min().unwrap_or_else(|| self.sequencer.next().epoch());
         if self.needs_from != Some(oldest) {
@@ -219,3 +226,6 @@ impl Writer {
         self.metrics.ready_segments.set(self.ready.len() as u64);
     }
 }
+
+#[cfg(test)]
+mod tests;

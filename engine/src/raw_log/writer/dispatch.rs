@@ -1,6 +1,6 @@
 //! From staged batches to writes under way.
 
-use super::{UnderWay, What, Writer};
+use super::{Reserved, UnderWay, What, Writer};
 use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, Header};
 use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
@@ -18,23 +18,28 @@ impl Writer {
             if self.segments.iter().any(|segment| segment.phase == Phase::Failed) {
                 return;
             }
-            let Some(records) = self.stage.front_records() else { return };
-            let Some(first) = self.reserve(records, now, outbox) else { return };
+            if self.stage.is_empty() {
+                return;
+            }
+            let Some(reserved) = self.reserve(now, outbox) else { return };
+            let Reserved { first, records } = reserved;
             if self.open().is_none_or(|open| open.header.epoch != first.epoch()) {
                 self.close_open();
                 if !self.claim(first.epoch(), 0, self.last_placed, self.segments.len(), now, outbox) {
-                    self.reserved = Some(first);
+                    self.reserved = Some(reserved);
                     return;
                 }
             }
-            self.place(first, now);
+            self.place(reserved, now);
             self.begin_frames(now, outbox);
             self.close_full(first.epoch(), first.ordinal() + records, now, outbox);
         }
     }
 
-    /// Positions for the next frame; `None` while there is no segment to put it in.
-    fn reserve(&mut self, records: u32, now: Now, outbox: &mut Outbox) -> Option<Position> {
+    /// Positions for the first staged frame; `None` while there is no segment to put it in. From then on the frame is
+    /// frozen: another shard may close the epoch at any moment, and where no segment is left for the next one, the frame
+    /// waits with what it has.
+    fn reserve(&mut self, now: Now, outbox: &mut Outbox) -> Option<Reserved> {
         if let Some(reserved) = self.reserved.take() {
             return Some(reserved);
         }
@@ -43,7 +48,8 @@ impl Writer {
         if self.open().is_none() && self.ready.is_empty() {
             return None;
         }
-        Some(self.sequencer.reserve(records))
+        let records = self.stage.freeze_front()?;
+        Some(Reserved { first: self.sequencer.reserve(records), records })
     }
 
     /// Takes a ready segment into use as `part` of `epoch`, for frames behind the one at `follows`, at `place` among the
@@ -84,9 +90,11 @@ impl Writer {
     }
 
     /// Puts the first staged frame into the open segment.
-    fn place(&mut self, first: Position, now: Now) {
-        let (number, StagedFrame { mut buffer, records }) =
+    fn place(&mut self, reserved: Reserved, now: Now) {
+        let (number, StagedFrame { mut buffer, records, .. }) =
             self.stage.pop(&mut self.pool).expect("the caller saw one");
+        assert_eq!(records, reserved.records, "as many records as positions were taken for them");
+        let first = reserved.first;
         assert_eq!(number, self.placed, "frames get their places in order");
         self.placed += 1;
         self.last_placed = Some(first);
