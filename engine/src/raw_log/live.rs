@@ -9,7 +9,7 @@ use super::lost::Lost;
 use crate::error::{Corruption, DiskError, Error, Result};
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
-use crate::format::raw::{BlockError, FRAMES_OFFSET, Header, Seal, SealedBy};
+use crate::format::raw::{BlockError, FRAMES_OFFSET, Header, SEAL_OFFSET, Seal, SealedBy};
 use crate::ids::Epoch;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, EntryKind, Transfer};
@@ -247,6 +247,28 @@ impl EpochView {
     #[must_use]
     pub fn records_by_seal(&self) -> Option<u32> {
         self.seals().filter_map(|seal| seal.epoch_records).max()
+    }
+
+    /// What is wrong where the segments, all sealed by their writers, have more records than the epoch handed out positions:
+    /// it never becomes complete. Fewer is no damage: a shard may have yet to write what it took positions for.
+    #[must_use]
+    pub fn surplus(&self) -> Option<Corruption> {
+        let all = self.records_by_seal()?;
+        if self.lost.is_some() || self.seals().any(by_recovery) || self.seals().count() < self.segments.len()
+        {
+            return None;
+        }
+        // Two files of one segment are another fault, and hold the same.
+        if self.segments.windows(2).any(|pair| pair[0].name == pair[1].name) {
+            return None;
+        }
+        let records: u64 = self.seals().map(|seal| seal.records).sum();
+        let path = self.segments.first()?.path.clone();
+        let what = format!(
+            "the segments of epoch {} hold {records} records, its seals tell of {all}: frames have positions twice",
+            self.epoch
+        );
+        (records > u64::from(all)).then_some(Corruption { path, offset: SEAL_OFFSET, what })
     }
 
     fn seals(&self) -> impl Iterator<Item = &Seal> {

@@ -2,16 +2,17 @@
 //!
 //! Each shard's segment is ordered in itself, so this is a k-way merge; k is the number of shards, small enough
 //! that looking at each beats a heap. One watermark does the rest: everything before it was delivered (or is
-//! not wanted, or was reported lost), so what a second copy of a frame holds is passed over.
+//! not wanted, or was reported lost), so what a second copy of a frame holds is passed over. Frames of two
+//! shards that have only some positions in common are damage: neither may be passed over.
 
 use std::ops::Range;
 
 use super::frame::Frame;
 use super::live::{EpochView, SegmentView};
 use super::scan::{ScanPoint, SegmentScan};
-use crate::error::Result;
+use crate::error::{Corruption, Error, Result};
 use crate::format::names::RawName;
-use crate::ids::Position;
+use crate::ids::{Position, ShardId};
 use crate::io::disk::{Disk, DiskFile, Transfer};
 
 /// K-way merge of the segments of one epoch. Memory is one chunk (or the longest frame) for each segment.
@@ -26,6 +27,8 @@ pub struct EpochScan<F> {
     watermark: Position,
     end: Position,
     damaged: Option<usize>,
+    /// The whole frame that was delivered last: which shard's, and its positions.
+    last: Option<(Option<ShardId>, Range<Position>)>,
 }
 
 #[derive(Debug)]
@@ -35,6 +38,12 @@ struct Source<F> {
     // Where the present frame can be found again.
     before: ScanPoint,
     ended: bool,
+}
+
+/// Why a source does not go on.
+enum Settle {
+    Scan(Error),
+    Overlap(Corruption),
 }
 
 impl<F: DiskFile> EpochScan<F> {
@@ -66,6 +75,7 @@ impl<F: DiskFile> EpochScan<F> {
             watermark: range.start,
             end: range.end,
             damaged: None,
+            last: None,
         })
     }
 
@@ -93,6 +103,7 @@ impl<F: DiskFile> EpochScan<F> {
             if begin < end {
                 self.watermark = end;
                 let frame = self.sources[index].scan.frame().expect("it was just looked at");
+                self.last = Some((shard_of(self.sources[index].name), frame.first..frame.end()));
                 return Ok(Some(Frame { from: begin, until: end, ..frame }));
             }
             self.watermark = begin;
@@ -109,8 +120,10 @@ impl<F: DiskFile> EpochScan<F> {
     /// # Errors
     /// The disk's.
     pub async fn skip_damage(&mut self) -> Result<()> {
-        if let Some(index) = self.damaged.take() {
-            self.sources[index].scan.skip_damage().await?;
+        match self.damaged.take() {
+            Some(index) => _ = self.sources[index].scan.skip_damage().await?,
+            // A frame that overlaps: what it has behind the one before is delivered.
+            None => self.last = None,
         }
         Ok(())
     }
@@ -149,9 +162,12 @@ impl<F: DiskFile> EpochScan<F> {
     async fn least(&mut self) -> Result<Option<(usize, Range<Position>)>> {
         let mut least: Option<(usize, Range<Position>)> = None;
         for (index, source) in self.sources.iter_mut().enumerate() {
-            let range = match source.settle(self.watermark).await {
+            let last = self.last.as_ref().filter(|(shard, _)| *shard != shard_of(source.name));
+            let last = last.map(|(_, last)| last);
+            let range = match source.settle(self.watermark, last).await {
                 Ok(range) => range,
-                Err(error) => {
+                Err(Settle::Overlap(corruption)) => return Err(corruption.into()),
+                Err(Settle::Scan(error)) => {
                     self.damaged = Some(index);
                     return Err(error);
                 }
@@ -182,19 +198,51 @@ impl<F: DiskFile> EpochScan<F> {
 }
 
 impl<F: DiskFile> Source<F> {
-    /// Goes on to the first frame that has anything from `watermark` on.
-    async fn settle(&mut self, watermark: Position) -> Result<Option<Range<Position>>> {
+    /// Goes on to the first frame that has anything from `watermark` on. Stops at one that has a position in common
+    /// with `last`, the frame that another shard wrote, and is not the same.
+    async fn settle(
+        &mut self,
+        watermark: Position,
+        last: Option<&Range<Position>>,
+    ) -> Result<Option<Range<Position>>, Settle> {
         loop {
-            if let Some(frame) = self.scan.frame().filter(|frame| frame.end() > watermark) {
-                return Ok(Some(frame.first..frame.end()));
+            if let Some(frame) = self.scan.frame() {
+                let range = frame.first..frame.end();
+                let overlaps = |last: &&Range<Position>| {
+                    range.start < last.end && last.start < range.end && **last != range
+                };
+                if let Some(last) = last.filter(overlaps) {
+                    let what = overlap(&range, last);
+                    let (path, offset) = (frame.path.to_owned(), frame.offset);
+                    return Err(Settle::Overlap(Corruption { path, offset, what }));
+                }
+                if range.end > watermark {
+                    return Ok(Some(range));
+                }
             }
             if self.ended {
                 return Ok(None);
             }
             self.before = self.scan.point();
-            self.ended = !self.scan.advance().await?;
+            self.ended = !self.scan.advance().await.map_err(Settle::Scan)?;
         }
     }
+}
+
+/// Whose segment it is; `None` for one of the original.
+const fn shard_of(name: RawName) -> Option<ShardId> {
+    match name {
+        RawName::Segment { shard, .. } => Some(shard),
+        RawName::Legacy(_) | RawName::Ready(_) | RawName::Lost(_) => None,
+    }
+}
+
+/// What is wrong where a frame has positions of another one.
+fn overlap(frame: &Range<Position>, other: &Range<Position>) -> String {
+    format!(
+        "a frame of the positions {} to {} and another of {} to {} can't both be right: keep the file",
+        frame.start, frame.end, other.start, other.end
+    )
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
         report.damage(&unusable.file.path, 0, format!("header: {}", unusable.error));
     }
     for epoch in view.epochs.values() {
+        report.findings.extend(epoch.surplus().map(Error::from));
         for segment in &epoch.segments {
             // If it got its name since the look, it is there under that.
             if !report.file(disk, &segment.path, segment.name, true).await? {
@@ -257,5 +258,18 @@ mod tests {
             }
         }
         assert!(found > 10, "{found}");
+    }
+
+    #[test]
+    fn an_epoch_with_more_records_than_positions_is_a_finding() {
+        let disk = whole();
+        for (shard, first, records) in [(0, 0, 6), (1, 1, 5)] {
+            let segment =
+                SegmentBytes::new(12, shard, 0, 8).file_bytes(12_288).frame(first, records).sealed(6);
+            disk.put(layout().live(segment.name()), &segment.full(0));
+        }
+        let findings = verified(&disk).findings;
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].to_string().contains("hold 11 records"), "{findings:?}");
     }
 }

@@ -91,7 +91,7 @@ impl<D: Disk> Dealer<D> {
             archive(&self.disk, &self.layout, &view, checkpoint).await?;
         }
         let Some(epoch) = view.complete_from(checkpoint).next() else {
-            return Ok(damaged_seal(&view, checkpoint).unwrap_or(Outcome::Nothing));
+            return Ok(never_complete(&view, checkpoint).unwrap_or(Outcome::Nothing));
         };
         if self.state != State::Clean {
             let unsorted = leftovers::remove(&self.disk, &self.layout, &view, checkpoint).await?;
@@ -145,9 +145,14 @@ impl<D: Disk> Dealer<D> {
     }
 }
 
+/// An epoch that is closed waits, also one that is not complete, and so one that never will be.
 fn lag(view: &LiveView, checkpoint: Epoch) -> Lag {
     let mut lag = Lag { checkpoint, ..Lag::default() };
-    for epoch in view.complete_from(checkpoint) {
+    let greatest = view.greatest_epoch();
+    for epoch in view.epochs.range(checkpoint..).map(|(_, epoch)| epoch) {
+        if greatest == Some(epoch.epoch) && !epoch.is_closed() && !view.is_complete(epoch.epoch) {
+            continue;
+        }
         lag.epochs += 1;
         lag.oldest.get_or_insert(epoch.epoch);
         for segment in &epoch.segments {
@@ -161,10 +166,18 @@ fn lag(view: &LiveView, checkpoint: Epoch) -> Lag {
     lag
 }
 
+/// Why the first epoch will never be complete, if that can be seen: nobody would say so otherwise.
+fn never_complete(view: &LiveView, checkpoint: Epoch) -> Option<Outcome> {
+    let (_, epoch) = view.epochs.range(checkpoint..).next()?;
+    match epoch.surplus() {
+        Some(corruption) => Some(Outcome::Blocked { epoch: epoch.epoch, corruption }),
+        None => damaged_seal(view, epoch),
+    }
+}
+
 /// An epoch with a damaged seal would never be complete, and nobody would say why. If a later epoch is there,
 /// the seal is more likely damaged than just being written; the caller tells by asking again.
-fn damaged_seal(view: &LiveView, checkpoint: Epoch) -> Option<Outcome> {
-    let (_, epoch) = view.epochs.range(checkpoint..).next()?;
+fn damaged_seal(view: &LiveView, epoch: &EpochView) -> Option<Outcome> {
     if view.greatest_epoch() == Some(epoch.epoch) {
         return None;
     }

@@ -58,7 +58,7 @@ pub struct DealtIndex {
 pub struct Lag {
     /// The next epoch to deal is this one or a later one.
     pub checkpoint: Epoch,
-    /// Complete epochs.
+    /// Epochs that are closed, complete or not.
     pub epochs: u64,
     /// Bytes of their records, as they stand in raw segments.
     pub bytes: u64,

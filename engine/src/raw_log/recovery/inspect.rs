@@ -128,6 +128,8 @@ impl<D: Disk> Inspector<'_, D> {
         if !undealt {
             return Ok(());
         }
+        // Dealing will meet it again, and name the frame.
+        self.report.damaged.extend(epoch.surplus());
         let mut known = Spans::default();
         match &epoch.lost {
             None => {}

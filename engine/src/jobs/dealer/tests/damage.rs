@@ -1,6 +1,7 @@
 use super::*;
 use crate::error::Corruption;
 use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, SEAL_OFFSET};
+use crate::raw_log::lost::Lost;
 
 fn blocked(outcome: Outcome) -> (u64, Corruption) {
     match outcome {
@@ -84,4 +85,56 @@ fn an_unreadable_checkpoint_is_mended_when_dealing_begins() {
     deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
     assert_eq!(contents(&disk), expected);
     assert_eq!(checkpoint(&disk), epoch(21));
+}
+
+/// Shard 0 has one position and the next five are shard 1's, but shard 0 wrote all six.
+fn put_positions_twice(disk: &MemDisk) {
+    let record = |number: usize| raw_record("a", &number.to_string(), Some("x"));
+    let (mut right, mut wrong) = (RawEpoch::new(10, 2), RawEpoch::new(10, 2));
+    right.frame(0, &[record(0)]);
+    right.frame(1, &[1, 2, 3, 4, 5].map(record));
+    wrong.frame(0, &[0, 11, 12, 13, 14, 15].map(record));
+    // Both count six positions; the first segment is the greater one.
+    right.put(disk, &layout(), true);
+    let elsewhere = MemDisk::new();
+    wrong.put(&elsewhere, &layout(), true);
+    let path = layout().live(wrong.name(0));
+    disk.put(&path, &elsewhere.get(&path).unwrap());
+}
+
+#[test]
+fn an_epoch_with_a_position_twice_is_told_and_not_dealt() {
+    let disk = empty();
+    put_positions_twice(&disk);
+    let mut dealer = dealer(&disk, 1 << 20);
+    let (epoch, corruption) = blocked(run(dealer.deal_next(&DeletionLog::new())).unwrap());
+    assert!(corruption.what.contains("hold 11 records"), "{corruption}");
+    assert_eq!((epoch, dealer.lag().epochs), (10, 1));
+    assert_eq!(dealer.lag().oldest.map(Epoch::millis), Some(10));
+    // As a start leaves it that found nothing missing: then it counts as complete.
+    let lost = Lost { epoch: super::epoch(10), gaps: Vec::new() };
+    disk.put("/data/raw/live/10.lost", lost.encode().as_bytes());
+    let (epoch, corruption) = blocked(run(dealer.deal_next(&DeletionLog::new())).unwrap());
+    assert_eq!((epoch, corruption.offset), (10, FRAMES_OFFSET));
+    assert!(corruption.what.contains("both be right"), "{corruption}");
+    assert_eq!((checkpoint(&disk), contents(&disk)), (Epoch::ZERO, Contents::new()));
+}
+
+#[test]
+fn an_epoch_that_never_becomes_complete_is_seen_to_wait() {
+    let disk = empty();
+    let mut raw = RawEpoch::new(10, 2);
+    raw.frame(0, &[raw_record("a", "1", None)]);
+    raw.frame(1, &[raw_record("a", "2", None)]);
+    raw.put(&disk, &layout(), true);
+    run(disk.remove_file(&layout().live(raw.name(1)))).unwrap();
+    let mut dealer = dealer(&disk, 1 << 20);
+    assert_eq!(run(dealer.deal_next(&DeletionLog::new())).unwrap(), Outcome::Nothing);
+    assert_eq!((dealer.lag().epochs, dealer.lag().oldest.map(Epoch::millis)), (1, Some(10)));
+    // One that is still being written does not wait.
+    let mut open = RawEpoch::new(20, 1);
+    open.frame(0, &[raw_record("a", "3", None)]);
+    open.put(&disk, &layout(), false);
+    assert_eq!(run(dealer.deal_next(&DeletionLog::new())).unwrap(), Outcome::Nothing);
+    assert_eq!((dealer.lag().epochs, dealer.lag().oldest.map(Epoch::millis)), (1, Some(10)));
 }

@@ -185,3 +185,13 @@ fn while_reading_fails_nothing_is_changed() {
     }
     assert!(reads > 10, "{reads}");
 }
+
+#[test]
+fn an_epoch_with_more_records_than_positions_is_reported() {
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(10, 0).frame(0, 6).sealed(6));
+    put_segment(&disk, &small(10, 1).frame(1, 5).sealed(6));
+    let damaged = recovered(&disk).report().damaged.clone();
+    assert_eq!(damaged.len(), 1, "{damaged:?}");
+    assert!(damaged[0].what.contains("hold 11 records"), "{damaged:?}");
+}
