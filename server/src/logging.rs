@@ -1,16 +1,18 @@
-//! Where log lines go: standard error, as text for people or as JSON for machines.
+//! Log lines, as text for people or as JSON for machines.
 
 use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
 
 use crate::config::LogFormat;
+use crate::stderr::{self, Stderr};
 
 /// Starts logging. A second call has no effect.
 pub(crate) fn start(format: LogFormat, level: tracing::Level) {
+    stderr::start_thread();
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(level))
-        .with_writer(std::io::stderr)
+        .with_writer(|| Stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     // An error means that logging has been started before.

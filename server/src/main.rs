@@ -1,5 +1,6 @@
 //! The `logtank` program: a storage host for write-ahead logs of search indexes, and the tools around it.
 #![deny(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod cli;
 mod client;
@@ -10,12 +11,15 @@ mod metrics;
 mod output;
 mod record_json;
 mod serve;
+mod stderr;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
 use cli::{Cli, Command};
+use stderr::remark;
 
 const _: () = assert!(
     !logtank_engine::mutant::COMPILED_IN || cfg!(debug_assertions),
@@ -23,8 +27,13 @@ const _: () = assert!(
 );
 
 fn main() -> ExitCode {
-    let matches = cli::command().get_matches();
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let parsed = cli::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return explain(&error),
+    };
     let (_, matches) = matches.subcommand().expect("clap requires a command");
     let done = |()| ExitCode::SUCCESS;
     let outcome = match &cli.command {
@@ -44,8 +53,25 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
     };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("logtank: {error:#}");
+    let code = outcome.unwrap_or_else(|error| {
+        remark!("logtank: {error:#}");
         ExitCode::FAILURE
-    })
+    });
+    stderr::finish();
+    // Another exit code than success says more.
+    if code == ExitCode::SUCCESS && output::has_failed() { ExitCode::FAILURE } else { code }
+}
+
+/// Prints the help or the version that was asked for, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    if error.use_stderr() {
+        let _ = error.print();
+    } else if std::io::stdout().is_terminal() {
+        output::text(text.ansi().to_string().as_bytes());
+    } else {
+        output::text(text.to_string().as_bytes());
+    }
+    let code = u8::try_from(error.exit_code()).unwrap_or(1);
+    ExitCode::from(if output::has_failed() { code.max(1) } else { code })
 }

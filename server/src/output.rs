@@ -2,6 +2,11 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::stderr::remark;
+
+static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line, as `println!`, which would end the command midway when the reader has seen enough, as `head` has.
 macro_rules! say {
@@ -12,10 +17,22 @@ macro_rules! say {
 pub(crate) use say;
 
 pub(crate) fn line(what: fmt::Arguments<'_>) {
-    match writeln!(io::stdout(), "{what}") {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        // The exit code stays that of the work itself.
-        Err(error) => eprintln!("logtank: the output can't be written: {error}"),
+    text(format!("{what}\n").as_bytes());
+}
+
+/// Prints something of several lines.
+pub(crate) fn text(what: &[u8]) {
+    let mut out = io::stdout();
+    if let Err(error) = out.write_all(what).and_then(|()| out.flush())
+        && error.kind() != io::ErrorKind::BrokenPipe
+        // The work itself continues; that its output is missing is said once, and by the exit code.
+        && !FAILED.swap(true, Ordering::Relaxed)
+    {
+        remark!("logtank: the output can't be written: {error}");
     }
+}
+
+/// Whether a part of the output is missing.
+pub(crate) fn has_failed() -> bool {
+    FAILED.load(Ordering::Relaxed)
 }

@@ -5,3 +5,4 @@ mod client;
 mod config;
 mod program;
 mod serve;
+mod streams;

@@ -3,6 +3,7 @@ use clap::ArgMatches;
 use crate::cli::HostArgs;
 use crate::config::{Layers, Settings, to_toml};
 use crate::output::say;
+use crate::stderr::remark;
 
 /// Prints what a host would run with.
 ///
@@ -13,7 +14,7 @@ pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<()> {
     let settings = Settings::validate(&layers)?;
     say!("{}", to_toml(&layers).trim_end());
     for warning in settings.warnings.iter().chain(&layers.unknown_variables(std::env::vars_os())) {
-        eprintln!("warning: {warning}");
+        remark!("warning: {warning}");
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::config::LogFormat;
 use crate::logging;
 use crate::metrics::HostMetrics;
 use crate::serve::{Tree, check_machine, put_in_order};
+use crate::stderr::remark;
 
 /// Drains a data directory.
 ///
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &DrainArgs) -> anyhow::Result<()> {
         let disk = tree.disk(Throttle::none())?;
         drain(&disk, &tree).await
     })??;
-    eprintln!(
+    remark!(
         "{} epochs with {} records dealt; {} is empty",
         drained.epochs,
         HumanCount(drained.records),

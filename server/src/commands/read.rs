@@ -12,6 +12,7 @@ use logtank_wire::page::LogPageToken;
 use crate::cli::ReadArgs;
 use crate::client::{CallError, Connection, Encryption};
 use crate::record_json::RecordJson;
+use crate::stderr::remark;
 
 /// Prints the records of an index.
 ///
@@ -82,7 +83,7 @@ impl Recovery<'_> {
                 }
                 Err(error) => {
                     let wait = pause_after(attempt);
-                    progress.suspend(|| eprintln!("logtank: {error}; trying again in {} s", wait.as_secs()));
+                    progress.suspend(|| remark!("logtank: {error}; trying again in {} s", wait.as_secs()));
                     self.connection = None;
                     std::thread::sleep(wait);
                     attempt += 1;

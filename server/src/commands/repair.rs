@@ -18,6 +18,7 @@ use crate::logging;
 use crate::metrics::HostMetrics;
 use crate::output::say;
 use crate::serve::{Tree, check_machine, put_in_order};
+use crate::stderr::remark;
 
 /// Folder for damaged files, below the data directory and below raw/.
 const ASIDE: &str = "damaged";
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &RepairArgs) -> anyhow::Result<ExitCode> {
         let indexes = repair_indexes(&disk, &tree.layout).await.context("repairing the indexes")?;
         anyhow::Ok(raw + indexes)
     })??;
-    eprintln!("{gone} records are gone; now run logtank verify, then start the host");
+    remark!("{gone} records are gone; now run logtank verify, then start the host");
     Ok(if gone == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

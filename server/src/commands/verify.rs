@@ -19,6 +19,7 @@ use logtank_os::startup::check_folder;
 use crate::cli::VerifyArgs;
 use crate::output::say;
 use crate::serve::check_machine;
+use crate::stderr::remark;
 
 /// What was read and what is wrong.
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         verify(&disk, &layout).await
     })??;
     let Verified { files, records, bytes, findings } = verified;
-    eprintln!("{files} files, {records} records, {bytes} bytes read; {findings} findings");
+    remark!("{files} files, {records} records, {bytes} bytes read; {findings} findings");
     Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

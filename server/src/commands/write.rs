@@ -9,6 +9,7 @@ use logtank_wire::client::{request, response};
 use crate::cli::WriteArgs;
 use crate::client::{CallError, Connection, Encryption};
 use crate::record_json::RecordJson;
+use crate::stderr::remark;
 
 /// A batch is sent when it has grown to this many bytes, however few records it holds.
 const BATCH_BYTES: usize = 1 << 20;
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &WriteArgs) -> anyhow::Result<()> {
     let connection = connect(args)?;
     let mut sender = Sender { args, connection, batch: Batch::default(), written: 0 };
     let outcome = sender.send_lines(std::io::stdin().lock());
-    eprintln!("{} records written to {}", sender.written, args.index);
+    remark!("{} records written to {}", sender.written, args.index);
     outcome
 }
 
@@ -95,7 +96,7 @@ impl Sender<'_> {
         }
         let outcome = match self.send_once() {
             Err(CallError::Connection(error)) => {
-                eprintln!("logtank: {error}; connecting anew");
+                remark!("logtank: {error}; connecting anew");
                 self.connection = connect(self.args)?;
                 self.send_once()
             }

@@ -5,6 +5,9 @@ use logtank_os::process::usage;
 use super::exposition::{Exposition, Kind};
 
 pub(super) fn export(to: &mut Exposition) {
+    let help = "Lines of the log that standard error did not take.";
+    to.family("logtank_log_lines_dropped_total", help, Kind::Counter);
+    to.value("logtank_log_lines_dropped_total", "", crate::stderr::dropped());
     // Without /proc there is nothing to say, and no reason to fail the others.
     let Ok(usage) = usage() else { return };
     let gauges = [

@@ -1,5 +1,6 @@
 //! The order in which a host starts and ends.
 
+use std::backtrace::BacktraceStatus;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use super::space::SpaceWatch;
 use super::{Tree, signals};
 use crate::config::{PortTls, Role, Settings};
 use crate::metrics::{self, Exporter, Health, HostMetrics, Page, Sources};
+use crate::stderr::{self, remark};
 
 /// When the drive fails: a service manager must not start the host again in a loop.
 pub(crate) const EXIT_DRIVE_FAILED: u8 = 78;
@@ -57,11 +59,17 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A thread that met a bug must not leave the others running on what it left behind.
+/// A thread that met a bug must not leave the others running on what it left behind. What it says of itself is a line
+/// of the log: nobody waits for whoever does not read it.
 fn abort_on_panic() {
-    let print = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        print(panic);
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let backtrace = std::backtrace::Backtrace::capture();
+        remark!("thread '{}' {panic}", thread.name().unwrap_or("without a name"));
+        if backtrace.status() == BacktraceStatus::Captured {
+            remark!("{backtrace}");
+        }
+        stderr::finish();
         std::process::abort();
     }));
 }

@@ -20,6 +20,7 @@ pub(super) fn watch(events: Events) -> std::io::Result<()> {
                 tracing::warn!(
                     "second signal: ending at once; what was acknowledged is put in order at the next start"
                 );
+                crate::stderr::finish();
                 std::process::exit(SIGNALLED + signal);
             }
             asked = true;

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, ensure};
 
 use crate::cli::DemoArgs;
+use crate::output::say;
 use crate::serve::check_machine;
 
 /// Whether the user wants it to end.
@@ -77,14 +78,14 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let folder = Folder::choose(args.data.as_ref())?;
     let outcome = steps::run(&folder.data(), args.load_for, &interrupt);
     match (&folder, &outcome) {
-        (Folder::Kept(path), _) => println!("\nThe data are in {}.", path.display()),
+        (Folder::Kept(path), _) => say!("\nThe data are in {}.", path.display()),
         (Folder::Temporary(_), Ok(())) => {}
         (Folder::Temporary(folder), Err(_)) => {
-            println!("\n{} is removed; --data DIR keeps it.", folder.path().display())
+            say!("\n{} is removed; --data DIR keeps it.", folder.path().display())
         }
     }
     outcome?;
-    println!(
+    say!(
         "\nNext:\n  \
          logtank serve                         a host in ./logtank-data, on ports 15000, 15100, 16000; metrics on 15200\n  \
          echo '{{\"docid\":\"a\",\"fields\":{{\"text\":\"hello\"}}}}' | logtank write --index first\n  \

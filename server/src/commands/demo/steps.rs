@@ -64,7 +64,7 @@ pub(super) fn run(data: &Path, load_for: Duration, interrupt: &Interrupt) -> any
 }
 
 fn say(step: &str, what: &str) {
-    println!("{step:<9} {what}");
+    crate::output::line(format_args!("{step:<9} {what}"));
 }
 
 fn millis(duration: Duration) -> String {

@@ -10,6 +10,7 @@ use anyhow::Context;
 use logtank_sysconfig::{Applied, Measured, Place, Report, State, Subject, System, apply, inspect, script};
 
 use crate::cli::TuneArgs;
+use crate::stderr::remark;
 
 /// What can't be told at all is told by the same code as an item that can't.
 const EXIT_UNKNOWN: u8 = 2;
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &TuneArgs) -> ExitCode {
         Ok(State::Differs) => ExitCode::FAILURE,
         Ok(State::Unknown) => ExitCode::from(EXIT_UNKNOWN),
         Err(error) => {
-            eprintln!("logtank: {error:#}");
+            remark!("logtank: {error:#}");
             ExitCode::from(EXIT_UNKNOWN)
         }
     }

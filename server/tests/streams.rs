@@ -1,0 +1,154 @@
+//! Standard error and standard output that can't be written.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::program::{logtank, run};
+
+/// A host with this standard error, ready to serve, and the address of its metrics.
+struct Host {
+    child: Child,
+    metrics: String,
+}
+
+impl Host {
+    fn start(data: &Path, stderr: Stdio, more: &[&str]) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let metrics = free.local_addr().unwrap().to_string();
+        drop(free);
+        let mut command = logtank(&["serve", "--shards", "1", "--metrics-addr", &metrics]);
+        command.arg("--data").arg(data).args(more);
+        for port in ["--writer-addr", "--reader-addr", "--manager-addr"] {
+            command.args([port, "127.0.0.1:0"]);
+        }
+        let mut host = Self { child: command.stderr(stderr).spawn().unwrap(), metrics };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !host.get("/readyz").is_some_and(|answer| answer.ends_with("ready\n")) {
+            assert_eq!(host.child.try_wait().unwrap(), None, "it ended");
+            assert!(Instant::now() < deadline, "it does not get ready: {:?}", host.get("/readyz"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        host
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        use std::io::Write;
+        let mut stream = std::net::TcpStream::connect(&self.metrics).ok()?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    fn dropped_lines(&self) -> u64 {
+        let page = self.get("/metrics").unwrap();
+        let value = page.lines().find_map(|line| line.strip_prefix("logtank_log_lines_dropped_total "));
+        value.unwrap().parse().unwrap()
+    }
+
+    /// Sends SIGTERM; the exit code, `None` if it was killed since it did not end.
+    fn stop(mut self) -> Option<i32> {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        None
+    }
+}
+
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+/// A pipe that holds nothing more, and its end for reading.
+fn stuffed_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    use std::io::Write;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // A pipe of Linux takes so much; the program that the tests run has not made this one larger.
+    writer.write_all(&[b'.'; 65536]).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn a_host_serves_when_its_log_can_not_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(&folder.path().join("data"), full(), &[]);
+    assert!(host.dropped_lines() > 0);
+    assert_eq!(host.stop(), Some(0));
+}
+
+#[test]
+fn a_host_serves_when_its_log_was_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let host = Host::start(&folder.path().join("data"), writer.into(), &[]);
+    assert!(host.dropped_lines() > 0);
+    assert_eq!(host.stop(), Some(0));
+}
+
+#[test]
+fn a_host_starts_and_stops_when_nobody_reads_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = stuffed_pipe();
+    let host = Host::start(&folder.path().join("data"), writer.into(), &["--log-level", "debug"]);
+    assert_eq!(host.stop(), Some(0));
+    drop(reader);
+}
+
+#[test]
+fn the_log_is_whole_when_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let host = Host::start(&folder.path().join("data"), File::create(&path).unwrap().into(), &[]);
+    assert_eq!(host.dropped_lines(), 0);
+    assert_eq!(host.stop(), Some(0));
+    let log = std::fs::read_to_string(path).unwrap();
+    let last = log.lines().last().unwrap();
+    assert!(log.contains("ready to serve") && last.contains("stopped: everything received"), "{log}");
+}
+
+#[test]
+fn commands_work_when_standard_error_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(Host::start(&data, Stdio::null(), &[]).stop(), Some(0));
+    let data = data.to_str().unwrap();
+    for arguments in [&["verify", data][..], &["drain", "--data", data], &["check-config", "--data", data]] {
+        let code = logtank(arguments).stdout(Stdio::null()).stderr(full()).status().unwrap().code();
+        assert_eq!(code, Some(0), "{arguments:?}");
+    }
+    // What fails anyway, fails with its own exit code.
+    for arguments in [
+        &["drain", "--data", "/dev/null/none"][..],
+        &["read", "--addr", "127.0.0.1:1", "a", "--attempts", "1"],
+    ] {
+        let code = logtank(arguments).stderr(full()).status().unwrap().code();
+        assert_eq!(code, Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
+fn output_that_can_not_be_written_is_a_failure() {
+    for arguments in [&["completions", "bash"][..], &["check-config"], &["--version"], &["serve", "--help"]] {
+        let outcome = logtank(arguments).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(outcome.stderr).unwrap();
+        assert_eq!(outcome.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(
+            said.matches("the output can't be written: No space left").count(),
+            1,
+            "{arguments:?}: {said}"
+        );
+        assert_eq!(run(arguments).code, Some(0));
+    }
+}
