@@ -15,6 +15,7 @@ mod stderr;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::FromArgMatches;
 
@@ -27,6 +28,7 @@ const _: () = assert!(
 );
 
 fn main() -> ExitCode {
+    outlive_file_size_limit();
     let parsed = cli::command()
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
@@ -60,6 +62,12 @@ fn main() -> ExitCode {
     stderr::finish();
     // Another exit code than success says more.
     if code == ExitCode::SUCCESS && output::has_failed() { ExitCode::FAILURE } else { code }
+}
+
+/// Makes a write beyond the limit of file sizes an error of this write; by default it ends the process.
+fn outlive_file_size_limit() {
+    // Nobody looks at the flag. Where no handler can be had, the default stays.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
 }
 
 /// Prints the help or the version that was asked for, or what is wrong with the command line.

@@ -53,6 +53,16 @@ impl Host {
     /// Sends SIGTERM; the exit code, `None` if it was killed since it did not end.
     fn stop(mut self) -> Option<i32> {
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        self.wait()
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+    }
+
+    /// The exit code, `None` if it was killed since it did not end.
+    fn wait(&mut self) -> Option<i32> {
         let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -151,4 +161,60 @@ fn output_that_can_not_be_written_is_a_failure() {
         );
         assert_eq!(run(arguments).code, Some(0));
     }
+}
+
+/// Waits until the log holds this.
+fn await_line(log: &Path, text: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !std::fs::read_to_string(log).unwrap().contains(text) {
+        assert!(Instant::now() < deadline, "no {text} in\n{}", std::fs::read_to_string(log).unwrap());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn signals_that_a_host_has_no_use_for_do_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let host = Host::start(&folder.path().join("data"), File::create(&path).unwrap().into(), &[]);
+    let logged = [
+        ("HUP", "restart the host to have them read"),
+        ("USR1", "SIGUSR1 has no effect"),
+        ("USR2", "SIGUSR2 has no effect"),
+        ("ALRM", "SIGALRM has no effect"),
+        ("XFSZ", "raise the limit of file sizes"),
+    ];
+    for (name, line) in logged {
+        host.signal(name);
+        await_line(&path, line);
+    }
+    assert!(host.get("/readyz").unwrap().ends_with("ready\n"));
+    assert_eq!(host.stop(), Some(0));
+}
+
+#[test]
+fn two_signals_within_a_second_end_a_host_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let mut host = Host::start(&folder.path().join("data"), File::create(&path).unwrap().into(), &[]);
+    let pid = host.child.id().to_string();
+    let script = format!("kill -TERM {pid}; kill -TERM {pid} 2>&1");
+    Command::new("sh").args(["-c", &script]).status().unwrap();
+    assert_eq!(host.wait(), Some(0));
+    let log = std::fs::read_to_string(path).unwrap();
+    assert!(log.contains("stopped: everything received") && !log.contains("second signal"), "{log}");
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = logtank(&[]).get_program().to_owned();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""]).arg(program).args(["completions", "zsh"]);
+    let path = folder.path().join("script");
+    limited.stdout(File::create(&path).unwrap()).stderr(Stdio::piped());
+    let outcome = limited.output().unwrap();
+    let said = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{said}");
+    assert!(said.contains("File too large"), "{said}");
 }

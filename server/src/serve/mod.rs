@@ -10,7 +10,8 @@
 //! space       watches the drives
 //! watchdog    tells the service manager that every shard turns
 //! metrics     port 15200
-//! signals     SIGTERM, SIGINT
+//! signals     SIGTERM, SIGINT, and those that have no effect
+//! log         writes the log to standard error
 //! ```
 
 mod acceptor;
