@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(args),
         Command::Write(args) => commands::write::run(args).map(done),
         Command::Read(args) => commands::read::run(args).map(done),
-        Command::Status(args) => commands::status::run(args).map(done),
+        Command::Status(args) => commands::status::run(args),
         Command::Inspect(args) => commands::inspect::run(args).map(done),
         Command::Verify(args) => commands::verify::run(args),
         Command::Repair(args) => commands::repair::run(args),

@@ -213,3 +213,48 @@ fn a_writer_and_what_owns_the_indexes_can_be_two_processes() {
     assert_eq!(writer.stop().0, Some(0));
     assert_eq!(indexes.stop().0, Some(0));
 }
+
+#[test]
+fn a_host_that_may_not_serve_recoveries_says_so_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(Host::start(&data, &[]).stop().0, Some(0));
+    for (flag, metric, reason) in [
+        ("safe_to_read", "logtank_safe_to_read 0\n", "this host is not safe to read"),
+        ("master", "logtank_master 0\n", "this host is not the master"),
+    ] {
+        std::fs::remove_file(data.join(flag)).unwrap();
+        let host = Host::start(&data, &[]);
+        let answer = host.get("/readyz");
+        assert!(answer.contains(" 503 ") && answer.contains(reason), "{answer}");
+        let page = host.get("/metrics");
+        assert!(page.contains(metric) && page.contains("logtank_ready 0\n"), "{page}");
+        let status =
+            ["status", "--manager-addr", host.address("manager"), "--metrics-addr", host.address("metrics")];
+        let outcome = run(&status);
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.out.starts_with(reason), "{}", outcome.out);
+        let outcome = run(&[&status[..], &["--json"]].concat());
+        let json: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+        assert_eq!((outcome.code, &json["ready"]), (Some(1), &false.into()));
+
+        // Nobody needs to start it again once the flag is there.
+        std::fs::write(data.join(flag), "").unwrap();
+        let line = host.lines.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(line.contains("recoveries are served"), "{line}");
+        assert_eq!(run(&status).code, Some(0));
+        assert_eq!(host.stop().0, Some(0));
+    }
+}
+
+#[test]
+fn a_writer_by_itself_is_ready_without_the_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(Host::start(&data, &[]).stop().0, Some(0));
+    std::fs::remove_file(data.join("safe_to_read")).unwrap();
+    let writer = Host::start(&data, &["--role", "writer"]);
+    assert!(writer.get("/readyz").ends_with("\r\n\r\nready\n"), "{}", writer.get("/readyz"));
+    assert!(writer.get("/metrics").contains("logtank_safe_to_read 0\n"));
+    assert_eq!(writer.stop().0, Some(0));
+}

@@ -1,6 +1,7 @@
 //! Asks a running host how it is: its manager for segments and queue, its metrics port for the rest.
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,6 +16,7 @@ use crate::output::say;
 
 /// What a host said.
 struct Status {
+    ready: bool,
     readiness: String,
     metrics: Metrics,
     raw: RawLogInfo,
@@ -59,18 +61,18 @@ impl Metrics {
     }
 }
 
-/// Prints what a host says of itself.
+/// Prints what a host says of itself; the exit code is 1 if it is not ready.
 ///
 /// # Errors
 /// If it can't be reached, or refuses to say.
-pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let status = ask(args)?;
     if args.json {
         say!("{}", to_json(&status));
     } else {
         print(&status);
     }
-    Ok(())
+    Ok(if status.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn ask(args: &StatusArgs) -> anyhow::Result<Status> {
@@ -78,7 +80,7 @@ fn ask(args: &StatusArgs) -> anyhow::Result<Status> {
         format!("can't connect to the {name} port {address}; is a host running there?")
     };
     let encryption = Encryption::load(&args.tls)?;
-    let (_, readiness) = get(&args.metrics_addr, "/readyz", args.timeout, &encryption)
+    let (code, readiness) = get(&args.metrics_addr, "/readyz", args.timeout, &encryption)
         .with_context(|| port("metrics", &args.metrics_addr))?;
     let (_, metrics) = get(&args.metrics_addr, "/metrics", args.timeout, &encryption)?;
     let mut manager = Connection::open(&args.manager_addr, args.timeout, &encryption)
@@ -99,6 +101,7 @@ fn ask(args: &StatusArgs) -> anyhow::Result<Status> {
         }
     };
     Ok(Status {
+        ready: code == 200,
         readiness: readiness.trim().to_owned(),
         metrics: Metrics::parse(&metrics),
         raw,
@@ -113,7 +116,7 @@ fn bytes_of(segments: &[SegmentInfo]) -> u64 {
 }
 
 fn print(status: &Status) {
-    let Status { readiness, metrics, raw, indexes, queue, index } = status;
+    let Status { readiness, metrics, raw, indexes, queue, index, .. } = status;
     let millis = |duration: Option<Duration>| {
         duration.map_or_else(
             || "none yet".to_owned(),
@@ -171,7 +174,7 @@ fn print(status: &Status) {
 }
 
 fn to_json(status: &Status) -> Value {
-    let Status { readiness, metrics, raw, indexes, queue, index } = status;
+    let Status { ready, readiness, metrics, raw, indexes, queue, index } = status;
     let segment = |segment: &SegmentInfo| {
         json!({
             "timestamp": segment.timestamp, "end_timestamp": segment.end_timestamp,
@@ -181,6 +184,7 @@ fn to_json(status: &Status) -> Value {
     };
     let segments = |list: &[SegmentInfo]| list.iter().map(segment).collect::<Vec<_>>();
     json!({
+        "ready": ready,
         "readiness": readiness,
         "metrics": metrics.0,
         "undealt_segments": segments(&raw.undealt_segments),

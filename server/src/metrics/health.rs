@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex};
 #[derive(Clone, Debug)]
 pub(crate) struct Health(Arc<Mutex<Reasons>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Reasons {
     starting: bool,
     stopping: bool,
     drive_full: Option<String>,
+    drive_failing: Option<String>,
+    role: Option<String>,
+    blocked: Option<String>,
     background: Option<String>,
     failed: Option<String>,
 }
@@ -16,8 +19,7 @@ struct Reasons {
 impl Health {
     /// Of a host that is starting.
     pub(crate) fn starting() -> Self {
-        let reasons =
-            Reasons { starting: true, stopping: false, drive_full: None, background: None, failed: None };
+        let reasons = Reasons { starting: true, ..Reasons::default() };
         Self(Arc::new(Mutex::new(reasons)))
     }
 
@@ -40,6 +42,26 @@ impl Health {
         self.change(|reasons| reasons.drive_full = why);
     }
 
+    /// Its raw log's drive fails for this reason; what is in memory is written elsewhere. Or it works again.
+    pub(crate) fn drive_failing(&self, why: Option<String>) {
+        self.change(|reasons| reasons.drive_failing = why);
+    }
+
+    /// It deals nothing or serves no recoveries for this reason, or does both. Whether that is a change.
+    pub(crate) fn role(&self, why: Option<String>) -> bool {
+        let mut changed = false;
+        self.change(|reasons| {
+            changed = reasons.role != why;
+            reasons.role = why;
+        });
+        changed
+    }
+
+    /// Dealing stands still for this reason, or continues.
+    pub(crate) fn dealing_blocked(&self, why: Option<String>) {
+        self.change(|reasons| reasons.blocked = why);
+    }
+
     /// It receives and serves, but deals and merges no more.
     pub(crate) fn background_halted(&self, why: String) {
         self.change(|reasons| reasons.background = Some(why));
@@ -50,7 +72,7 @@ impl Health {
         self.change(|reasons| reasons.failed = Some(why.to_owned()));
     }
 
-    /// What keeps it from serving everything, most serious first.
+    /// What keeps it from serving everything, most serious first, on one line.
     pub(crate) fn not_ready(&self) -> Option<String> {
         let reasons = self.0.lock().expect("nobody panics while holding it");
         if let Some(why) = &reasons.failed {
@@ -60,7 +82,13 @@ impl Health {
         } else if reasons.starting {
             Some("starting: the raw log is being put in order".to_owned())
         } else {
-            reasons.drive_full.clone().or_else(|| reasons.background.clone())
+            let Reasons { drive_failing, drive_full, background, blocked, role, .. } = &*reasons;
+            let all: Vec<&str> = [drive_failing, drive_full, background, blocked, role]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect();
+            (!all.is_empty()).then(|| all.join("; "))
         }
     }
 }
@@ -78,6 +106,14 @@ mod tests {
         health.drive_full(Some("full".to_owned()));
         assert_eq!(health.not_ready().as_deref(), Some("full"));
         health.drive_full(None);
+        assert_eq!(health.not_ready(), None);
+        assert!(health.role(Some("no master".to_owned())) && !health.role(Some("no master".to_owned())));
+        health.dealing_blocked(Some("blocked".to_owned()));
+        health.drive_failing(Some("failing".to_owned()));
+        assert_eq!(health.not_ready().as_deref(), Some("failing; blocked; no master"));
+        health.drive_failing(None);
+        health.dealing_blocked(None);
+        assert!(health.role(None));
         assert_eq!(health.not_ready(), None);
         health.failed("broken");
         health.stopping();

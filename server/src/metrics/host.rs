@@ -49,6 +49,8 @@ struct Cells {
     recovery_restored_bytes: Gauge,
     free_bytes: ByLabel<Gauge>,
     appends_allowed: Gauge,
+    master: Gauge,
+    safe_to_read: Gauge,
     raw_files: ByLabel<Gauge>,
     prepared_done: Counter,
     prepared_failed: Counter,
@@ -205,6 +207,16 @@ impl Default for HostMetrics {
                 "1 while batches are taken, 0 while they are refused because the drive is nearly full.",
                 &[],
             ),
+            master: new.gauge(
+                "logtank_master",
+                "1 while the flag master is there: this host deals, sorts, optimizes, cleans and serves recoveries.",
+                &[],
+            ),
+            safe_to_read: new.gauge(
+                "logtank_safe_to_read",
+                "1 while the flag safe_to_read is there: this host serves recoveries if it is the master.",
+                &[],
+            ),
             raw_files: ByLabel::new(&RAW_KINDS, |kind| {
                 new.gauge(
                     "logtank_raw_files",
@@ -298,6 +310,12 @@ impl HostMetrics {
     /// Whether batches are taken.
     pub(crate) fn appends_allowed(&self, allowed: bool) {
         self.0.appends_allowed.set(f64::from(u8::from(allowed)));
+    }
+
+    /// Whether the flags `master` and `safe_to_read` are there.
+    pub(crate) fn flags(&self, master: bool, safe_to_read: bool) {
+        self.0.master.set(f64::from(u8::from(master)));
+        self.0.safe_to_read.set(f64::from(u8::from(safe_to_read)));
     }
 
     /// So many files of the raw log are of this kind: `ready`, `live` or `history`.

@@ -103,12 +103,18 @@ fn tell(report: Report, health: &Health) {
                 tracing::error!("{damage}");
             }
         }
-        Report::Blocked { epoch, corruption } => tracing::error!(
-            %epoch,
-            "dealing stands still, since nothing may be dealt in part: {corruption}; restore the file from a replica or \
-             a backup, and dealing goes on by itself"
-        ),
-        Report::Unblocked => tracing::info!("dealing goes on: the damage is repaired"),
+        Report::Blocked { epoch, corruption } => {
+            let why = format!(
+                "dealing stands still, since nothing may be dealt in part: {corruption}; restore the file from a replica or \
+                 a backup, and dealing goes on by itself"
+            );
+            tracing::error!(%epoch, "{why}");
+            health.dealing_blocked(Some(why));
+        }
+        Report::Unblocked => {
+            tracing::info!("dealing goes on: the damage is repaired");
+            health.dealing_blocked(None);
+        }
         // There may be a hundred thousand of them: counters tell of them all.
         Report::Sorted { code, records } => tracing::debug!(index = %code, records, "index sorted"),
         Report::Optimized { code, records } => tracing::debug!(index = %code, records, "index optimized"),

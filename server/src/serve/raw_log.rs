@@ -31,7 +31,7 @@ use super::Tree;
 use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
 use super::starving::Starving;
-use crate::metrics::HostMetrics;
+use crate::metrics::{Health, HostMetrics};
 
 /// Between two log lines about a recovery that takes long.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
@@ -54,6 +54,7 @@ pub(super) struct RawLog {
     pub(super) from_shards: UnboundedReceiver<FromShard>,
     pub(super) events: Events,
     pub(super) metrics: HostMetrics,
+    pub(super) health: Health,
     pub(super) background: Arc<Shared>,
     pub(super) signal: Arc<AppendSignal>,
 }
@@ -100,7 +101,12 @@ impl RawLog {
                     self.events.send(HostEvent::Step(Step::Stocked));
                 }
                 match handed_over {
-                    Ok(()) => wanted[shard] -= 1,
+                    Ok(()) => {
+                        wanted[shard] -= 1;
+                        if rewriting.is_empty() {
+                            self.health.drive_failing(None);
+                        }
+                    }
                     // What waits in memory has nowhere to go, and its clients wait for an answer that can't come.
                     Err(error)
                         if !comes_back(&error)
@@ -111,9 +117,11 @@ impl RawLog {
                         ));
                     }
                     Err(error) => {
-                        tracing::error!(
+                        let why = format!(
                             "no raw segment could be made ready, trying again in a second; look at the drive's room and health: {error:#}"
                         );
+                        tracing::error!("{why}");
+                        self.health.drive_failing(Some(why));
                         retry_at = Some(Instant::now() + RETRY_AFTER);
                     }
                 }
@@ -239,11 +247,14 @@ impl RawLog {
                     }
                 }
             }
-            ShardEvent::Rewriting { what } => tracing::error!(
-                %shard,
-                "the raw log's drive failed, batches still in memory are being written to a fresh segment; \
-                 look at the drive: {what}"
-            ),
+            ShardEvent::Rewriting { what } => {
+                let why = format!(
+                    "the raw log's drive failed, batches still in memory are being written to a fresh segment; \
+                     look at the drive: {what}"
+                );
+                tracing::error!(%shard, "{why}");
+                self.health.drive_failing(Some(why));
+            }
             ShardEvent::EpochClosed { now_open } => tracing::debug!(%shard, %now_open, "epoch closed"),
             ShardEvent::NeedReady { .. } | ShardEvent::Done | ShardEvent::Fatal { .. } => {}
         }

@@ -230,6 +230,7 @@ impl<'s> Host<'s> {
             from_shards,
             events: self.events.clone(),
             metrics: self.metrics.clone(),
+            health: self.health.clone(),
             background: self.shared.clone(),
             signal: self.signal.clone(),
         };
@@ -334,7 +335,9 @@ impl<'s> Host<'s> {
             mailboxes: self.shards.iter().map(|shard| shard.mailbox.clone()).collect(),
             health: self.health.clone(),
             metrics: self.metrics.clone(),
+            indexes: self.settings.role.indexes(),
         };
+        watch.look_at_flags();
         let (stop, stopped) = channel();
         self.stop_space = Some(stop);
         let placement = self.placement.clone();

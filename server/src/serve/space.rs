@@ -1,4 +1,5 @@
 //! Watches the room on the drives: refuses appends before the raw log's is full, and takes them again with hysteresis.
+//! Watches the operator's flags as well.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use logtank_engine::format::names::RawName;
+use logtank_engine::roles::Refusal;
 use logtank_os::mailbox::{Mail, Mailbox};
 use rustix::fs::statvfs;
 
@@ -30,6 +32,8 @@ pub(super) struct SpaceWatch {
     pub(super) mailboxes: Vec<Mailbox>,
     pub(super) health: Health,
     pub(super) metrics: HostMetrics,
+    /// This process deals and serves recoveries.
+    pub(super) indexes: bool,
 }
 
 /// Whether appends are taken, by how much room there is.
@@ -54,6 +58,7 @@ impl SpaceWatch {
         let mut failing = false;
         self.metrics.appends_allowed(true);
         for number in 0u64.. {
+            self.look_at_flags();
             if number.is_multiple_of(COUNT_EVERY) {
                 self.count_files();
             }
@@ -74,6 +79,29 @@ impl SpaceWatch {
             match stop.recv_timeout(LOOK_EVERY) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Whether this host is the master, and safe to read. What can't be found out stays as it was.
+    pub(super) fn look_at_flags(&self) {
+        let (master, safe) = (self.tree.layout.master(), self.tree.layout.safe_to_read());
+        let (Ok(is_master), Ok(is_safe)) = (master.try_exists(), safe.try_exists()) else { return };
+        self.metrics.flags(is_master, is_safe);
+        if !self.indexes {
+            return;
+        }
+        let why = if !is_master {
+            Some(format!("{}, and it deals nothing", Refusal::NotMaster(master)))
+        } else if !is_safe {
+            Some(Refusal::NotSafe(safe).to_string())
+        } else {
+            None
+        };
+        if self.health.role(why.clone()) {
+            match why {
+                Some(why) => tracing::warn!("recoveries are refused: {why}"),
+                None => tracing::info!("recoveries are served: the host is the master and safe to read"),
             }
         }
     }
