@@ -45,7 +45,7 @@ impl Shard {
         peer.message_begun = if pending == 0 { None } else { before.or(Some(now.mono)) };
         let changed = replied > 0 || peer.phase != Phase::Open;
         if (pending > 0 || replied > 0) && self.in_flight_bytes > self.config.limits.in_flight_bytes_max {
-            self.shed(id);
+            self.shed(now);
         } else if peer.phase == Phase::Open && !peer.paused && peer.owed_bytes() > self.config.reply_bytes_max
         {
             peer.paused = true;
@@ -66,10 +66,21 @@ impl Shard {
         }
     }
 
-    /// Closes a connection that took the memory for partly received messages and unsent replies beyond its bound.
-    fn shed(&mut self, id: ConnectionId) {
-        self.metrics.connections_shed.add(1);
-        self.close(id);
+    /// Closes connections until partly received messages and unsent replies are within their bound: first those that
+    /// held the most for the longest, so that whoever sends on time doesn't pay for peers that stand still.
+    fn shed(&mut self, now: Now) {
+        while self.in_flight_bytes > self.config.limits.in_flight_bytes_max {
+            let holders = self
+                .connections
+                .iter_mut()
+                .filter(|connection| connection.peer.phase != Phase::Closing && connection.held_bytes() > 0);
+            // What is left is being sent, and bounded by what each peer may be owed.
+            let Some(holder) = holders.max_by_key(|connection| connection.holding(now.mono)) else { return };
+            self.in_flight_bytes -= holder.let_go();
+            let id = holder.peer.id;
+            self.metrics.connections_shed.add(1);
+            self.close(id);
+        }
     }
 }
 

@@ -63,6 +63,30 @@ pub(super) struct Connection {
     pub(super) peer: Peer,
 }
 
+impl Connection {
+    /// Bytes that closing it gives back at once.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.pending_bytes + self.peer.out.len()
+    }
+
+    /// How much it holds, times how long it has.
+    pub(super) fn holding(&self, now: MonoNanos) -> u128 {
+        let since = self.peer.message_begun.unwrap_or(self.peer.active);
+        // Of those that began in the same instant, the greatest.
+        self.held_bytes() as u128 * (now.since(since).as_nanos() + 1)
+    }
+
+    /// Frees what it holds, and returns how many bytes that were.
+    pub(super) fn let_go(&mut self) -> usize {
+        let held = self.held_bytes();
+        // Nothing more is received from it.
+        self.inbound = Inbound::new(InboundLimits { message_bytes_max: 0, depth_max: 0 });
+        self.pending_bytes = 0;
+        self.peer.out = Vec::new();
+        held
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Connections {
     rows: Slab<Box<Connection>>,

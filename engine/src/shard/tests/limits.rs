@@ -113,6 +113,28 @@ fn partly_received_messages_are_bounded_in_all() {
 }
 
 #[test]
+fn who_stands_still_is_shed_and_not_who_sends_next() {
+    let mut world = world(|config| config.limits.in_flight_bytes_max = 8192);
+    let start = b"\x80\x01\x00\x01\x00\x00\x00\x0asend_batch\x00\x00\x00\x09\x0c\x00\x01\x0f\x00\x01\x0c\x00\x00\x00\x01\x0b\x00\x03\x00\x00\x0f\xa0";
+    let still: Vec<_> = (0..2).map(|_| world.connect(0)).collect();
+    for &peer in &still {
+        world.post_bytes(peer, start);
+        world.post_bytes(peer, &[b'i'; 3000]);
+        world.deliver(peer, usize::MAX);
+    }
+    assert_eq!(world.metrics[0].connections_shed.get(), 0);
+    world.advance(SECOND);
+    let honest = world.connect(0);
+    world.post_bytes(honest, start);
+    world.post_bytes(honest, &[b'i'; 3500]);
+    world.deliver(honest, usize::MAX);
+    world.turn(0);
+    assert_eq!(world.metrics[0].connections_shed.get(), 1, "one was enough");
+    assert!(!world.peers[honest].closed, "it holds more, but has only begun");
+    assert_eq!(still.iter().filter(|&&peer| world.peers[peer].closed).count(), 1);
+}
+
+#[test]
 fn a_peer_that_finishes_gets_what_it_is_owed_first() {
     let mut world = world(|_| {});
     world.post(0, 1, 10);
