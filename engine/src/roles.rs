@@ -66,10 +66,8 @@ pub async fn initialize<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Initia
     if disk.metadata(&layout.token_key()).await?.is_some() {
         return Ok(Initialized::Before);
     }
-    for name in ["migrating", "migrated", "previous", "master_delta.info"] {
-        if disk.metadata(&layout.data().join(name)).await?.is_some() {
-            return Ok(Initialized::Replicated);
-        }
+    if is_replica(disk, layout).await? {
+        return Ok(Initialized::Replicated);
     }
     let fresh = is_fresh(disk, layout).await?;
     disk.create_folder(layout.data()).await?;
@@ -79,6 +77,26 @@ pub async fn initialize<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Initia
     }
     raise(disk, layout.master()).await?;
     Ok(if fresh { Initialized::Fresh } else { Initialized::Adopted })
+}
+
+/// Whether the tree looks like a slave's: another host's files are put into it. A master of the original has an empty
+/// folder `previous` as well, and a slave that was promoted has the flag `master` beside its data directory.
+async fn is_replica<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<bool> {
+    let flag = disk.metadata(&layout.data().with_file_name("master")).await?;
+    if flag.is_some_and(|found| found.kind == EntryKind::File) {
+        return Ok(false);
+    }
+    for name in ["migrating", "migrated", "master_delta.info"] {
+        if disk.metadata(&layout.data().join(name)).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    let previous = layout.data().join("previous");
+    match disk.metadata(&previous).await? {
+        None => Ok(false),
+        Some(found) if found.kind == EntryKind::Folder => Ok(!disk.list(&previous).await?.is_empty()),
+        Some(_) => Ok(true),
+    }
 }
 
 /// Whether no record has ever been in the tree.
@@ -154,6 +172,31 @@ mod tests {
         assert!(matches!(run(refusal(&disk, &layout)), Ok(Some(Refusal::NotSafe(_)))));
         disk.put(layout.safe_to_read(), b"");
         assert_eq!(run(refusal(&disk, &layout)).unwrap(), None);
+    }
+
+    #[test]
+    fn an_empty_previous_of_the_original_hinders_no_master() {
+        let (disk, layout) = (disk(), layout());
+        disk.put("/data/storage/raw/live/1795343512642.raw", b"x");
+        run(disk.create_folder(&layout.data().join("previous"))).unwrap();
+        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Adopted);
+        assert!(run(is_master(&disk, &layout)).unwrap());
+    }
+
+    #[test]
+    fn a_slave_is_adopted_once_it_has_the_flag_of_the_original() {
+        for file in ["previous/dealer.next_timestamp.info", "migrating/x", "migrated/x", "master_delta.info"]
+        {
+            let (disk, layout) = (disk(), layout());
+            disk.put(layout.data().join(file), b"1");
+            disk.put(layout.raw_live().join("1795343512642.raw"), b"x");
+            run(disk.create_folder(Path::new("/data/master"))).unwrap();
+            assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Replicated, "{file}");
+            run(disk.remove_folder(Path::new("/data/master"))).unwrap();
+            disk.put("/data/master", b"");
+            assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Adopted, "{file}");
+            assert!(run(is_master(&disk, &layout)).unwrap(), "{file}");
+        }
     }
 
     #[test]
