@@ -7,6 +7,7 @@
 
 mod deleted;
 mod files;
+mod hand_over;
 mod idle;
 mod superseded;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 mod trash;
 
 pub use deleted::Deleted;
+pub use hand_over::hand_over;
 pub use superseded::{Superseded, Visit};
 pub use trash::empty_trash;
 

@@ -1,0 +1,86 @@
+//! What a drained tree must not hold when the original takes it over: its reader knows nothing of `deletions/` nor of
+//! sidecars, and it serves every segment whose name it knows.
+
+use super::deleted::Deleted;
+use super::files::{Files, entries, remove, remove_segment, sync_folders};
+use super::{Cleaned, empty_trash};
+use crate::deletions::DeletionLog;
+use crate::error::Result;
+use crate::format::checkpoint::Checkpoint;
+use crate::format::layout::Layout;
+use crate::format::names::{RawName, SegmentKind, SegmentName};
+use crate::ids::{Epoch, IndexCode};
+use crate::index_log::chain::Chain;
+use crate::io::disk::{Disk, EntryKind, publish_small};
+use crate::time::Now;
+
+/// Makes a tree of which everything is dealt one that the original reads as this host does: carries out and forgets
+/// all deletions, removes what other segments cover, and leaves the empty raw segment that the original expects at
+/// the checkpoint.
+///
+/// Nothing else may work on the tree, and `raw/live/` must hold no epoch.
+///
+/// # Errors
+/// The disk's; corruption if a sidecar's segment or the checkpoint can't be read. Calling again goes on.
+pub async fn hand_over<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    deletions: &DeletionLog,
+    now: Now,
+) -> Result<Cleaned> {
+    empty_trash(disk, layout).await?;
+    let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
+    let mut cleaned =
+        Deleted::new(disk.clone(), layout.clone()).carry_out(deletions, checkpoint, now).await?;
+    let all = deletions.snapshot(disk, layout).await?;
+    for entry in entries(disk, &layout.indexes()).await? {
+        let Ok(code) = IndexCode::new(entry.name.as_bytes()) else { continue };
+        if entry.kind == EntryKind::Folder && !all.is_unreadable(&code) {
+            finish(disk, layout, &code, checkpoint, &mut cleaned).await?;
+        }
+    }
+    // Everything before them is dealt and gone: what the original writes next must not be taken for deleted.
+    for (code, before) in all.iter() {
+        cleaned.deletions += u64::from(deletions.prune(disk, layout, code, before).await?);
+    }
+    // Last: without it the original recovers nothing, so a hand-over that did not end is noticed.
+    publish_small(disk, &layout.live(RawName::Legacy(checkpoint)), b"").await?;
+    Ok(cleaned)
+}
+
+/// Removes what merges left of one index, then the sidecars of its optimized segments: the original may write one
+/// anew under the same name.
+async fn finish<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    checkpoint: Epoch,
+    cleaned: &mut Cleaned,
+) -> Result<()> {
+    let chain = Chain::look(disk, layout, code, checkpoint, None).await?;
+    let (witness, rest): (Vec<SegmentName>, Vec<SegmentName>) =
+        chain.superseded.iter().chain(&chain.leftovers).partition(|name| chain.is_witness(**name));
+    for names in [witness, rest] {
+        // What covers them may be visible and not durable yet.
+        sync_folders(disk, layout, code).await?;
+        for name in names {
+            if let Some(bytes) = remove_segment(disk, layout, code, name).await? {
+                cleaned.superseded += 1;
+                cleaned.bytes += bytes;
+            }
+        }
+    }
+    // The sidecars tell what is covered, so they go once that is gone for good.
+    sync_folders(disk, layout, code).await?;
+    let files = Files::list(disk, layout, code).await?;
+    for path in &files.strays {
+        cleaned.leftovers += u64::from(remove(disk, path).await?);
+    }
+    for name in files.segments.iter().filter(|name| name.kind == SegmentKind::Optimized) {
+        remove(disk, &layout.sidecar(code, *name)).await?;
+    }
+    Ok(sync_folders(disk, layout, code).await?)
+}
+
+#[cfg(test)]
+mod tests;
