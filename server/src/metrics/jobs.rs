@@ -49,7 +49,11 @@ fn rows(stats: &JobStats) -> Vec<Row<'_>> {
             &stats.rejected_records,
         ),
         counter("logtank_archived_files_total", "Raw files moved to history.", &stats.archived_files),
-        gauge("logtank_undealt_epochs", "Closed epochs that wait to be dealt, complete or not.", &stats.waiting_epochs),
+        gauge(
+            "logtank_undealt_epochs",
+            "Closed epochs that wait to be dealt, complete or not.",
+            &stats.waiting_epochs,
+        ),
         gauge("logtank_undealt_bytes", "Bytes of records that wait to be dealt.", &stats.waiting_bytes),
         gauge("logtank_deal_blocked", "1 while an epoch can't be dealt because of damage.", &stats.blocked),
         counter("logtank_sorts_total", "Sorts that published a segment.", &stats.sorts),
