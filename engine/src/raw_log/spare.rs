@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::error::Result;
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
-use crate::io::disk::{Disk, DiskResult, parent};
+use crate::io::disk::{Disk, DiskResult, EntryKind, parent};
 use crate::raw_log::live::raw_names;
 
 /// What became of a file of history.
@@ -61,7 +61,8 @@ pub(super) async fn take<D: Disk>(disk: &D, layout: &Layout, file_bytes: u64, to
         Err(error) if error.is_not_found() => return Ok(false),
         entries => entries?,
     };
-    for entry in entries {
+    // A folder or a link is somebody else's: it is passed over.
+    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
         let path = folder.join(&entry.name);
         match disk.metadata(&path).await? {
             Some(metadata) if metadata.len == file_bytes => {

@@ -81,6 +81,16 @@ fn a_new_file_is_written_whole_and_a_spare_one_only_at_its_front() {
 }
 
 #[test]
+fn a_folder_among_the_spare_files_is_passed_over() {
+    let disk = with_spare();
+    run(disk.create_folder(&layout().raw_spare().join("0"))).unwrap();
+    let mut preparer = run(open(&disk)).unwrap();
+    run(preparer.prepare_one(|| false)).unwrap();
+    let recycled = preparer.take().unwrap();
+    assert!(disk.files()[&recycled.path].ends_with(&[0xee; 100]));
+}
+
+#[test]
 fn dying_at_any_call_leaves_whole_ready_files_or_none() {
     for make in [fresh, with_spare] {
         for cut in Cut::ALL {
