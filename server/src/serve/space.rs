@@ -20,6 +20,10 @@ use crate::metrics::{Health, HostMetrics};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The raw log's files are counted each so many looks.
 const COUNT_EVERY: u64 = 10;
+/// Files that a filesystem must have room for: dealing makes one for each index.
+const FREE_FILES_MIN: u64 = 1024;
+/// Of a small filesystem: this part of all the files that it can hold.
+const FREE_FILES_PART: u64 = 8;
 /// Length of `raw/ballast`: given up when the drive is full to the last block, so that renames and small files of
 /// dealing and cleaning still find room.
 const BALLAST_BYTES: u64 = 16 << 20;
@@ -43,10 +47,32 @@ struct Floor {
     allowed: bool,
 }
 
+/// What a filesystem has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Room {
+    bytes: u64,
+    files: u64,
+    /// Fewer free files than these are too few; 0 on a filesystem without a limit.
+    files_min: u64,
+}
+
+impl Room {
+    fn look(path: &Path) -> io::Result<Self> {
+        let space = statvfs(path)?;
+        Ok(Self {
+            bytes: space.f_bavail.saturating_mul(space.f_frsize),
+            files: space.f_favail,
+            files_min: FREE_FILES_MIN.min(space.f_files / FREE_FILES_PART),
+        })
+    }
+}
+
 impl Floor {
     /// Refuses below the floor, allows again at twice as much.
-    fn observe(&mut self, free: u64) -> bool {
-        self.allowed = free >= if self.allowed { self.bytes } else { self.bytes.saturating_mul(2) };
+    fn observe(&mut self, room: Room) -> bool {
+        let times = if self.allowed { 1 } else { 2 };
+        self.allowed = room.bytes >= self.bytes.saturating_mul(times)
+            && room.files >= room.files_min.saturating_mul(times);
         self.allowed
     }
 }
@@ -62,10 +88,10 @@ impl SpaceWatch {
             if number.is_multiple_of(COUNT_EVERY) {
                 self.count_files();
             }
-            match free_bytes(self.tree.layout.raw()) {
-                Ok(free) => {
+            match Room::look(self.tree.layout.raw()) {
+                Ok(room) => {
                     failing = false;
-                    self.look(free, &mut floor);
+                    self.look(room, &mut floor);
                 }
                 Err(error) if !failing => {
                     failing = true;
@@ -73,8 +99,8 @@ impl SpaceWatch {
                 }
                 Err(_) => {}
             }
-            if let Ok(free) = free_bytes(self.tree.layout.data()) {
-                self.metrics.free_bytes("indexes", free);
+            if let Ok(room) = Room::look(self.tree.layout.data()) {
+                self.metrics.free_bytes("indexes", room.bytes);
             }
             match stop.recv_timeout(LOOK_EVERY) {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -123,11 +149,12 @@ impl SpaceWatch {
         }
     }
 
-    fn look(&self, free: u64, floor: &mut Floor) {
+    fn look(&self, room: Room, floor: &mut Floor) {
+        let free = room.bytes;
         self.metrics.free_bytes("raw", free);
         self.keep_ballast(free, floor.bytes);
         let before = floor.allowed;
-        let allowed = floor.observe(free);
+        let allowed = floor.observe(room);
         if allowed == before {
             return;
         }
@@ -136,16 +163,25 @@ impl SpaceWatch {
             // A shard whose mailbox is full is stuck; it takes no batches either.
             let _ = mailbox.post(Mail::AppendsAllowed(allowed));
         }
+        let scarce = room.bytes >= floor.bytes && room.files < room.files_min;
         let (free, floor) = (ByteSize(free), ByteSize(floor.bytes));
         let drive = self.tree.layout.raw().display();
         if allowed {
             tracing::info!(%free, "there is room on the drive of {drive} again: batches are taken");
             self.health.drive_full(None);
         } else {
-            let why = format!(
-                "batches are refused: the drive of {drive} has {free} free, less than free_bytes_min ({floor}); \
-                 free some, or lower history_max_bytes"
-            );
+            let why = if scarce {
+                format!(
+                    "batches are refused: the filesystem of {drive} has room for {} more files, fewer than {} (df -i); \
+                     remove some",
+                    room.files, room.files_min
+                )
+            } else {
+                format!(
+                    "batches are refused: the drive of {drive} has {free} free, less than free_bytes_min ({floor}); \
+                     free some, or lower history_max_bytes"
+                )
+            };
             tracing::error!("{why}");
             self.health.drive_full(Some(why));
         }
@@ -185,19 +221,25 @@ fn create(path: &Path) -> io::Result<()> {
     std::fs::rename(&temporary, path)
 }
 
-fn free_bytes(path: &Path) -> io::Result<u64> {
-    let space = statvfs(path)?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::Floor;
+    use super::{Floor, Room};
 
     #[test]
     fn appends_resume_at_twice_the_floor() {
         let mut floor = Floor { bytes: 100, allowed: true };
-        let seen: Vec<bool> = [150, 100, 99, 100, 199, 200, 100].map(|free| floor.observe(free)).to_vec();
+        let seen: Vec<bool> = [150, 100, 99, 100, 199, 200, 100]
+            .map(|bytes| floor.observe(Room { bytes, files: 0, files_min: 0 }))
+            .to_vec();
+        assert_eq!(seen, [true, true, false, false, false, true, true]);
+    }
+
+    #[test]
+    fn a_filesystem_that_holds_no_more_files_is_full() {
+        let mut floor = Floor { bytes: 100, allowed: true };
+        let seen: Vec<bool> = [7, 6, 5, 6, 11, 12, 6]
+            .map(|files| floor.observe(Room { bytes: 1000, files, files_min: 6 }))
+            .to_vec();
         assert_eq!(seen, [true, true, false, false, false, true, true]);
     }
 }
