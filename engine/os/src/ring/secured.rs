@@ -75,8 +75,7 @@ impl Driver<'_> {
         assert!(secured.waiting.is_none(), "one send at a time");
         if let Err(error) = secured.session.send(&bytes) {
             // The peer broke the protocol while its answer was awaited.
-            self.shard.complete(Completion::Sent { connection: id, bytes, result: Err(error) }, self.now);
-            self.completed_inline = true;
+            self.not_sent(id, bytes, error);
             return Ok(());
         }
         secured.waiting = Some(bytes);
@@ -130,12 +129,16 @@ impl Driver<'_> {
         let Some(secured) = self.sockets.secured(id) else { return Ok(()) };
         secured.shut = false;
         if let Some(bytes) = secured.waiting.take() {
-            let result = Err(io::ErrorKind::ConnectionAborted.into());
-            self.shard.complete(Completion::Sent { connection: id, bytes, result }, self.now);
-            self.completed_inline = true;
+            self.not_sent(id, bytes, io::ErrorKind::ConnectionAborted.into());
             return Ok(());
         }
         secured.session.close();
         self.flush_secured(id)
+    }
+
+    /// The shard's reply never goes out; its buffer goes back.
+    fn not_sent(&mut self, id: ConnectionId, bytes: Vec<u8>, error: io::Error) {
+        self.shard.complete(Completion::Sent { connection: id, bytes, result: Err(error) }, self.now);
+        self.completed_inline = true;
     }
 }
