@@ -87,20 +87,11 @@ impl Tree {
                 match roles::initialize(&disk, &self.layout).await {
                     // A writer and what owns the indexes may start at once and be in each other's way here.
                     Err(_) if tries < INITIALIZE_TRIES => tries += 1,
-                    Ok(outcome) => return Ok((outcome, roles::is_master(&disk, &self.layout).await?)),
-                    Err(error) => return Err(error),
+                    outcome => return outcome,
                 }
             }
-        });
-        let (outcome, master) = outcome??;
+        })??;
         tracing::debug!(?outcome, "flags of the data directory");
-        if !master {
-            tracing::warn!(
-                "this host is not the master: it takes batches, but deals nothing and refuses recoveries; \
-                 create {} if it is to be the master",
-                self.layout.master().display()
-            );
-        }
         // Last, because it is what tells a tree that was opened before from a new one.
         Ok(TokenKey::new(logtank_os::token_key::load_or_create(&self.layout.token_key())?))
     }
