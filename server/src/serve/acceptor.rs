@@ -65,6 +65,7 @@ pub(super) fn accept(
                 std::thread::sleep(Duration::from_millis(50));
                 continue;
             }
+            Err(error) if listeners::is_peers(&error) => continue,
             Err(error) if listeners::is_broken(&error) => {
                 anyhow::bail!("the writer's port can't be listened on any more: {error}")
             }

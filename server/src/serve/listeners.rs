@@ -51,6 +51,12 @@ impl Bound {
     }
 }
 
+/// Whether accept(2) failed for a peer that was gone before, or was interrupted: nothing to report, nor to wait for.
+pub(super) fn is_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
 /// Whether accept(2) can't succeed any more on this listener. All other errors are those of one connection, of the
 /// network, of a firewall, or pass (accept(2) hands on what is pending on the new socket).
 pub(super) fn is_broken(error: &io::Error) -> bool {
@@ -73,6 +79,9 @@ mod tests {
         let broken: Vec<i32> =
             (1..134).filter(|&errno| is_broken(&io::Error::from_raw_os_error(errno))).collect();
         assert_eq!(broken, [9, 14, 22, 88], "EBADF, EFAULT, EINVAL, ENOTSOCK");
+        let peers: Vec<i32> =
+            (1..134).filter(|&errno| is_peers(&io::Error::from_raw_os_error(errno))).collect();
+        assert_eq!(peers, [4, 103, 104], "EINTR, ECONNABORTED, ECONNRESET");
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Port {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                     continue;
                 }
+                Err(error) if listeners::is_peers(&error) => continue,
                 Err(error) if listeners::is_broken(&error) => {
                     anyhow::bail!("the {}'s port can't be listened on any more: {error}", self.name)
                 }
