@@ -180,7 +180,7 @@ impl RawLog {
                     file_bytes: ready.bytes,
                     salt: logtank_os::random::salt(),
                 };
-                // A shard whose mailbox is full is stuck for good, and so is its file.
+                // Only connections can find a mailbox full.
                 let _ = shard.mailbox.post(mail);
                 Ok(())
             }

@@ -403,7 +403,7 @@ impl<'s> Host<'s> {
             listeners::close(listener);
         }
         for shard in &self.shards {
-            // A mailbox that is full belongs to a shard that is stuck; waiting below ends by a second signal.
+            // Only connections can find a mailbox full.
             let _ = shard.mailbox.post(Mail::Shutdown);
         }
         self.stop.send_replace(true);

@@ -60,7 +60,7 @@ pub(super) fn show_life(shards: &[Shard], period: Duration, stopping: &AtomicBoo
         }
         before = Some(now);
         for shard in shards {
-            // It wakes the shard and says nothing. A full mailbox is a shard that does not turn.
+            // It wakes the shard and says nothing. Only connections can find a mailbox full.
             let _ = shard.mailbox.post(Mail::EpochClosed);
         }
         // The process ends while this sleeps: nobody waits for this thread.

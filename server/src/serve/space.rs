@@ -160,7 +160,7 @@ impl SpaceWatch {
         }
         self.metrics.appends_allowed(allowed);
         for mailbox in &self.mailboxes {
-            // A shard whose mailbox is full is stuck; it takes no batches either.
+            // Only connections can find a mailbox full.
             let _ = mailbox.post(Mail::AppendsAllowed(allowed));
         }
         let scarce = room.bytes >= floor.bytes && room.files < room.files_min;

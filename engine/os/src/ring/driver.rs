@@ -53,6 +53,8 @@ pub(super) struct Driver<'r> {
     /// What the mailbox's eventfd is read into.
     pub(super) mail_count: Box<[u8; 8]>,
     pub(super) mail_armed: bool,
+    /// There may be letters that nothing will wake this thread for.
+    pub(super) mail_waits: bool,
     pub(super) held: VecDeque<Held>,
     /// Connections that wait for a free buffer.
     pub(super) starved: Vec<ConnectionId>,
@@ -113,6 +115,7 @@ pub fn run_shard(
         disk_ops: InFlight::with_capacity(DISK_OPS_MAX),
         mail_count: Box::default(),
         mail_armed: false,
+        mail_waits: false,
         held: VecDeque::new(),
         starved: Vec::new(),
         shut_down: false,
@@ -131,6 +134,9 @@ impl Driver<'_> {
                 self.complete(completed)?;
             }
             self.kernel.refresh();
+            if self.mail_waits {
+                self.open_letters()?;
+            }
             self.offer_held()?;
             if self.shut_down && self.held.is_empty() {
                 self.shard.shut_down(self.now);
@@ -212,7 +218,7 @@ impl Driver<'_> {
 
     /// How long nothing has to be done; `None`: until something happens.
     fn patience(&mut self) -> Option<Duration> {
-        if !self.held.is_empty() && self.shard.may_receive() {
+        if self.mail_waits || (!self.held.is_empty() && self.shard.may_receive()) {
             return Some(Duration::ZERO);
         }
         let deadline: MonoNanos = self.shard.deadline()?;

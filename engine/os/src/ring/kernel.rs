@@ -1,5 +1,6 @@
 //! The ring itself: set-up with what the kernel offers, queues, waiting.
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub(super) struct Kernel<'r> {
     pub(super) submitter: Submitter<'r>,
     submissions: SubmissionQueue<'r>,
     completions: CompletionQueue<'r>,
+    /// Behind a full queue that the kernel takes nothing from for now. What they point to stays, as for queued ones.
+    behind: VecDeque<squeue::Entry>,
 }
 
 impl<'r> Kernel<'r> {
@@ -68,7 +71,7 @@ impl<'r> Kernel<'r> {
     pub(super) fn new(ring: &'r mut IoUring) -> (Self, bool) {
         let (mut submitter, submissions, completions) = ring.split();
         let registered = submitter.register_ring_fd().is_ok();
-        (Self { submitter, submissions, completions }, registered)
+        (Self { submitter, submissions, completions, behind: VecDeque::new() }, registered)
     }
 
     /// Queues an operation; it begins with the next [`Self::enter`].
@@ -76,16 +79,50 @@ impl<'r> Kernel<'r> {
     /// # Safety
     /// The memory that the entry points to must stay valid, and untouched, until its last completion was taken.
     pub(super) unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
-        loop {
-            // SAFETY: handed on to the caller.
-            let pushed = unsafe { self.submissions.push(entry) };
-            if pushed.is_ok() {
-                return Ok(());
-            }
-            self.submissions.sync();
-            retry_interrupted(|| self.submitter.submit())?;
-            self.submissions.sync();
+        // SAFETY: handed on to the caller.
+        unsafe { self.push_by(entry, Submitter::submit) }
+    }
+
+    /// # Safety
+    /// That of [`Self::push`].
+    unsafe fn push_by(
+        &mut self,
+        entry: &squeue::Entry,
+        submit: impl Fn(&Submitter<'r>) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        // SAFETY: handed on to the caller.
+        if self.behind.is_empty() && unsafe { self.submissions.push(entry) }.is_ok() {
+            return Ok(());
         }
+        self.behind.push_back(entry.clone());
+        // SAFETY: the caller of each vouched for it.
+        while !unsafe { self.move_up() } {
+            let submitted = submit(&self.submitter);
+            self.submissions.sync();
+            match submitted {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Before it takes more, completions have to be taken, or memory has to come back: `enter` tries again.
+                Err(error) if is_for_now(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves entries into the queue, in order; whether all are in.
+    ///
+    /// # Safety
+    /// That of [`Self::push`], for each entry.
+    unsafe fn move_up(&mut self) -> bool {
+        while let Some(entry) = self.behind.front() {
+            // SAFETY: handed on to the caller.
+            if unsafe { self.submissions.push(entry) }.is_err() {
+                return false;
+            }
+            self.behind.pop_front();
+        }
+        true
     }
 
     /// The next completion that has arrived.
@@ -112,6 +149,17 @@ impl<'r> Kernel<'r> {
     /// `busy_poll` of it without sleeping.
     pub(super) fn enter(&mut self, patience: Option<Duration>, busy_poll: Duration) -> io::Result<()> {
         self.submissions.sync();
+        while !self.behind.is_empty() {
+            let waiting = self.behind.len();
+            self.look(0, Duration::ZERO)?;
+            // SAFETY: whoever pushed an entry vouched for its memory until its last completion.
+            unsafe { self.move_up() };
+            self.submissions.sync();
+            if self.behind.len() == waiting {
+                // Whoever calls takes what has completed, and comes back.
+                return Ok(());
+            }
+        }
         let sleep = patience.is_none_or(|patience| !patience.is_zero());
         if sleep && !busy_poll.is_zero() {
             self.look(0, Duration::ZERO)?;
@@ -141,19 +189,57 @@ impl<'r> Kernel<'r> {
         };
         self.submissions.sync();
         self.completions.sync();
-        match result.map_err(|error| (error.raw_os_error(), error)) {
-            // Time is up, a signal came, or completions have to be taken first: the loop goes on in each case.
-            Ok(_) | Err((Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN), _)) => Ok(()),
-            Err((_, error)) => Err(error),
+        match result {
+            Ok(_) => Ok(()),
+            // Time is up, a signal came, or completions have to be taken first: the loop continues in each case.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => Ok(()),
+            Err(error) if is_for_now(&error) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 }
 
-fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
+/// Whether the kernel refuses operations only until completions were taken, or it has memory again.
+fn is_for_now(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EBUSY | libc::EAGAIN | libc::ENOMEM))
+}
+
+#[cfg(test)]
+mod tests {
+    use io_uring::opcode;
+
+    use super::*;
+
+    #[test]
+    fn operations_wait_while_the_kernel_takes_none() {
+        for refusal in [libc::EAGAIN, libc::EBUSY, libc::ENOMEM] {
+            let mut ring = IoUring::new(2).unwrap();
+            let (mut kernel, _) = Kernel::new(&mut ring);
+            for name in 0..9 {
+                let entry = opcode::Nop::new().build().user_data(name);
+                let refuse = |_: &Submitter<'_>| Err(io::Error::from_raw_os_error(refusal));
+                // SAFETY: it points to no memory.
+                unsafe { kernel.push_by(&entry, refuse) }.unwrap();
+            }
+            assert_eq!(kernel.behind.len(), 7, "the queue has room for two");
+            let mut ended = Vec::new();
+            while ended.len() < 9 {
+                kernel.enter(Some(Duration::from_secs(10)), Duration::ZERO).unwrap();
+                ended.extend(std::iter::from_fn(|| kernel.take()).map(|completed| completed.user_data));
+                kernel.refresh();
+            }
+            assert_eq!(ended, (0..9).collect::<Vec<_>>(), "each once, in order");
         }
+    }
+
+    #[test]
+    fn a_ring_that_is_gone_is_an_error() {
+        let mut ring = IoUring::new(2).unwrap();
+        let (mut kernel, _) = Kernel::new(&mut ring);
+        let refuse = |_: &Submitter<'_>| Err(io::Error::from_raw_os_error(libc::EBADF));
+        let entry = opcode::Nop::new().build();
+        // SAFETY: it points to no memory.
+        let pushed = (0..3).map(|_| unsafe { kernel.push_by(&entry, refuse) }).find(Result::is_err);
+        assert_eq!(pushed.unwrap().unwrap_err().raw_os_error(), Some(libc::EBADF));
     }
 }

@@ -12,6 +12,9 @@ use super::kernel::Completed;
 use super::user_data::Purpose;
 use crate::mailbox::Mail;
 
+/// Letters opened between two turns of the shard: however fast peers connect, those who are connected get their turn.
+const LETTERS_AT_ONCE: usize = 64;
+
 impl Driver<'_> {
     pub(super) fn listen_to_mail(&mut self) -> io::Result<()> {
         let event = self.links.mailbox.event().as_raw_fd();
@@ -39,8 +42,12 @@ impl Driver<'_> {
         self.read_mail_event()
     }
 
-    fn open_letters(&mut self) -> io::Result<()> {
-        while let Some(mail) = self.links.mailbox.take() {
+    /// Opens letters; if some stay behind, the loop comes back to them without sleeping.
+    pub(super) fn open_letters(&mut self) -> io::Result<()> {
+        for _ in 0..LETTERS_AT_ONCE {
+            let mail = self.links.mailbox.take();
+            self.mail_waits = mail.is_some();
+            let Some(mail) = mail else { return Ok(()) };
             match mail {
                 Mail::Connection(socket) => self.accept(socket)?,
                 Mail::Ready { ready, file, file_bytes, salt } => {
@@ -60,7 +67,7 @@ impl Driver<'_> {
     /// Wakes the other shards, so that idle ones seal what belongs to a closed epoch.
     pub(super) fn wake_peers(&self) {
         for peer in &self.links.peers {
-            // A full mailbox wakes its shard anyway.
+            // Only connections can find a mailbox full.
             let _ = peer.post(Mail::EpochClosed);
         }
     }
