@@ -6,3 +6,4 @@ mod config;
 mod program;
 mod serve;
 mod streams;
+mod users;

@@ -1,17 +1,15 @@
 //! The data directory: its folders, its locks, its flags.
 
-use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use logtank_engine::format::layout::Layout;
-use logtank_engine::io::disk::parent;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::roles;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::FileLock;
-use logtank_os::startup::{check_folder, check_one_filesystem};
+use logtank_os::startup::{Folder, check_folder, check_one_filesystem, check_owner};
 
 /// A process that was killed holds its locks a moment longer than it lives.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -42,10 +40,7 @@ impl Tree {
         let data = absolute(data)?;
         let raw_dir = raw_dir.map(absolute).transpose()?;
         let layout = Layout::new(&data, raw_dir.as_deref());
-        let folders = [&data, layout.raw(), &layout.raw_live(), &layout.raw_history()];
-        for folder in folders {
-            create_folder(folder)?;
-        }
+        create_folders(&layout, raw_dir.as_deref().unwrap_or(&data))?;
         check_folder(&data)?;
         check_folder(layout.raw())?;
         check_one_filesystem(&[layout.raw(), &layout.raw_live(), &layout.raw_history()])?;
@@ -105,20 +100,17 @@ impl Tree {
     }
 }
 
-/// Creates a folder and its missing parents, each durable in the one above it.
-fn create_folder(path: &Path) -> anyhow::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+/// Creates what is missing, if each folder that is there may be used: what is refused is left as it was.
+fn create_folders(layout: &Layout, raw_dir: &Path) -> anyhow::Result<()> {
+    let (live, history) = (layout.raw_live(), layout.raw_history());
+    for folder in
+        [layout.data(), raw_dir, layout.raw(), &live, &history, &layout.raw_spare(), &layout.indexes()]
+    {
+        check_owner(folder)?;
     }
-    let above = parent(path);
-    create_folder(above)?;
-    match fs::create_dir(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(error).with_context(|| format!("creating the folder {}", path.display()));
-        }
-        _ => {}
-    }
-    File::open(above)
-        .and_then(|folder| folder.sync_all())
-        .with_context(|| format!("making the folder {} durable", path.display()))
+    Folder::open_or_create(layout.data())?;
+    let raw = Folder::open_or_create(raw_dir)?.child("raw")?;
+    raw.child("live")?;
+    raw.child("history")?;
+    Ok(())
 }

@@ -10,7 +10,7 @@ mod open_files;
 mod port;
 mod startup_error;
 
-pub use folders::{check_folder, check_one_filesystem};
+pub use folders::{Folder, check_folder, check_one_filesystem, check_owner};
 pub use io_uring::check_io_uring;
 pub use locked_memory::check_registered_bytes;
 pub use open_files::raise_open_files;

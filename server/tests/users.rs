@@ -1,0 +1,78 @@
+//! Whose folders the program writes in. What needs root is tried where the tests run as root.
+
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use crate::program::{Outcome, run};
+
+/// The user who has no files by convention.
+const OTHER: u32 = 65534;
+
+fn is_root() -> bool {
+    tempfile::tempdir().unwrap().path().metadata().unwrap().uid() == 0
+}
+
+fn folder_of(owner: u32, path: PathBuf) {
+    std::fs::create_dir_all(&path).unwrap();
+    chown(path, Some(owner), Some(owner)).unwrap();
+}
+
+/// Paths below `folder`, with their owners.
+fn tree(folder: &Path) -> Vec<(PathBuf, u32)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        found.push((entry.path(), entry.metadata().unwrap().uid()));
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(tree(&entry.path()));
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+fn commands(data: &Path, raw: Option<&Path>) -> Vec<(&'static str, Outcome)> {
+    let data = data.to_str().unwrap();
+    let raw = raw.map_or(Vec::new(), |raw| vec!["--raw-dir", raw.to_str().unwrap()]);
+    let ports = ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"];
+    let ports: Vec<&str> = ports.into_iter().flat_map(|port| [port, "127.0.0.1:0"]).collect();
+    vec![
+        ("serve", run(&[&["serve", "--data", data], &raw[..], &ports[..]].concat())),
+        ("drain", run(&[&["drain", "--data", data], &raw[..]].concat())),
+        ("repair", run(&[&["repair", data], &raw[..]].concat())),
+    ]
+}
+
+#[test]
+fn root_leaves_other_users_folders_as_they_were() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (data, raw) = (folder.path().join("data"), folder.path().join("drive"));
+    // Folders that are there; those that are named last are another user's.
+    let trees = [
+        (vec!["data"], None),
+        (vec!["data", "data/raw"], None),
+        (vec!["data", "data/raw", "data/raw/live"], None),
+        (vec!["data", "data/indexes"], None),
+        (vec!["drive"], Some(raw.as_path())),
+        (vec!["drive", "data"], Some(raw.as_path())),
+    ];
+    for (folders, raw) in trees {
+        for name in &folders {
+            let owner = if Some(name) == folders.last() { OTHER } else { 0 };
+            folder_of(owner, folder.path().join(name));
+        }
+        let before = tree(folder.path());
+        for (command, outcome) in commands(&data, raw) {
+            assert_eq!(outcome.code, Some(1), "{command}: {outcome:?}");
+            let missing = command != "serve" && !data.exists();
+            assert!(missing || outcome.err.contains("belongs to user 65534"), "{command}: {outcome:?}");
+            assert_eq!(tree(folder.path()), before, "{command}, {folders:?}");
+        }
+        for name in ["data", "drive"] {
+            let _ = std::fs::remove_dir_all(folder.path().join(name));
+        }
+    }
+}
