@@ -80,14 +80,26 @@ impl Drive {
         self.folder().join("queue").join(name)
     }
 
-    /// What udev knows it by: its serial number, or else its name (which may change at a restart). The match of a rule.
+    /// What udev knows it by: its serial number or another name that it keeps, or else the kernel's (which may change at
+    /// a restart). The match of a rule.
     #[must_use]
     pub fn udev_match(&self, system: &System) -> String {
-        match crate::identity::udev(system, &self.device, "ID_SERIAL") {
-            Some(serial) if !serial.contains('"') => format!("ENV{{ID_SERIAL}}==\"{serial}\""),
-            _ => format!("KERNEL==\"{}\"", self.name),
+        for key in ["ID_SERIAL", "ID_WWN", "ID_SERIAL_SHORT", "ID_PATH"] {
+            if let Some(value) =
+                crate::identity::udev(system, &self.device, key).filter(|value| is_literal(value))
+            {
+                return format!("ENV{{{key}}}==\"{value}\"");
+            }
         }
+        format!("KERNEL==\"{}\"", self.name)
     }
+}
+
+/// Whether a udev rule takes it for nothing but itself. A drive says what its serial number is: `*`, `?`, `[…]` and `|`
+/// in one would match other drives, and a rule knows no way to write the `|`.
+fn is_literal(value: &str) -> bool {
+    let plain = |c: char| matches!(c, ' '..='~') && !r#""\*?[]|$%"#.contains(c);
+    !value.is_empty() && value.chars().all(plain)
 }
 
 fn descend(system: &System, folder: &Path, found: &mut Vec<Drive>) {
@@ -115,4 +127,30 @@ fn descend(system: &System, folder: &Path, found: &mut Vec<Drive>) {
         _ => DriveKind::Ssd,
     };
     found.push(Drive { name: name.to_owned(), device, kind });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_names_one_drive_whatever_its_serial_is() {
+        let root = tempfile::tempdir().unwrap();
+        let system = System::below(root.path());
+        let drive = Drive { name: "sdb".to_owned(), device: "8:16".to_owned(), kind: DriveKind::Ssd };
+        let matched = |known: &str| {
+            let path = system.real(Path::new("/run/udev/data/b8:16"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, known).unwrap();
+            drive.udev_match(&system)
+        };
+        assert_eq!(matched("E:ID_SERIAL=WD_1-2.3:4 5\n"), "ENV{ID_SERIAL}==\"WD_1-2.3:4 5\"");
+        for serial in ["*", "a?c", "[ab]", "a|b", "a\"b", "a\\b", "$env{x}", "%k", "\u{1b}[2J", "é", ""] {
+            let known = format!("E:ID_SERIAL={serial}\nE:ID_PATH=pci-0000:00:17.0-ata-2\n");
+            assert_eq!(matched(&known), "ENV{ID_PATH}==\"pci-0000:00:17.0-ata-2\"", "{serial:?}");
+            let known = format!("E:ID_SERIAL={serial}\nE:ID_WWN=0x5000\nE:ID_PATH=pci\n");
+            assert_eq!(matched(&known), "ENV{ID_WWN}==\"0x5000\"", "{serial:?}");
+            assert_eq!(matched(&format!("E:ID_SERIAL={serial}\n")), "KERNEL==\"sdb\"", "{serial:?}");
+        }
+    }
 }

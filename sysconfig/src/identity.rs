@@ -64,7 +64,7 @@ pub(crate) fn udev(system: &System, device: &str, key: &str) -> Option<String> {
 }
 
 /// Goes into a TOML string and back without escapes.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let plain = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
     text.chars().map(|c| if plain(c) { c } else { '_' }).collect()
 }

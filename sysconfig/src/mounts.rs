@@ -19,6 +19,8 @@ pub struct Mount {
     pub source: String,
     /// Options of the mount and of the filesystem.
     pub options: Vec<String>,
+    /// Those of them that are the mount's own: another mount of the same filesystem may have others.
+    pub own_options: Vec<String>,
 }
 
 impl Mount {
@@ -61,12 +63,12 @@ fn parse(line: &str) -> Option<Mount> {
     let id = front.next()?.parse().ok()?;
     let device = front.nth(1)?.to_owned();
     let target = Path::new(&unescape(front.nth(1)?)).to_owned();
-    let own = front.next()?;
+    let own_options: Vec<String> = front.next()?.split(',').map(str::to_owned).collect();
     let mut back = back.split(' ');
     let (filesystem, source) = (back.next()?.to_owned(), unescape(back.next()?));
-    let options = own.split(',').chain(back.next().unwrap_or_default().split(','));
-    let options = options.filter(|option| !option.is_empty()).map(str::to_owned).collect();
-    Some(Mount { id, device, target, filesystem, source, options })
+    let shared = back.next().unwrap_or_default().split(',').filter(|option| !option.is_empty());
+    let options = own_options.iter().cloned().chain(shared.map(str::to_owned)).collect();
+    Some(Mount { id, device, target, filesystem, source, options, own_options })
 }
 
 /// The kernel writes blanks and backslashes as three octal digits.
@@ -102,6 +104,7 @@ mod tests {
         assert_eq!(mount.target, Path::new("/data/raw log"));
         assert_eq!((mount.filesystem.as_str(), mount.source.as_str()), ("xfs", "/dev/sdb1"));
         assert!(mount.has("noatime") && mount.has("wsync") && !mount.has("discard"));
+        assert_eq!(mount.own_options, ["rw", "noatime"]);
         assert_eq!(parse("nonsense"), None);
         assert_eq!(unescape(r"a\134b\"), r"a\b\");
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use crate::Measured;
+use crate::identity::printable;
 
 /// The key, in the file of settings, of the drive that was measured, as [`crate::identity`] tells it.
 pub const MEASURED_DRIVE: &str = "measured_drive";
@@ -45,7 +46,9 @@ impl Tuned {
     pub fn to_toml(&self, measured: &Measured, drives: &str, identity: &str, when: &str) -> String {
         let mut out = format!(
             "# Written by `logtank tune` ({when}). `serve` takes these in place of its own defaults; flags, variables and \
-             the configuration win.\n# They hold for this drive only.\n{MEASURED_DRIVE} = \"{identity}\"\n# Drive: {drives}; writes {} the page cache.\n",
+             the configuration win.\n# They hold for this drive only.\n{MEASURED_DRIVE} = \"{}\"\n# Drive: {}; writes {} the page cache.\n",
+            printable(identity),
+            printable(drives),
             if measured.direct { "past" } else { "through" }
         );
         let mut line = |name: &str, latency: &crate::Latency| {
@@ -85,6 +88,16 @@ mod tests {
         assert_eq!(tuned(200, 500_000_000), (600, 29), "SATA");
         assert_eq!(tuned(8_000, 120_000_000), (24_000, 7), "rotational");
         assert_eq!(tuned(100_000, 1_000_000), (50_000, 4), "a card");
+    }
+
+    #[test]
+    fn no_name_of_a_drive_becomes_a_setting() {
+        let measured = measured(200, 500_000_000);
+        let nasty = "a\"\nsync = \"never\"\r\u{2028}\u{1b}";
+        let text = Tuned::from(&measured).to_toml(&measured, nasty, nasty, "2026-01-01");
+        let plain = Tuned::from(&measured).to_toml(&measured, "", "", "2026-01-01");
+        assert_eq!(text.lines().count(), plain.lines().count(), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("sync")) && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]
