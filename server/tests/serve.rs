@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::program::{logtank, run, run_with_input};
 
 /// A host on ports that it chose itself.
-struct Host {
+pub(crate) struct Host {
     child: Child,
     ready: serde_json::Value,
     lines: Receiver<String>,
@@ -20,7 +20,7 @@ impl Host {
         clippy::zombie_processes,
         reason = "a host that does not get ready fails the test and its process"
     )]
-    fn start(data: &std::path::Path, more: &[&str]) -> Self {
+    pub(crate) fn start(data: &std::path::Path, more: &[&str]) -> Self {
         let mut command = logtank(&["serve", "--log-format", "json", "--shards", "1"]);
         command.arg("--data").arg(data);
         for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
@@ -44,11 +44,11 @@ impl Host {
         }
     }
 
-    fn address(&self, port: &str) -> &str {
+    pub(crate) fn address(&self, port: &str) -> &str {
         self.ready[port].as_str().unwrap()
     }
 
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.address("metrics")).unwrap();
         write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -57,7 +57,7 @@ impl Host {
     }
 
     /// Sends SIGTERM and waits for the end; returns exit code and the rest of the log.
-    fn stop(mut self) -> (Option<i32>, String) {
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());
         let code = self.child.wait().unwrap().code();

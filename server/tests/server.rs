@@ -3,6 +3,7 @@
 
 mod client;
 mod config;
+mod foreign;
 mod program;
 mod serve;
 mod streams;

@@ -203,14 +203,12 @@ impl Calls<'_> {
         }
     }
 
-    /// The bytes can't be parsed any further: says so, if it is known to whom, and ends the connection.
+    /// The bytes can't be parsed any further: says so, and ends the connection.
     fn give_up(&mut self, error: &ProtocolError, peer: &mut Peer) {
         self.metrics.protocol_errors.add(1);
-        if let Some((dialect, name, sequence)) = &error.call {
-            let message =
-                Message { dialect: *dialect, kind: MessageKind::Call, name, sequence: *sequence, body: &[] };
-            self.refuse(&message, ExceptionKind::ProtocolError, &error.to_string(), peer);
-        }
+        let (dialect, name, sequence) = error.address();
+        let message = Message { dialect, kind: MessageKind::Call, name, sequence, body: &[] };
+        self.refuse(&message, ExceptionKind::ProtocolError, &error.to_string(), peer);
         peer.phase = Phase::Finishing { linger: true };
     }
 }

@@ -6,6 +6,7 @@
 //! framed:      length i32, then one of these
 //! ```
 
+use crate::foreign::{Foreign, HINT_THRIFT};
 use crate::message::{Dialect, MessageKind};
 use crate::scan::{Fault, HINT_CONTRACT, HINT_LENGTH};
 
@@ -16,8 +17,6 @@ pub(crate) const VERSION_1: u32 = 0x8001_0000;
 
 /// The shortest message: non-strict, one byte of name, no arguments.
 const MESSAGE_BYTES_MIN: usize = 4 + 1 + 1 + 4 + 1;
-
-const HINT_THRIFT: &str = "this port speaks Thrift's TBinaryProtocol over plain TCP, framed or unframed";
 
 /// A head that was read.
 #[derive(Clone, Copy, Debug)]
@@ -47,14 +46,13 @@ pub(crate) fn detect_framed(bytes: &[u8], message_bytes_max: usize) -> Result<Op
     if word & VERSION_MASK == VERSION_1 {
         return Ok(Some(false));
     }
-    let foreign = |what| Err(Fault { at: 0, what, hint: HINT_THRIFT });
-    if bytes[..4].iter().all(|byte| byte.is_ascii_uppercase() || *byte == b' ') {
-        return foreign("the connection begins like HTTP");
+    if let Some(foreign) = Foreign::recognize(bytes, message_bytes_max) {
+        return Err(Fault { at: 0, what: foreign.fault(), hint: foreign.hint() });
     }
+    let unknown = |what| Err(Fault { at: 0, what, hint: HINT_THRIFT });
     if word as usize > message_bytes_max {
         return match bytes {
-            [0x16, 0x03, ..] => foreign("the connection begins like TLS"),
-            [0x80..=0xff, ..] => foreign("the connection begins with another version than Thrift's 0x8001"),
+            [0x80..=0xff, ..] => unknown("the connection begins with another version than Thrift's 0x8001"),
             _ => Err(Fault { at: 0, what: "the first message's length is out of range", hint: HINT_LENGTH }),
         };
     }
@@ -62,7 +60,7 @@ pub(crate) fn detect_framed(bytes: &[u8], message_bytes_max: usize) -> Result<Op
         None => Ok(None),
         Some(0x80 | 0) => Ok(Some(true)),
         Some(byte) if byte.is_ascii_graphic() => Ok(Some(false)),
-        Some(_) => foreign("the connection does not begin with a Thrift message"),
+        Some(_) => unknown("the connection does not begin with a Thrift message"),
     }
 }
 

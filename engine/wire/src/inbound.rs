@@ -1,5 +1,6 @@
 //! The receiving half of a connection: bytes in any portions to whole messages.
 
+use crate::foreign::Foreign;
 use crate::head::{self, Head};
 use crate::message::{Dialect, Message};
 use crate::scan::{Bounds, Fault, HINT_CONTRACT, Scanner};
@@ -30,6 +31,20 @@ pub struct ProtocolError {
     pub hint: &'static str,
     /// Dialect, method and sequence number, as far as they were received, to address a reply with.
     pub call: Option<(Dialect, Vec<u8>, i32)>,
+    /// Whether who sent it expects a length in front of an answer.
+    framed: bool,
+}
+
+impl ProtocolError {
+    /// Dialect, method and sequence number to address a reply with: those of the call, or where they are not known what
+    /// a peer can make most of.
+    #[must_use]
+    pub fn address(&self) -> (Dialect, &[u8], i32) {
+        match &self.call {
+            Some((dialect, name, sequence)) => (*dialect, name, *sequence),
+            None => (Dialect { strict: true, framed: self.framed }, &[], 0),
+        }
+    }
 }
 
 /// Finds messages in what a connection receives; keeps what is incomplete.
@@ -152,6 +167,9 @@ impl Inbound {
             what: format!("{} (byte {} of the message)", fault.what, fault.at),
             hint: fault.hint,
             call: head::read_leniently(bytes, self.progress.framed),
+            framed: self.progress.framed.unwrap_or_else(|| {
+                Foreign::recognize(bytes, self.limits.message_bytes_max).is_some_and(Foreign::is_framed)
+            }),
         };
         self.failed = Some(error.clone());
         error

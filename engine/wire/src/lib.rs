@@ -13,6 +13,7 @@ pub mod client;
 mod cursor;
 pub mod decode_error;
 mod envelope;
+pub mod foreign;
 mod head;
 pub mod inbound;
 pub mod info;

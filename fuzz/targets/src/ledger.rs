@@ -43,13 +43,8 @@ impl Ledger {
                 Ok(None) => return,
                 Err(error) => {
                     self.failed = true;
-                    let call = error.call.into_iter();
-                    self.owed.extend(call.map(|(dialect, name, sequence)| Owed {
-                        dialect,
-                        name,
-                        sequence,
-                        broken: true,
-                    }));
+                    let (dialect, name, sequence) = error.address();
+                    self.owed.push_back(Owed { dialect, name: name.to_vec(), sequence, broken: true });
                 }
             }
         }

@@ -66,6 +66,25 @@ fn other_protocols_are_named() {
     assert!(what(b"\x82\x21\x01\x04ping").contains("another version"), "the compact protocol");
     assert!(what(b"\0\0\0\x05\x01\x02\x03\x04\x05").contains("does not begin with a Thrift message"));
     assert!(what(b"quit\r\n").contains("out of range"));
+    assert!(what(b"\0\0\0\x17[1,\"send_batch\",1,1,{}]").contains("TJSONProtocol"));
+    assert!(what(b"\0\0\0\x20\x0f\xff\0\0\0\0\0\x01").contains("THeaderTransport"));
+}
+
+#[test]
+fn who_can_not_be_understood_is_answered_all_the_same() {
+    let framed = Dialect { strict: true, framed: true };
+    for (bytes, dialect) in [
+        (&b"GET / HTTP/1.1\r\n"[..], STRICT),
+        (b"\x82\x21\x01\x04ping", STRICT),
+        (b"\0\0\0\x08\x82\x21\x01\x04ping", framed),
+        (b"\0\0\0\x20\x0f\xff\0\0", framed),
+        (b"\0\0\0\x17[1,\"send_batch\"", framed),
+        (b"\xff\xff\xff\xff\xff", STRICT),
+    ] {
+        assert_eq!(refused(bytes).address(), (dialect, &b""[..], 0), "{}", bytes.escape_ascii());
+    }
+    let known = refused(b"\x80\x01\0\x05\0\0\0\x01m\0\0\0\x07\0");
+    assert_eq!(known.address(), (STRICT, &b"m"[..], 7));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use logtank_wire::inbound::{Inbound, InboundLimits};
-use logtank_wire::message::{Dialect, MessageKind};
+use logtank_wire::message::MessageKind;
 use logtank_wire::reply::{self, ExceptionKind};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -116,13 +116,12 @@ async fn converse(
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    let fallback = || (Dialect { strict: true, framed: false }, Vec::new(), 0);
-                    let (dialect, name, sequence) = error.call.clone().unwrap_or_else(fallback);
+                    let (dialect, name, sequence) = error.address();
                     let what = error.to_string();
                     reply::exception(
                         &mut reply.bytes,
                         dialect,
-                        &name,
+                        name,
                         sequence,
                         ExceptionKind::ProtocolError,
                         &what,
