@@ -16,6 +16,7 @@ use crate::format::index::Point;
 use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentName};
 use crate::ids::{Epoch, IndexCode};
+use crate::io::aside::unused;
 use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, SIDECAR_BLOCK_BYTES};
 
@@ -170,7 +171,8 @@ async fn keep_aside<D: Disk>(disk: &D, code: &IndexCode, path: &Path, aside: &Pa
     disk.create_folder(&folder).await?;
     disk.sync_folder(aside).await?;
     disk.sync_folder(disk::parent(aside)).await?;
-    let to = folder.join(path.file_name().unwrap_or_default());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let to = unused(disk, &folder, &name).await?;
     match disk.rename(path, &to).await {
         Err(error) if !error.is_not_found() => return Err(error.into()),
         _ => {}

@@ -2,12 +2,16 @@
 //!
 //! An epoch is dealt only when it can be read whole. When a damaged file can't be put back from a copy, this
 //! writes down which positions are gone (`EPOCH.lost`, as recovery does), keeps the damaged file aside, and puts a
-//! segment with all frames that verify in its place. Each step is durable before the next; a repair that was
-//! interrupted is done by doing it again.
+//! segment with all frames that verify in its place. What was reported lost before stays lost. Each step is durable
+//! before the next; a repair that was interrupted is done by doing it again.
+
+mod rebuilt;
+mod reported;
 
 use std::path::{Path, PathBuf};
 
-use super::frame::Frame;
+use self::rebuilt::Rebuilt;
+use self::reported::Reported;
 use super::gaps::Spans;
 use super::live::{EpochView, LiveView, SegmentState, SegmentView};
 use super::lost::Lost;
@@ -15,10 +19,8 @@ use super::scan::SegmentScan;
 use crate::error::{Error, Result};
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
-use crate::format::raw::{
-    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Header, SEAL_OFFSET, Seal, SealedBy,
-};
 use crate::ids::Position;
+use crate::io::aside::keep_copy;
 use crate::io::disk::{self, Disk, DiskFile, Transfer, publish_small};
 use crate::time::WallMillis;
 
@@ -31,6 +33,19 @@ pub struct Repaired {
     pub lost: Vec<Lost>,
     /// Damaged segments of the original: they have nothing to find the next whole record by, and stay.
     pub left: Vec<PathBuf>,
+    /// Damaged .lost files: nobody knows any more what they reported lost.
+    pub forgotten: Vec<Forgotten>,
+}
+
+/// A .lost file that can't be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Its name.
+    pub path: PathBuf,
+    /// Where it is as it was.
+    pub aside: PathBuf,
+    /// Records that can be read and count as lost all the same: they may be what the file reported.
+    pub given_up: u64,
 }
 
 /// One segment that was replaced.
@@ -53,7 +68,7 @@ pub async fn repair<D: Disk>(disk: &D, layout: &Layout, aside: &Path, now: WallM
     let mut repaired = Repaired::default();
     let view = LiveView::look(disk, layout, Transfer::Direct).await?;
     for epoch in view.epochs.values() {
-        repair_epoch(disk, layout, aside, epoch, now, &mut repaired).await?;
+        repair_epoch(disk, layout, aside, &view, epoch, now, &mut repaired).await?;
     }
     Ok(repaired)
 }
@@ -74,6 +89,7 @@ async fn repair_epoch<D: Disk>(
     disk: &D,
     layout: &Layout,
     aside: &Path,
+    view: &LiveView,
     epoch: &EpochView,
     now: WallMillis,
     repaired: &mut Repaired,
@@ -97,9 +113,19 @@ async fn repair_epoch<D: Disk>(
     }
     let told = found.iter().map(|(_, salvaged)| salvaged.epoch_records).max().unwrap_or(0);
     let total = spans.end().max(told);
-    let lost = Lost { epoch: epoch.epoch, gaps: spans.gaps(total).normalized() };
+    let readable: Vec<_> = found.iter().map(|(segment, salvaged)| (*segment, &salvaged.spans)).collect();
+    let Reported { gaps: known, damaged } = reported::reported(disk, layout, view, epoch, &readable).await?;
+    let path = layout.live(RawName::Lost(epoch.epoch));
+    if let Some(bytes) = damaged {
+        let aside = keep_copy(disk, aside, &RawName::Lost(epoch.epoch).to_string(), &bytes).await?;
+        let given_up = Lost { epoch: epoch.epoch, gaps: known.clone().normalized() }.records();
+        repaired.forgotten.push(Forgotten { path: path.clone(), aside, given_up });
+    }
+    let mut gaps = spans.gaps(total);
+    gaps.add_all(&known);
+    let lost = Lost { epoch: epoch.epoch, gaps: gaps.normalized() };
     // First what is gone: from then on nobody waits for it.
-    lost.publish(disk, &layout.live(RawName::Lost(epoch.epoch))).await?;
+    lost.publish(disk, &path).await?;
     repaired.lost.push(lost);
     for (segment, salvaged) in found.into_iter().filter(|(_, salvaged)| salvaged.damaged) {
         repaired.segments.push(replace(disk, segment, salvaged, aside).await?);
@@ -163,54 +189,6 @@ async fn salvage<D: Disk>(disk: &D, segment: &SegmentView, now: WallMillis) -> R
     Ok(Salvaged { bytes: Some(bytes), records, spans, damaged, epoch_records })
 }
 
-/// A segment with some of the frames of another, and its name and salt.
-#[derive(Debug)]
-struct Rebuilt {
-    header: Header,
-    bytes: Vec<u8>,
-    frames: u64,
-    records: u64,
-}
-
-impl Rebuilt {
-    fn new(header: Header) -> Self {
-        let mut bytes = header.encode().to_vec();
-        bytes.resize(usize::try_from(FRAMES_OFFSET).expect("two blocks"), 0);
-        Self { header, bytes, frames: 0, records: 0 }
-    }
-
-    fn push(&mut self, frame: &Frame<'_>) {
-        let mut bytes = vec![0; FRAME_HEADER_BYTES];
-        bytes.extend_from_slice(frame.payload);
-        let time = frame.time.expect("a frame of this host's format has a time");
-        FrameHeader::seal_frame(&mut bytes, self.header.salt, frame.records, frame.first, time);
-        self.bytes.extend_from_slice(&bytes);
-        let block = usize::try_from(self.header.block_bytes).expect("a block is short");
-        self.bytes.resize(self.bytes.len().next_multiple_of(block), 0);
-        self.frames += 1;
-        self.records += u64::from(frame.records);
-    }
-
-    fn sealed(mut self, before: Option<Seal>, now: WallMillis) -> (Vec<u8>, u64) {
-        let seal = Seal {
-            salt: self.header.salt,
-            epoch: self.header.epoch,
-            end: self.bytes.len() as u64,
-            frames: self.frames,
-            records: self.records,
-            // What the epoch held does not add up any more; its .lost file says so.
-            epoch_records: None,
-            previous: before.and_then(|seal| seal.previous),
-            sealed_by: SealedBy::Recovery,
-            sealed: now,
-        };
-        let block = seal.encode();
-        let at = usize::try_from(SEAL_OFFSET).expect("one block");
-        self.bytes[at..at + block.len()].copy_from_slice(&block);
-        (self.bytes, self.records)
-    }
-}
-
 /// Keeps the damaged file aside, then puts what is whole in its place in one step.
 async fn replace<D: Disk>(
     disk: &D,
@@ -218,13 +196,10 @@ async fn replace<D: Disk>(
     salvaged: Salvaged,
     aside: &Path,
 ) -> Result<RepairedSegment> {
-    disk.create_folder(aside).await?;
-    disk.sync_folder(disk::parent(aside)).await?;
-    let kept = aside.join(segment.name.to_string());
     let file = disk.open(&segment.path, Transfer::Direct).await?;
     let length = usize::try_from(file.len().await?).expect("a segment fits into memory");
     let bytes = disk::read_small(disk, &segment.path, length).await?;
-    publish_small(disk, &kept, &bytes).await?;
+    let kept = keep_copy(disk, aside, &segment.name.to_string(), &bytes).await?;
     match salvaged.bytes {
         Some(bytes) => publish_small(disk, &segment.path, &bytes).await?,
         None => {
@@ -257,122 +232,4 @@ impl Repaired {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::raw_log::merged::EpochScan;
-    use crate::raw_log::test_support::{CrashDisk, Cut, SegmentBytes, epoch, layout, position};
-    use crate::raw_log::verify::verify;
-    use crate::testing::run;
-
-    fn aside() -> PathBuf {
-        layout().raw().join("damaged")
-    }
-
-    fn segments() -> [SegmentBytes; 2] {
-        [
-            SegmentBytes::new(8, 0, 0, 512).file_bytes(16_384).frame(0, 2).frame(4, 3).frame(9, 1).sealed(10),
-            SegmentBytes::new(8, 1, 0, 512).file_bytes(16_384).frame(2, 2).frame(7, 2).sealed(10),
-        ]
-    }
-
-    fn path(shard: u16) -> PathBuf {
-        layout().raw_live().join(format!("8-{shard}-0.rawlog"))
-    }
-
-    /// With byte `at` of the first segment flipped.
-    fn damaged(at: usize) -> CrashDisk {
-        let disk = CrashDisk::new(&layout());
-        let [first, second] = segments();
-        let mut bytes = first.full(0);
-        bytes[at] ^= 0x10;
-        disk.put(path(0), &bytes);
-        disk.put(path(1), &second.full(0));
-        disk
-    }
-
-    fn repaired(disk: &CrashDisk) -> Repaired {
-        run(repair(disk, &layout(), &aside(), WallMillis(99))).unwrap()
-    }
-
-    /// Ordinals that a dealer would get, or why it gets none.
-    fn dealt(disk: &CrashDisk) -> Result<Vec<u32>> {
-        run(async {
-            let view = LiveView::look(disk, &layout(), Transfer::Direct).await?;
-            assert!(view.is_complete(epoch(8)), "a dealer would wait for ever");
-            let range = position(8, 0)..position(9, 0);
-            let mut scan = EpochScan::open(disk, &view.epochs[&epoch(8)], range, Transfer::Direct).await?;
-            let mut ordinals = Vec::new();
-            while let Some(frame) = scan.next_frame().await? {
-                for record in frame.records() {
-                    ordinals.push(record?.position.ordinal());
-                }
-            }
-            Ok(ordinals)
-        })
-    }
-
-    #[test]
-    fn what_is_whole_is_left_alone() {
-        let disk = damaged(0);
-        disk.put(path(0), &segments()[0].full(0));
-        let before = disk.files();
-        assert_eq!(repaired(&disk), Repaired::default());
-        assert_eq!(disk.files(), before);
-    }
-
-    #[test]
-    fn a_damaged_frame_costs_only_its_records() {
-        let offsets = segments()[0].offsets.clone();
-        let expected = [(vec![(0, 2)], 0), (vec![(4, 7)], 1), (vec![(9, 10)], 2)];
-        for (gaps, number) in expected {
-            let at = usize::try_from(offsets[number]).unwrap() + 40;
-            let disk = damaged(at);
-            assert!(dealt(&disk).is_err(), "damage blocks dealing");
-            let done = repaired(&disk);
-            assert_eq!(done.lost, [Lost { epoch: epoch(8), gaps: gaps.clone() }]);
-            assert_eq!(done.segments.len(), 1);
-            let there = |ordinal: &u32| !gaps.iter().any(|(first, end)| (first..end).contains(&ordinal));
-            assert_eq!(dealt(&disk).unwrap(), (0..10).filter(there).collect::<Vec<_>>());
-            let findings = run(verify(&disk, &layout())).unwrap().findings;
-            assert!(findings.is_empty(), "{findings:?}");
-            let mut original = segments()[0].full(0);
-            original[at] ^= 0x10;
-            assert_eq!(disk.files()[&done.segments[0].aside], original, "the damaged file is kept");
-            assert_eq!(repaired(&disk), Repaired::default(), "once is enough");
-        }
-    }
-
-    #[test]
-    fn a_lost_header_or_seal_is_repaired_too() {
-        let disk = damaged(5);
-        let done = repaired(&disk);
-        assert_eq!(done.lost_records(), 6, "{done:?}");
-        assert_eq!(dealt(&disk).unwrap(), [2, 3, 7, 8]);
-        let disk = damaged(4096 + 5);
-        let done = repaired(&disk);
-        assert_eq!(done.lost_records(), 0, "every frame is whole: {done:?}");
-        assert_eq!(dealt(&disk).unwrap(), (0..10).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_crash_at_any_step_is_finished_by_repairing_again() {
-        let at = usize::try_from(segments()[0].offsets[1]).unwrap() + 40;
-        let calls = {
-            let disk = damaged(at);
-            repaired(&disk);
-            disk.calls()
-        };
-        assert!(calls > 10, "{calls}");
-        for call in 0..calls {
-            for cut in Cut::ALL {
-                let disk = damaged(at);
-                disk.die_at(call);
-                let _ = run(repair(&disk, &layout(), &aside(), WallMillis(99)));
-                disk.restart(cut);
-                repaired(&disk);
-                assert_eq!(dealt(&disk).unwrap(), [0, 1, 2, 3, 7, 8, 9], "call {call}, {cut:?}");
-                assert!(disk.files().contains_key(&aside().join("8-0-0.rawlog")), "call {call}, {cut:?}");
-            }
-        }
-    }
-}
+mod tests;

@@ -54,6 +54,15 @@ async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
             segment.aside.display()
         );
     }
+    for lost in &repaired.forgotten {
+        say!(
+            "{}: damaged, so what it reported lost is not known any more; {} records that can be read are taken for lost with \
+             it, since nothing shows that they are not; the damaged file is {}",
+            lost.path.display(),
+            lost.given_up,
+            lost.aside.display()
+        );
+    }
     for (position, count) in repaired.lost_positions() {
         say!("gone: {count} records from position {position} on");
     }

@@ -84,3 +84,22 @@ fn what_is_whole_is_left_alone() {
     assert_eq!(disk.get(&path).unwrap(), before);
     assert!(disk.get(aside()).is_none());
 }
+
+#[test]
+fn an_earlier_damaged_file_is_still_there_after_a_second_repair() {
+    let (disk, path) = index();
+    let sidecar = names::sidecar_of(&path);
+    let whole = disk.get(&sidecar).unwrap();
+    let mut damaged = Vec::new();
+    for at in [70, 71] {
+        // Put back from a copy.
+        disk.put(&sidecar, &whole);
+        flip(&disk, &sidecar, at);
+        damaged.push(disk.get(&sidecar).unwrap());
+        repaired(&disk);
+        assert_eq!(findings(&disk), 0);
+    }
+    let kept = aside().join(code().as_str()).join(sidecar.file_name().unwrap());
+    let second = kept.with_extension("sum.2");
+    assert_eq!([disk.get(&kept).unwrap(), disk.get(&second).unwrap()], [&damaged[0][..], &damaged[1][..]]);
+}

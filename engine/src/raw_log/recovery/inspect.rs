@@ -71,13 +71,11 @@ impl<D: Disk> Inspector<'_, D> {
                 continue;
             }
             // An earlier start may have ended between writing this down and telling anybody.
-            let Some(Ok(lost)) = epoch.lost.as_ref().filter(|_| epoch.epoch >= dealt_before) else {
-                continue;
-            };
-            if !lost.gaps.is_empty() {
-                self.report.lost.push(lost.clone());
-            } else if epoch.segments.is_empty() {
-                self.report.missing_epochs.push(epoch.epoch);
+            match epoch.lost.as_ref().filter(|_| epoch.epoch >= dealt_before) {
+                Some(Ok(lost)) if !lost.gaps.is_empty() => self.report.lost.push(lost.clone()),
+                Some(Ok(_)) if epoch.segments.is_empty() => self.report.missing_epochs.push(epoch.epoch),
+                Some(Err(damage)) => self.report.damaged.push(damage.clone()),
+                Some(Ok(_)) | None => {}
             }
         }
         for epoch in view.epochs.values() {
@@ -149,6 +147,11 @@ impl<D: Disk> Inspector<'_, D> {
         }
         if !lost.gaps.is_empty() {
             self.report.lost.push(lost.clone());
+        }
+        // Where the file is damaged, nobody knows what was reported lost before: it stays, and dealing waits until a person has put
+        // a copy in its place, or has had it repaired.
+        if matches!(epoch.lost, Some(Err(_))) {
+            return Ok(());
         }
         // Without a seal of recovery, only the file tells that this epoch was looked through; and that what stands behind a hole
         // is not to be brought back, when the next start does not see that hole any more.

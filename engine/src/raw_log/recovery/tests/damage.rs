@@ -195,3 +195,21 @@ fn an_epoch_with_more_records_than_positions_is_reported() {
     assert_eq!(damaged.len(), 1, "{damaged:?}");
     assert!(damaged[0].what.contains("hold 11 records"), "{damaged:?}");
 }
+
+#[test]
+fn a_damaged_lost_file_is_reported_and_stays() {
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(11, 0).frame(0, 2).sealed(3));
+    // Left open, so that recovery has to look at it.
+    put_segment(&disk, &small(12, 0).frame(0, 2));
+    for millis in [11, 12] {
+        put(&disk, &format!("{millis}.lost"), b"1 1\nend 5\n");
+    }
+    for _ in 0..2 {
+        let report = recovered(&disk).report().clone();
+        let named: Vec<_> = report.damaged.iter().map(|damage| damage.path.clone()).collect();
+        assert_eq!(named, [layout().raw_live().join("11.lost"), layout().raw_live().join("12.lost")]);
+        assert_eq!(lost(&disk, 11).as_deref(), Some("1 1\nend 5\n"));
+        assert_eq!(lost(&disk, 12).as_deref(), Some("1 1\nend 5\n"), "nobody knows what it named");
+    }
+}

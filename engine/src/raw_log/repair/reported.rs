@@ -1,0 +1,131 @@
+//! What an epoch's .lost file reported lost: it stays lost, whatever can be read again.
+//!
+//! Where the file is damaged, nobody knows that any more. Of what can be read, only whole segments can be concerned: what
+//! stood behind a hole within one was cut off, but a segment that stood behind the hole of another one still has its
+//! frames. So those of a segment count only where it is its shard's first, or where the frame before it is there and
+//! was not reported lost itself.
+
+use super::super::gaps::Spans;
+use super::super::live::{EpochView, LiveView, SegmentState, SegmentView, raw_names};
+use super::super::lost::Lost;
+use super::super::scan::SegmentScan;
+use crate::error::{Error, Result};
+use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::ids::{Position, ShardId};
+use crate::io::disk::{Disk, DiskFile, Transfer, read_small};
+
+/// What must stay lost.
+#[derive(Debug, Default)]
+pub(super) struct Reported {
+    pub(super) gaps: Spans,
+    /// The bytes of the .lost file, if it is damaged.
+    pub(super) damaged: Option<Vec<u8>>,
+}
+
+/// What was reported lost of `epoch`, of whose segments `readable` can be read.
+pub(super) async fn reported<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    view: &LiveView,
+    epoch: &EpochView,
+    readable: &[(&SegmentView, &Spans)],
+) -> Result<Reported> {
+    let mut reported = Reported::default();
+    match &epoch.lost {
+        None => {}
+        Some(Ok(lost)) => lost.gaps.iter().for_each(|&(first, end)| reported.gaps.add_ordinals(first, end)),
+        Some(Err(_)) => {
+            let path = layout.live(RawName::Lost(epoch.epoch));
+            let length = disk.open(&path, Transfer::Cached).await?.len().await?;
+            let length = usize::try_from(length).expect("such a file fits into memory");
+            reported.damaged = Some(read_small(disk, &path, length).await?);
+            for (segment, spans) in readable {
+                if !is_shown_whole(disk, layout, view, &reported.gaps, segment).await? {
+                    reported.gaps.add_all(spans);
+                }
+            }
+        }
+    }
+    Ok(reported)
+}
+
+/// Whether it can be shown that nothing is missing before a segment; `given_up` of its epoch counts as lost.
+async fn is_shown_whole<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    view: &LiveView,
+    given_up: &Spans,
+    segment: &SegmentView,
+) -> Result<bool> {
+    let header = match &segment.state {
+        SegmentState::Open(header)
+        | SegmentState::Sealed(header, _)
+        | SegmentState::SealDamaged(header, _) => header,
+        SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => return Ok(true),
+    };
+    let Some(before) = header.follows else { return Ok(true) };
+    if before.epoch() == header.epoch {
+        return Ok(
+            !given_up.contains(before.ordinal()) && is_there(disk, layout, header.shard, before).await?
+        );
+    }
+    let lost = match view.epochs.get(&before.epoch()).map(|epoch| &epoch.lost) {
+        Some(lost) => lost.clone(),
+        None => lost_in_history(disk, layout, before).await?,
+    };
+    let reported_lost = match lost {
+        None => false,
+        Some(Ok(lost)) => lost.gaps.iter().any(|(first, end)| (*first..*end).contains(&before.ordinal())),
+        Some(Err(_)) => true,
+    };
+    Ok(!reported_lost && is_there(disk, layout, header.shard, before).await?)
+}
+
+async fn lost_in_history<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    position: Position,
+) -> Result<Option<Result<Lost, crate::error::Corruption>>> {
+    let path = layout.history(RawName::Lost(position.epoch()));
+    match Lost::read(disk, &path, position.epoch()).await {
+        Err(error) if error.is_not_found() => Ok(None),
+        lost => Ok(Some(lost?)),
+    }
+}
+
+/// Whether a shard's frame that begins at `position` can be read, in raw/live/ or in raw/history/.
+async fn is_there<D: Disk>(disk: &D, layout: &Layout, shard: ShardId, position: Position) -> Result<bool> {
+    for folder in [layout.raw_live(), layout.raw_history()] {
+        for name in raw_names(disk, &folder).await? {
+            let of_shard = matches!(
+                name,
+                RawName::Segment { epoch, shard: its, .. } if epoch == position.epoch() && its == shard
+            );
+            if of_shard && holds(disk, &folder.join(name.to_string()), position).await? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+async fn holds<D: Disk>(disk: &D, path: &std::path::Path, position: Position) -> Result<bool> {
+    let mut scan = match SegmentScan::open(disk, path, Transfer::Direct).await {
+        Err(Error::Corrupt(_)) => return Ok(false),
+        scan => scan?,
+    };
+    loop {
+        match scan.next_frame().await {
+            Ok(Some(frame)) if frame.first == position => return Ok(true),
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(false),
+            Err(Error::Corrupt(_)) => {
+                if !scan.skip_damage().await? {
+                    return Ok(false);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
