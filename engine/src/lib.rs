@@ -8,6 +8,7 @@
 pub mod deletions;
 pub mod error;
 pub mod format;
+pub mod identity;
 pub mod ids;
 pub mod index_log;
 pub mod io;

@@ -49,11 +49,15 @@ pub enum Mutant {
     HoleBetweenSegments,
     /// Recovery does not bring back what only the page cache has.
     CacheAbandoned,
+    /// A folder without an identity is taken for the one that belongs to the other.
+    StrangerTaken,
+    /// The data directory's identity is final before raw/ has it.
+    FinalTooEarly,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -75,6 +79,8 @@ impl Mutant {
         Self::SealBehindHole,
         Self::HoleBetweenSegments,
         Self::CacheAbandoned,
+        Self::StrangerTaken,
+        Self::FinalTooEarly,
     ];
 }
 

@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod commands;
 mod config;
+mod exit;
 mod logging;
 mod metrics;
 mod output;
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     };
     let code = outcome.unwrap_or_else(|error| {
         remark!("logtank: {error:#}");
-        ExitCode::FAILURE
+        exit::code(&error)
     });
     stderr::finish();
     // Another exit code than success says more.

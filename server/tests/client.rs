@@ -52,7 +52,7 @@ fn inspect_says_which_files_it_knows() {
 fn a_folder_that_is_not_there_is_named() {
     for arguments in [&["verify", "/nowhere/data"][..], &["drain", "--data", "/nowhere/data"]] {
         let outcome = run(arguments);
-        assert_eq!(outcome.code, Some(1));
+        assert_eq!(outcome.code, Some(78));
         assert!(outcome.err.contains("/nowhere/data is not there"), "{}", outcome.err);
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the real process, one binary.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod belonging;
 mod clock;
 mod descriptors;
 mod golden;

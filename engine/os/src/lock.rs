@@ -22,6 +22,30 @@ pub struct FileLock {
     path: PathBuf,
 }
 
+/// A folder that is locked as long as this lives, for what two processes must do one after the other. Leaves nothing in it.
+#[derive(Debug)]
+pub struct FolderLock {
+    _folder: Option<File>,
+}
+
+impl FolderLock {
+    /// Locks the folder at `path`, for as long as it takes. Blocks. Where the filesystem knows no locks of folders (NFS), it does
+    /// without.
+    ///
+    /// # Errors
+    /// The system's, `NotFound` above all.
+    pub fn acquire(path: &Path) -> io::Result<Self> {
+        let folder = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path)?;
+        loop {
+            match rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive) {
+                Ok(()) => return Ok(Self { _folder: Some(folder) }),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return Ok(Self { _folder: None }),
+            }
+        }
+    }
+}
+
 /// Why a lock was not got.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {

@@ -2,7 +2,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
-use logtank_os::lock::{FileLock, LockError};
+use logtank_os::lock::{FileLock, FolderLock, LockError};
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::other_process::{OtherProcess, role, say, wait_to_be_let_go};
@@ -77,4 +77,23 @@ fn a_folder_that_is_not_there_is_said() {
         FileLock::acquire(&folder.path().join("no/writer.lock"), Duration::from_secs(60)).unwrap_err();
     assert!(matches!(error, LockError::Failed { .. }));
     assert!(error.to_string().contains("no/writer.lock"), "{error}");
+}
+
+#[test]
+fn a_folder_is_locked_until_it_is_let_go_and_stays_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = FolderLock::acquire(folder.path()).unwrap();
+    std::thread::scope(|scope| {
+        let (got, is_got) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            let _second = FolderLock::acquire(folder.path()).unwrap();
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+            got.send(()).unwrap();
+        });
+        is_got.recv_timeout(Duration::from_millis(50)).unwrap_err();
+        drop(first);
+        is_got.recv_timeout(Duration::from_secs(60)).unwrap();
+    });
+    let missing = Path::new("/nothing/there");
+    assert_eq!(FolderLock::acquire(missing).unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }

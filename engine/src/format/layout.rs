@@ -20,6 +20,8 @@ use crate::ids::IndexCode;
 /// dealer.next_timestamp.info  decimal milliseconds: the next epoch to deal
 /// safe_to_read master migrating/ migrated/ previous/ writer.lock dealer.lock   as in the original
 /// token.key            32 random bytes that sign page tokens
+/// identity  raw/identity      that both folders belong together
+/// accept_new_raw       an operator says that they do; removed when they have one identity
 /// raw/ballast          given up when the drive is full, so that renames still work
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,5 +165,20 @@ impl Layout {
     #[must_use]
     pub fn token_key(&self) -> PathBuf {
         self.data.join("token.key")
+    }
+    /// `identity`
+    #[must_use]
+    pub fn identity(&self) -> PathBuf {
+        self.data.join("identity")
+    }
+    /// `raw/identity`
+    #[must_use]
+    pub fn raw_identity(&self) -> PathBuf {
+        self.raw.join("identity")
+    }
+    /// `accept_new_raw`
+    #[must_use]
+    pub fn accept_new_raw(&self) -> PathBuf {
+        self.data.join("accept_new_raw")
     }
 }

@@ -1,4 +1,4 @@
-//! Names and the small files: the checkpoint, deletions, lists of lost positions.
+//! Names and the small files: the checkpoint, deletions, identities, lists of lost positions.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use logtank_engine::deletions::load_one;
 use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::format::names::{RawName, SegmentName};
+use logtank_engine::identity::Written;
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::raw_log::lost::Lost;
 use logtank_engine::testing::{MemDisk, run};
@@ -15,6 +16,9 @@ pub(crate) fn small_files(data: &[u8]) {
     let epoch = Epoch::new(5_000).expect("small");
     if let Ok(lost) = Lost::decode(epoch, data) {
         assert_eq!(Lost::decode(epoch, lost.encode().as_bytes()), Ok(lost));
+    }
+    if let Ok(written) = Written::decode(data) {
+        assert_eq!(Written::decode(written.encode().as_bytes()), Ok(written));
     }
     let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("data"), None));
     disk.put(layout.checkpoint(), data);

@@ -4,7 +4,7 @@ use clap::ArgMatches;
 
 use crate::cli::HostArgs;
 use crate::config::{Layers, Settings};
-use crate::{logging, serve};
+use crate::{exit, logging, serve};
 
 /// Runs a host.
 ///
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
     // From here on everything is a line of the log, also the last one.
     Ok(serve::run(&settings).unwrap_or_else(|error| {
         tracing::error!("the host can't start: {error:#}");
-        ExitCode::FAILURE
+        exit::code(&error)
     }))
 }
 

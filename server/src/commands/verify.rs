@@ -18,7 +18,7 @@ use logtank_os::startup::check_folder;
 
 use crate::cli::VerifyArgs;
 use crate::output::say;
-use crate::serve::check_machine;
+use crate::serve::{Tree, check_machine};
 use crate::stderr::remark;
 
 /// What was read and what is wrong.
@@ -43,10 +43,8 @@ impl Verified {
 /// If the folders can't be read at all.
 pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     check_machine()?;
-    check_folder(&args.data)?;
-    let data = std::path::absolute(&args.data)?;
-    let raw_dir = args.raw_dir.as_deref().map(std::path::absolute).transpose()?;
-    let layout = Layout::new(&data, raw_dir.as_deref());
+    let Tree { layout } = Tree::to_read(&args.data, args.raw_dir.as_deref())?;
+    check_folder(layout.data())?;
     let verified = block_on(async {
         let mut roots = vec![layout.data()];
         // A tree of the original that has received nothing has no raw/.

@@ -16,6 +16,7 @@
 
 mod acceptor;
 mod background;
+mod belonging;
 mod boot;
 mod events;
 mod index_ports;

@@ -31,11 +31,10 @@ use super::shards::{self, Shard};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
 use crate::config::{PortTls, Role, Settings};
+use crate::exit;
 use crate::metrics::{self, Exporter, Health, HostMetrics, Page, Sources};
 use crate::stderr::{self, remark};
 
-/// When the drive fails: a service manager must not start the host again in a loop.
-pub(crate) const EXIT_DRIVE_FAILED: u8 = 78;
 /// For the threads to end after the shards have: what they are in the middle of is finished or undone by the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -393,7 +392,7 @@ impl<'s> Host<'s> {
             "the raw log can't be written and nothing more is acknowledged: {what}. Look at the drive (dmesg, smartctl) \
              before starting the host again; recovery then says what is missing, if anything is"
         );
-        ExitCode::from(EXIT_DRIVE_FAILED)
+        exit::drive_failed()
     }
 
     /// Ends in the order of the data: connections, shards, the raw log's thread; the background may stop anywhere.
@@ -460,7 +459,7 @@ fn await_step(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Step>> {
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let drive =
         error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_drive_failure));
-    if drive { ExitCode::from(EXIT_DRIVE_FAILED) } else { ExitCode::FAILURE }
+    if drive { exit::drive_failed() } else { ExitCode::FAILURE }
 }
 
 /// EIO, EROFS and their like: what starting again does not mend.

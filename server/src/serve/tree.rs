@@ -1,15 +1,18 @@
 //! The data directory: its folders, its locks, its flags.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use logtank_engine::format::layout::Layout;
+use logtank_engine::io::disk::parent;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::roles;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::FileLock;
 use logtank_os::startup::{Folder, check_folder, check_one_filesystem, check_owner};
+
+use super::belonging::{self, Absent};
 
 /// A process that was killed holds its locks a moment longer than it lives.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,20 +34,13 @@ pub(crate) struct Locks {
 }
 
 impl Tree {
-    /// Creates what is missing, durably, and checks the rest.
+    /// Creates what is missing, durably, and checks the rest. Of the folders that were named, only the last component is
+    /// created: what is missing above it is a misspelt name, or a drive that is not mounted.
     ///
     /// # Errors
-    /// What can't be used, and what to do.
+    /// What can't be used, and what to do; above all, that the two folders don't belong together.
     pub(crate) fn open(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Self> {
-        let absolute = |path: &Path| std::path::absolute(path).with_context(|| path.display().to_string());
-        let data = absolute(data)?;
-        let raw_dir = raw_dir.map(absolute).transpose()?;
-        let layout = Layout::new(&data, raw_dir.as_deref());
-        create_folders(&layout, raw_dir.as_deref().unwrap_or(&data))?;
-        check_folder(&data)?;
-        check_folder(layout.raw())?;
-        check_one_filesystem(&[layout.raw(), &layout.raw_live(), &layout.raw_history()])?;
-        Ok(Self { layout })
+        Self::prepared(data, raw_dir, Absent::Create)
     }
 
     /// Opens a tree that must be there already.
@@ -52,8 +48,30 @@ impl Tree {
     /// # Errors
     /// If it is not, or can't be used.
     pub(crate) fn existing(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Self> {
-        check_folder(data)?;
-        Self::open(data, raw_dir)
+        Self::prepared(data, raw_dir, Absent::Refuse)
+    }
+
+    /// A tree that must be there already, to be read only.
+    ///
+    /// # Errors
+    /// If it is not, or its two folders don't belong together.
+    pub(crate) fn to_read(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Self> {
+        let layout = layout(data, raw_dir)?;
+        belonging::check(&layout)?;
+        Ok(Self { layout })
+    }
+
+    fn prepared(data: &Path, raw_dir: Option<&Path>, absent: Absent) -> anyhow::Result<Self> {
+        let layout = layout(data, raw_dir)?;
+        belonging::ensure(&layout, absent, || {
+            let raw_parent: PathBuf = parent(layout.raw()).into();
+            create_folders(&layout, &raw_parent)?;
+            check_folder(layout.data())?;
+            check_folder(layout.raw())?;
+            check_one_filesystem(&[layout.raw(), &layout.raw_live(), &layout.raw_history()])?;
+            Ok(())
+        })?;
+        Ok(Self { layout })
     }
 
     /// Locks the tree against other processes: as its writer, as what owns its indexes, or as both.
@@ -98,6 +116,11 @@ impl Tree {
     pub(crate) fn disk(&self, throttle: Throttle) -> logtank_engine::io::disk::DiskResult<UringDisk> {
         UringDisk::new(&[self.layout.data(), self.layout.raw()], throttle)
     }
+}
+
+fn layout(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Layout> {
+    let absolute = |path: &Path| std::path::absolute(path).with_context(|| path.display().to_string());
+    Ok(Layout::new(&absolute(data)?, raw_dir.map(absolute).transpose()?.as_deref()))
 }
 
 /// Creates what is missing, if each folder that is there may be used: what is refused is left as it was.

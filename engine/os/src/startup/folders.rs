@@ -76,10 +76,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder at `path`; creates it and its missing parents, each durable in the one above it. Blocks.
+    /// Opens the folder at `path`; creates it if it is missing, durable in the one above it. Blocks.
     ///
     /// # Errors
-    /// If it can't be created or opened, or is another user's and this process is root's.
+    /// If it can't be created or opened, the one above it is missing too, or it is another user's and this process is
+    /// root's.
     pub fn open_or_create(path: &Path) -> Result<Self, StartupError> {
         Self::checked(path, open_or_create(path)?)
     }
@@ -116,7 +117,14 @@ fn open_or_create(path: &Path) -> Result<File, StartupError> {
     let Some(name) = path.file_name() else {
         return Err(StartupError::FolderMissing { path: path.to_owned() });
     };
-    create_at(&open_or_create(parent(path))?, name, path)
+    let above = parent(path);
+    match open_at(rustix::fs::CWD, above.as_os_str(), OFlags::empty()) {
+        Ok(above) => create_at(&above, name, path),
+        Err(Errno::NOENT) => {
+            Err(StartupError::ParentMissing { path: path.to_owned(), above: above.to_owned() })
+        }
+        Err(errno) => Err(not_opened(above, errno)),
+    }
 }
 
 fn open_at(above: impl std::os::fd::AsFd, name: &OsStr, more: OFlags) -> Result<File, Errno> {
@@ -198,6 +206,9 @@ mod tests {
     fn missing_folders_are_created_and_others_opened() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
+        let missing = Folder::open_or_create(&path);
+        assert!(matches!(missing, Err(StartupError::ParentMissing { .. })), "{missing:?}");
+        Folder::open_or_create(&folder.path().join("a")).unwrap();
         let made = Folder::open_or_create(&path).unwrap();
         made.child("c").unwrap();
         std::os::unix::fs::symlink("c", path.join("link")).unwrap();

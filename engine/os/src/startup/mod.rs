@@ -6,6 +6,7 @@
 mod folders;
 mod io_uring;
 mod locked_memory;
+mod mounted;
 mod open_files;
 mod port;
 mod startup_error;
@@ -13,6 +14,7 @@ mod startup_error;
 pub use folders::{Folder, check_folder, check_one_filesystem, check_owner};
 pub use io_uring::check_io_uring;
 pub use locked_memory::check_registered_bytes;
+pub use mounted::check_mounted;
 pub use open_files::raise_open_files;
 pub use port::bind_patiently;
 pub use startup_error::StartupError;

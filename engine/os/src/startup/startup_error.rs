@@ -62,6 +62,29 @@ pub enum StartupError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder is not there, and neither is the one above it.
+    #[error(
+        "{} can't be created — the folder above it is not there either — is the name right, and the drive mounted? If \
+         so, create {}", path.display(), above.display()
+    )]
+    ParentMissing {
+        /// The folder.
+        path: PathBuf,
+        /// The one above it.
+        above: PathBuf,
+    },
+    /// A drive is not mounted.
+    #[error(
+        "{} is on a drive that is not mounted — /etc/fstab lists {} as a mount point, and nothing is mounted there — \
+         mount it: mount {1}. If it is no mount point any more, remove its line from /etc/fstab",
+         path.display(), mount_point.display()
+    )]
+    NotMounted {
+        /// The folder.
+        path: PathBuf,
+        /// Where the drive belongs.
+        mount_point: PathBuf,
+    },
     /// Not a folder.
     #[error("{} can't be used — it is not a folder — name another one", path.display())]
     NotAFolder {
@@ -151,6 +174,20 @@ pub enum StartupError {
         /// The system's answer.
         source: io::Error,
     },
+}
+
+impl StartupError {
+    /// Whether the folders are not there: wrong names, or drives that are not mounted. Trying again does not help.
+    #[must_use]
+    pub const fn is_about_folders(&self) -> bool {
+        matches!(
+            self,
+            Self::FolderMissing { .. }
+                | Self::ParentMissing { .. }
+                | Self::NotMounted { .. }
+                | Self::NotAFolder { .. }
+        )
+    }
 }
 
 fn port_advice(source: &io::Error, address: SocketAddr) -> &'static str {

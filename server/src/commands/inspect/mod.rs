@@ -24,6 +24,7 @@ enum Kind {
     Sidecar,
     Deletion,
     Checkpoint,
+    Identity,
 }
 
 fn kind(path: &Path) -> Option<Kind> {
@@ -37,6 +38,8 @@ fn kind(path: &Path) -> Option<Kind> {
         Some(Kind::Sidecar)
     } else if name == "dealer.next_timestamp.info" {
         Some(Kind::Checkpoint)
+    } else if name == "identity" && folder != Some("deletions") {
+        Some(Kind::Identity)
     } else {
         (folder == Some("deletions")).then_some(Kind::Deletion)
     }
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let Some(kind) = kind(&path) else {
         bail!(
             "{} is none of the files that this program knows by name: a raw segment, a segment of an index or its \
-             sidecar, EPOCH.lost, a file of deletions/, dealer.next_timestamp.info",
+             sidecar, EPOCH.lost, a file of deletions/, dealer.next_timestamp.info, identity",
             path.display()
         );
     };
@@ -66,6 +69,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<()> {
             Kind::Sidecar => index::sidecar(&path, &mut out),
             Kind::Deletion => small::deletion(&disk, &path, &mut out).await,
             Kind::Checkpoint => small::checkpoint(&disk, &path, &mut out).await,
+            Kind::Identity => small::identity(&disk, &path, &mut out).await,
         }
     })?
     .with_context(|| path.display().to_string())?;
@@ -85,6 +89,8 @@ mod tests {
         assert_eq!(kind("/x/2026.11.22-10.33.41.999.sorted_21.sum"), Some(Kind::Sidecar));
         assert_eq!(kind("/d/deletions/m"), Some(Kind::Deletion));
         assert_eq!(kind("/d/dealer.next_timestamp.info"), Some(Kind::Checkpoint));
+        assert_eq!(kind("/d/raw/identity"), Some(Kind::Identity));
+        assert_eq!(kind("/d/deletions/identity"), Some(Kind::Deletion));
         assert_eq!(kind("/d/else"), None);
     }
 }

@@ -5,6 +5,7 @@ use logtank_engine::deletions;
 use logtank_engine::error::Error;
 use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::layout::Layout;
+use logtank_engine::identity::{Mark, Written};
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::io::disk::parent;
 use logtank_engine::raw_log::lost::Lost;
@@ -66,4 +67,19 @@ pub(super) async fn checkpoint(disk: &UringDisk, path: &Path, out: &mut Output) 
         Checkpoint::Missing => anyhow::bail!("it is not there"),
         Checkpoint::Unreadable(damage) => Ok(out.damage(damage)?),
     }
+}
+
+/// Which folders belong together.
+pub(super) async fn identity(disk: &UringDisk, path: &Path, out: &mut Output) -> anyhow::Result<()> {
+    let (identity, state) = match Mark::read(disk, path).await? {
+        Mark::Some(Written::Pending(identity)) => (identity, "pending"),
+        Mark::Some(Written::Final(identity)) => (identity, "final"),
+        Mark::None => anyhow::bail!("it is not there"),
+        Mark::Unreadable(damage) => return Ok(out.damage(damage)?),
+    };
+    let identity = identity.to_string();
+    Ok(out.block(
+        "identity of a data directory and its raw/",
+        json!({ "identity": identity, "state": state }),
+    )?)
 }

@@ -1,0 +1,36 @@
+use super::judge::Verdict;
+use super::mark::{Identity, Written};
+use crate::format::layout::Layout;
+use crate::io::disk::{Disk, DiskResult, publish_small};
+use crate::mutant::{self, Mutant};
+
+/// Does what a verdict says, durably; both folders are there, and nobody else does this at the same time. `fresh` is the
+/// identity to give, if one is to be given. A crash anywhere leaves what the next start completes.
+///
+/// # Errors
+/// The disk's.
+pub async fn settle<D: Disk>(disk: &D, layout: &Layout, verdict: Verdict, fresh: Identity) -> DiskResult<()> {
+    let (data, raw) = (layout.identity(), layout.raw_identity());
+    match verdict {
+        Verdict::Keep => {}
+        Verdict::Complete(identity) => {
+            let text = Written::Final(identity).encode();
+            // Whoever wrote it may have been killed before it was durable.
+            publish_small(disk, &raw, text.as_bytes()).await?;
+            publish_small(disk, &data, text.as_bytes()).await?;
+        }
+        Verdict::Give => {
+            let early = mutant::active(Mutant::FinalTooEarly);
+            let first = if early { Written::Final(fresh) } else { Written::Pending(fresh) };
+            publish_small(disk, &data, first.encode().as_bytes()).await?;
+            publish_small(disk, &raw, Written::Final(fresh).encode().as_bytes()).await?;
+            publish_small(disk, &data, Written::Final(fresh).encode().as_bytes()).await?;
+        }
+    }
+    // Last, so that what it allows is not left half-done.
+    if disk.metadata(&layout.accept_new_raw()).await?.is_some() {
+        disk.remove_file(&layout.accept_new_raw()).await?;
+        disk.sync_folder(layout.data()).await?;
+    }
+    Ok(())
+}

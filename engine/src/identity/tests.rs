@@ -1,0 +1,254 @@
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::format::layout::Layout;
+use crate::io::disk::Disk;
+use crate::testing::{MemDisk, PowerDisk, StepDisk, Stepped, run};
+
+fn id(number: u8) -> Identity {
+    Identity::new([number; 16])
+}
+
+fn inside() -> Layout {
+    Layout::new(Path::new("/data"), None)
+}
+
+fn apart() -> Layout {
+    Layout::new(Path::new("/data"), Some(Path::new("/drive")))
+}
+
+fn put(disk: &MemDisk, path: PathBuf, written: Written) {
+    disk.put(path, written.encode().as_bytes());
+}
+
+fn verdict(disk: &impl Disk, layout: &Layout) -> Result<Verdict, Refusal> {
+    run(look(disk, layout)).unwrap().judge()
+}
+
+/// A start, as far as it is about identities.
+async fn start<D: Disk>(disk: &D, layout: &Layout, fresh: Identity) -> Result<(), Refusal> {
+    let verdict = look(disk, layout).await.unwrap().judge()?;
+    for folder in [layout.raw_live(), layout.raw_history()] {
+        disk.create_folder(&folder).await.unwrap();
+    }
+    for path in layout.raw_live().ancestors() {
+        disk.sync_folder(path).await.unwrap();
+    }
+    settle(disk, layout, verdict, fresh).await.unwrap();
+    Ok(())
+}
+
+/// Both folders of a tree that has received and dealt.
+fn used(layout: &Layout) -> MemDisk {
+    let disk = MemDisk::new();
+    disk.put(layout.checkpoint(), b"1795343512642");
+    disk.put(layout.token_key(), &[7; 32]);
+    disk.put(layout.indexes().join("m/segments/2026.11.22-10.33.41.999.unsorted_21"), b"x");
+    disk.put(layout.raw_live().join("1795343512643-0-0.rawlog"), b"x");
+    disk.put(layout.raw_history().join("1795343512641-0-0.rawlog"), b"x");
+    disk
+}
+
+/// As if the drive of a folder were not mounted: the folder is there, and empty.
+fn unmount(disk: &MemDisk, folder: &Path) {
+    let away = Path::new("/away");
+    run(disk.rename(folder, away)).unwrap();
+    run(disk.create_folder(folder)).unwrap();
+}
+
+fn mount(disk: &MemDisk, folder: &Path) {
+    run(disk.remove_folder(folder)).unwrap();
+    run(disk.rename(Path::new("/away"), folder)).unwrap();
+}
+
+#[test]
+fn equal_ones_go_and_others_are_refused() {
+    use Written::{Final, Pending};
+    let marks = [None, Some(Pending(id(1))), Some(Final(id(1))), Some(Final(id(2)))];
+    for layout in [inside(), apart()] {
+        for data in marks {
+            for raw in marks {
+                let disk = used(&layout);
+                data.into_iter().for_each(|written| put(&disk, layout.identity(), written));
+                raw.into_iter().for_each(|written| put(&disk, layout.raw_identity(), written));
+                let found = verdict(&disk, &layout);
+                match (data, raw) {
+                    (Some(Final(a)), Some(Final(b))) if a == b => assert_eq!(found, Ok(Verdict::Keep)),
+                    (Some(Pending(a)), Some(Final(b))) if a == b => {
+                        assert_eq!(found, Ok(Verdict::Complete(a)));
+                    }
+                    (None | Some(Pending(_)), None) => assert_eq!(found, Ok(Verdict::Give)),
+                    _ => {
+                        let text = found.expect_err("they don't belong together").to_string();
+                        assert!(
+                            text.contains("/data") && text.contains(layout.raw().to_str().unwrap()),
+                            "{text}"
+                        );
+                        assert!(text.contains("/data/accept_new_raw"), "{text}");
+                    }
+                }
+                disk.put(layout.accept_new_raw(), b"");
+                run(start(&disk, &layout, id(3))).unwrap();
+                assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "{data:?} {raw:?}");
+                assert_eq!(disk.get(layout.accept_new_raw()), None, "it counts once");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_empty_for_one_start_is_refused() {
+    for layout in [inside(), apart()] {
+        for folder in [layout.raw(), layout.data()] {
+            if folder == layout.data() && layout == inside() {
+                continue; // Nothing is left that could tell it from a new one.
+            }
+            let disk = used(&layout);
+            run(start(&disk, &layout, id(1))).unwrap();
+            unmount(&disk, folder);
+            let before = disk.files();
+            verdict(&disk, &layout).expect_err("half of it is missing");
+            assert_eq!(disk.files(), before);
+            mount(&disk, folder);
+            assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep));
+        }
+    }
+}
+
+#[test]
+fn trees_without_identity_show_by_content_that_one_is_missing() {
+    // As above, of a tree that no host of this version has opened.
+    for layout in [inside(), apart()] {
+        for folder in [layout.raw(), layout.data()] {
+            if folder == layout.data() && layout == inside() {
+                continue;
+            }
+            let disk = used(&layout);
+            assert_eq!(verdict(&disk, &layout), Ok(Verdict::Give));
+            unmount(&disk, folder);
+            verdict(&disk, &layout).expect_err("half of it is missing");
+        }
+        // Nothing was dealt yet.
+        let disk = MemDisk::new();
+        disk.put(layout.token_key(), &[7; 32]);
+        disk.put(layout.raw_live().join("1795343512643-0-0.rawlog"), b"x");
+        assert_eq!(verdict(&disk, &layout), Ok(Verdict::Give));
+        unmount(&disk, layout.raw());
+        verdict(&disk, &layout).expect_err("the raw log is missing");
+    }
+}
+
+#[test]
+fn trees_of_the_original_and_restored_ones_are_taken() {
+    let nothing = MemDisk::new();
+    assert_eq!(verdict(&nothing, &inside()), Ok(Verdict::Give));
+    assert_eq!(verdict(&nothing, &apart()), Ok(Verdict::Give));
+    run(look(&nothing, &inside())).unwrap().is_there().expect_err("there is no data directory");
+    for files in [
+        &["indexes/ghost/last_read", "safe_to_read"][..],
+        &["raw/live/1795343512642.raw"],
+        // Drained.
+        &["raw/history/1795343512642.raw", "dealer.next_timestamp.info"],
+        // Indexes that were copied beside raw segments.
+        &["raw/live/1795343512642-0-0.rawlog", "indexes/m/segments/2026.11.22-10.33.41.999.sorted_21"],
+    ] {
+        let disk = MemDisk::new();
+        files.iter().for_each(|file| disk.put(inside().data().join(file), b"1795343512643"));
+        assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Give), "{files:?}");
+        run(look(&disk, &inside())).unwrap().is_there().unwrap();
+    }
+}
+
+#[test]
+fn what_was_received_must_be_there() {
+    let (disk, layout) = (used(&inside()), inside());
+    run(start(&disk, &layout, id(1))).unwrap();
+    unmount(&disk, &layout.raw_live());
+    assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "an empty one is that of a drained tree");
+    run(disk.remove_folder(&layout.raw_live())).unwrap();
+    assert!(matches!(verdict(&disk, &layout), Err(Refusal::LiveMissing { .. })));
+}
+
+#[test]
+fn a_damaged_one_is_mended_by_the_others_copy() {
+    let layout = apart();
+    for damaged in [layout.identity(), layout.raw_identity()] {
+        let disk = used(&layout);
+        run(start(&disk, &layout, id(1))).unwrap();
+        disk.put(&damaged, b"garbage");
+        let Err(Refusal::Unreadable { copy: Some(copy), .. }) = verdict(&disk, &layout) else {
+            panic!("{:?}", verdict(&disk, &layout))
+        };
+        disk.put(&damaged, &disk.get(copy).unwrap());
+        assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep));
+    }
+}
+
+#[test]
+fn a_start_that_ends_anywhere_is_completed_by_the_next() {
+    let fresh = MemDisk::new();
+    fresh.put("/data/other", b"");
+    let other = used(&apart());
+    put(&other, apart().identity(), Written::Final(id(8)));
+    put(&other, apart().raw_identity(), Written::Final(id(9)));
+    other.put(apart().accept_new_raw(), b"");
+    for (layout, before) in
+        [(inside(), fresh), (inside(), used(&inside())), (apart(), used(&apart())), (apart(), other)]
+    {
+        for power in [false, true] {
+            for steps in 0.. {
+                let disk = PowerDisk::of(&before);
+                let slow = StepDisk(disk.clone());
+                let ended = Stepped::new(start(&slow, &layout, id(1))).steps(steps);
+                if power {
+                    disk.cut_power();
+                }
+                run(start(&disk, &layout, id(2))).unwrap();
+                let left = disk.copy();
+                assert_eq!(verdict(&left, &layout), Ok(Verdict::Keep), "after {steps} calls");
+                assert_eq!(left.get(layout.accept_new_raw()), None, "after {steps} calls");
+                assert_eq!(left.get(layout.identity()), left.get(layout.raw_identity()));
+                // What the second found may have been on no drive yet.
+                disk.cut_power();
+                run(start(&disk, &layout, id(3))).unwrap();
+                assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "after {steps} calls");
+                if let Some(outcome) = ended {
+                    outcome.unwrap();
+                    assert_eq!(
+                        left.get(layout.identity()).unwrap(),
+                        Written::Final(id(1)).encode().as_bytes()
+                    );
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_raw_log_left_by_a_start_that_ended_goes_to_no_other() {
+    // A start gave its identity to one drive and ended before the data directory had it; the next finds another drive.
+    let layout = apart();
+    for steps in 0.. {
+        let disk = PowerDisk::of(&MemDisk::new());
+        run(disk.create_folder(layout.data())).unwrap();
+        let slow = StepDisk(disk.clone());
+        let ended = Stepped::new(start(&slow, &layout, id(1))).steps(steps).is_some();
+        let left = disk.copy();
+        run(left.create_folder(Path::new("/drive"))).unwrap();
+        unmount(&left, Path::new("/drive"));
+        let settled =
+            left.get(layout.identity()).as_deref() == Some(Written::Final(id(1)).encode().as_bytes());
+        let second = run(start(&left, &layout, id(2)));
+        run(left.rename(Path::new("/drive"), Path::new("/second"))).unwrap();
+        run(left.rename(Path::new("/away"), Path::new("/drive"))).unwrap();
+        if second.is_ok() && left.get(layout.raw_identity()).is_some() {
+            verdict(&left, &layout).expect_err("it belongs to the second one now");
+        }
+        assert_eq!(second.is_err(), settled, "after {steps} calls");
+        if ended {
+            assert!(settled);
+            break;
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Half of the data is not there: a drive is not mounted, a folder was forgotten, misspelt, or belongs to another host.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use logtank_tests::client::Client;
+use logtank_tests::host::{Host, program, run};
+use logtank_tests::thrift::Change;
+
+/// Exit code for what starting again does not mend.
+const HOPELESS: Option<i32> = Some(78);
+
+/// A data directory and the folder of its raw log.
+struct Two {
+    folder: tempfile::TempDir,
+    data: PathBuf,
+    raw_dir: PathBuf,
+}
+
+impl Two {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, raw_dir) = (folder.path().join("data"), folder.path().join("drive"));
+        Self { folder, data, raw_dir }
+    }
+
+    fn host(&self) -> Host {
+        host(&self.data, &self.raw_dir)
+    }
+
+    /// Some records dealt, and some that are only in the raw log.
+    fn fill(&self) {
+        let mut host = self.host();
+        host.start();
+        write(&host, "dealt");
+        host.stop();
+        let (code, _, log) = self.command("drain");
+        assert_eq!(code, Some(0), "{log}");
+        host.start();
+        write(&host, "live");
+        host.kill();
+    }
+
+    fn command(&self, name: &str) -> (Option<i32>, String, String) {
+        command(name, &self.data, Some(&self.raw_dir))
+    }
+
+    /// Both kinds of records are there, and nothing is wrong.
+    fn is_whole(&self) {
+        let mut host = self.host();
+        host.start();
+        let (state, _) = Client::connect(host.reader()).unwrap().recover("m").unwrap();
+        assert_eq!(state.into_keys().collect::<Vec<_>>(), [b"dealt".to_vec(), b"live".to_vec()]);
+        host.stop();
+        let (code, findings, log) = self.command("verify");
+        assert_eq!(code, Some(0), "{findings}{log}");
+    }
+
+    /// Neither `serve` nor a command touches these folders; what they say names this.
+    fn is_refused(&self, named: &[&str]) {
+        let before = walk(self.folder.path());
+        let mut host = self.host();
+        let Err((status, log)) = host.try_start() else { panic!("the host got ready: {}", host.log()) };
+        assert_eq!(status.and_then(|status| status.code()), HOPELESS, "{log}");
+        let mut said = vec![("serve", log)];
+        for name in ["verify", "drain", "repair"] {
+            let (code, out, log) = self.command(name);
+            assert_eq!(code, HOPELESS, "{name}: {out}{log}");
+            said.push((name, log));
+        }
+        for (name, log) in said {
+            for part in named.iter().chain(&[self.data.to_str().unwrap(), self.raw_dir.to_str().unwrap()]) {
+                assert!(log.contains(part), "{name} does not name {part}: {log}");
+            }
+        }
+        assert_eq!(walk(self.folder.path()), before, "something was written");
+    }
+}
+
+fn host(data: &Path, raw_dir: &Path) -> Host {
+    Host::new(data, &["--raw-dir", raw_dir.to_str().unwrap(), "--shards", "1"])
+}
+
+fn command(name: &str, data: &Path, raw_dir: Option<&Path>) -> (Option<i32>, String, String) {
+    let mut arguments = vec![name];
+    if name == "drain" {
+        arguments.push("--data");
+    }
+    arguments.push(data.to_str().unwrap());
+    if let Some(raw_dir) = raw_dir {
+        arguments.extend(["--raw-dir", raw_dir.to_str().unwrap()]);
+    }
+    run(&arguments, b"")
+}
+
+fn write(host: &Host, docid: &str) {
+    let change = Change {
+        index: "m".into(),
+        docid: docid.into(),
+        fields: Some(vec![("text".into(), "x".into())]),
+        ..Change::default()
+    };
+    Client::connect(host.writer()).unwrap().send_batch(&[change]).unwrap();
+}
+
+/// Every path below a folder, with the length of files.
+fn walk(folder: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.push((path.clone(), 0));
+            found.extend(walk(&path));
+        } else {
+            found.push((path.clone(), path.metadata().unwrap().len()));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// As if the drive that is mounted on the folder were not: `there` then finds an empty folder.
+fn without(folder: &Path, there: impl FnOnce()) {
+    let away = folder.with_extension("away");
+    std::fs::rename(folder, &away).unwrap();
+    std::fs::create_dir(folder).unwrap();
+    there();
+    std::fs::remove_dir(folder).unwrap();
+    std::fs::rename(&away, folder).unwrap();
+}
+
+fn forget_identity(two: &Two) {
+    std::fs::remove_file(two.data.join("identity")).unwrap();
+    std::fs::remove_file(two.raw_dir.join("raw/identity")).unwrap();
+}
+
+#[test]
+fn a_drive_that_is_missing_for_one_start_costs_nothing() {
+    let two = Two::new();
+    two.fill();
+    without(&two.raw_dir, || two.is_refused(&["mount", "accept_new_raw"]));
+    without(&two.data, || {
+        // Nothing is there that `drain` could take for a data directory; the raw log's identity is what `serve` meets.
+        let before = walk(two.folder.path());
+        let log = two.host().start_in_vain();
+        assert!(log.contains("is not the data directory of"), "{log}");
+        for name in ["verify", "drain", "repair"] {
+            let (code, out, log) = two.command(name);
+            assert_eq!(code, HOPELESS, "{name}: {out}{log}");
+            assert!(log.contains("no data directory"), "{log}");
+        }
+        assert_eq!(walk(two.folder.path()), before);
+    });
+    two.is_whole();
+}
+
+#[test]
+fn trees_of_earlier_versions_show_it_by_their_content() {
+    let two = Two::new();
+    two.fill();
+    forget_identity(&two);
+    without(&two.raw_dir, || two.is_refused(&["mount", "accept_new_raw"]));
+    without(&two.data, || {
+        let log = two.host().start_in_vain();
+        assert!(log.contains("is not the data directory of"), "{log}");
+    });
+    two.is_whole();
+    let identity = std::fs::read(two.data.join("identity")).unwrap();
+    assert_eq!(identity, std::fs::read(two.raw_dir.join("raw/identity")).unwrap());
+}
+
+#[test]
+fn a_forgotten_raw_dir_is_refused_by_every_command() {
+    for dealt in [false, true] {
+        let two = Two::new();
+        if dealt {
+            two.fill();
+        } else {
+            let mut host = two.host();
+            host.start();
+            write(&host, "live");
+            host.kill();
+        }
+        for known in [true, false] {
+            if !known {
+                forget_identity(&two);
+            }
+            let before = walk(two.folder.path());
+            let log = Host::new(&two.data, &[]).start_in_vain();
+            assert!(log.contains("--raw-dir"), "{log}");
+            for name in ["verify", "drain", "repair"] {
+                let (code, out, log) = command(name, &two.data, None);
+                assert_eq!(code, HOPELESS, "{name}: {out}{log}");
+                assert!(log.contains("--raw-dir"), "{name}: {log}");
+            }
+            assert_eq!(walk(two.folder.path()), before);
+        }
+    }
+}
+
+#[test]
+fn the_folders_of_two_hosts_are_not_mixed() {
+    let (one, other) = (Two::new(), Two::new());
+    one.fill();
+    other.fill();
+    let swap = || {
+        let aside = one.folder.path().join("aside");
+        std::fs::rename(&one.raw_dir, &aside).unwrap();
+        std::fs::rename(&other.raw_dir, &one.raw_dir).unwrap();
+        std::fs::rename(&aside, &other.raw_dir).unwrap();
+    };
+    swap();
+    one.is_refused(&["don't belong together", "accept_new_raw"]);
+    other.is_refused(&["don't belong together", "accept_new_raw"]);
+    swap();
+    one.is_whole();
+    other.is_whole();
+}
+
+#[test]
+fn a_lost_drive_is_replaced_when_the_operator_says_so() {
+    let two = Two::new();
+    two.fill();
+    let lost = two.raw_dir.with_extension("lost");
+    std::fs::rename(&two.raw_dir, &lost).unwrap();
+    std::fs::create_dir(&two.raw_dir).unwrap();
+    two.is_refused(&["accept_new_raw"]);
+    let accept = two.data.join("accept_new_raw");
+    std::fs::write(&accept, "").unwrap();
+    let mut host = two.host();
+    host.start();
+    assert!(host.log().contains("belong together from now on"), "{}", host.log());
+    assert!(!accept.exists(), "it counts once");
+    write(&host, "new");
+    let (state, _) = Client::connect(host.reader()).unwrap().recover("m").unwrap();
+    assert_eq!(state.into_keys().collect::<Vec<_>>(), [b"dealt".to_vec(), b"new".to_vec()]);
+    host.stop();
+    // The lost one comes back.
+    std::fs::rename(&two.raw_dir, two.raw_dir.with_extension("new")).unwrap();
+    std::fs::rename(&lost, &two.raw_dir).unwrap();
+    two.is_refused(&["don't belong together"]);
+}
+
+#[test]
+fn a_misspelt_folder_is_not_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let typo = folder.path().join("typo/a");
+    for (data, raw_dir) in [(&*typo, folder.path()), (&*folder.path().join("data"), &*typo)] {
+        let before = walk(folder.path());
+        let Err((status, log)) = host(data, raw_dir).try_start() else { panic!("it got ready") };
+        assert_eq!(status.and_then(|status| status.code()), HOPELESS, "{log}");
+        assert!(log.contains("the folder above it is not there"), "{log}");
+        let created: Vec<_> = walk(folder.path()).into_iter().filter(|path| !before.contains(path)).collect();
+        assert!(
+            !typo.exists() && created.iter().all(|(path, _)| path == &folder.path().join("data")),
+            "{created:?}"
+        );
+    }
+}
+
+#[test]
+fn commands_make_no_data_directory_where_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("history")).unwrap();
+    std::fs::write(folder.path().join("history/1795343512642.raw"), "").unwrap();
+    let before = walk(folder.path());
+    for name in ["verify", "drain", "repair"] {
+        for data in [folder.path().to_owned(), folder.path().join("nothing"), folder.path().join("history")] {
+            let (code, out, log) = command(name, &data, None);
+            assert_eq!(code, HOPELESS, "{name}: {out}{log}");
+            assert!(log.contains(data.to_str().unwrap()), "{log}");
+            assert!(!log.contains("findings"), "{log}");
+        }
+    }
+    assert_eq!(walk(folder.path()), before);
+}
+
+#[test]
+fn raw_segments_alone_are_a_restore() {
+    let two = Two::new();
+    two.fill();
+    let (code, _, log) = two.command("drain");
+    assert_eq!(code, Some(0), "{log}");
+    let restored = two.folder.path().join("restored");
+    std::fs::create_dir_all(restored.join("raw")).unwrap();
+    std::fs::rename(two.raw_dir.join("raw/history"), restored.join("raw/live")).unwrap();
+    for name in ["drain", "verify"] {
+        let (code, out, log) = command(name, &restored, None);
+        assert_eq!(code, Some(0), "{name}: {out}{log}");
+    }
+    std::fs::write(restored.join("safe_to_read"), "").unwrap();
+    let host = Host::started(&restored, &[]);
+    let (state, _) = Client::connect(host.reader()).unwrap().recover("m").unwrap();
+    assert_eq!(state.len(), 2);
+}
+
+#[test]
+fn two_roles_that_start_at_once_agree_on_one_identity() {
+    for _ in 0..10 {
+        let two = Two::new();
+        let (data, raw_dir) = (two.data.to_str().unwrap(), two.raw_dir.to_str().unwrap());
+        let mut children = ["writer", "indexes"].map(|role| {
+            let mut command = Command::new(program());
+            command.args(["serve", "--data", data, "--raw-dir", raw_dir, "--role", role, "--shards", "1"]);
+            for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
+                command.args([port, "127.0.0.1:0"]);
+            }
+            command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        });
+        let ready = |child: &mut std::process::Child| {
+            use std::io::BufRead as _;
+            let mut said = String::new();
+            let stderr = std::io::BufReader::new(child.stderr.as_mut().unwrap());
+            for line in stderr.lines().map_while(Result::ok) {
+                if line.contains("ready to serve") {
+                    return;
+                }
+                said.push_str(&line);
+            }
+            panic!("not ready: {said}");
+        };
+        children.iter_mut().for_each(ready);
+        let identity = std::fs::read_to_string(two.data.join("identity")).unwrap();
+        assert!(identity.starts_with("final "), "{identity}");
+        assert_eq!(identity, std::fs::read_to_string(two.raw_dir.join("raw/identity")).unwrap());
+        for mut child in children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
