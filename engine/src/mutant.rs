@@ -53,11 +53,17 @@ pub enum Mutant {
     StrangerTaken,
     /// The data directory's identity is final before raw/ has it.
     FinalTooEarly,
+    /// A recovery passes over damage whatever indexes it may hold.
+    DamagePassedOver,
+    /// What lies before the checkpoint is moved to history, dealt or not.
+    StrayArchived,
+    /// A sidecar without its segment says nothing.
+    GoneUnnoticed,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -81,6 +87,9 @@ impl Mutant {
         Self::CacheAbandoned,
         Self::StrangerTaken,
         Self::FinalTooEarly,
+        Self::DamagePassedOver,
+        Self::StrayArchived,
+        Self::GoneUnnoticed,
     ];
 }
 

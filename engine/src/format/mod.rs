@@ -1,6 +1,7 @@
 //! Bytes and names on disk; each file's byte table stands in its module's documentation.
 
 pub mod checkpoint;
+pub mod frame_indexes;
 pub mod index;
 pub mod layout;
 pub mod names;

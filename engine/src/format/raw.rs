@@ -11,20 +11,28 @@
 //! checksum covers the segment's salt, and positions must go on where the frame before ended.
 //!
 //! ```text
-//! header   0  8 magic "LTRAWLOG"    seal   0  8 magic "LTSEALED"      frame  0  4 magic "LTFR"
-//!          8  4 version = 1                8  8 salt                         4  4 payload length
+//! header   0  8 magic "LTRAWLOG"    seal   0  8 magic "LTSEALED"      frame  0  4 magic "LTF2"
+//!          8  4 version = 2                8  8 salt                         4  4 payload length
 //!         12  4 block size                16  8 epoch                        8  4 CRC32C of salt, bytes 0..8,
-//!         16  8 epoch                     24  8 end of the last frame            bytes 12..32 and the payload
+//!         16  8 epoch                     24  8 end of the last frame            bytes 12..64 and the payload
 //!         24  4 shard                     32  8 frames                      12  4 record count (at least 1)
 //!         28  4 part                      40  8 records                     16  8 position of the first record
 //!         32  8 salt                      48  4 records of the epoch over   24  8 time, ms since 1970 UTC:
 //!         40  8 created, ms                     all shards, or 2^32-1           the timestamp of all its records
-//!         48  8 file length               52  4 1 = writer, 2 = recovery    32    payload: the records, Thrift
-//!         56  8 position of the shard's   56  8 sealed, ms                        binary, with index_code
-//!               frame before, or 0        64  8 previous epoch, or 0
-//!         64  4 CRC32C of bytes 0..64     72  4 CRC32C of bytes 0..72
-//!         68    zero                      76    zero
+//!         48  8 file length               52  4 1 = writer, 2 = recovery    32 12 which indexes it may hold
+//!         56  8 position of the shard's   56  8 sealed, ms                  44 12 which the frame before may hold
+//!               frame before, or 0        64  8 previous epoch, or 0        56  4 from the begin of the frame before
+//!         64  4 CRC32C of bytes 0..64     72  4 CRC32C of bytes 0..72             to here, or 0: not known
+//!         68    zero                      76    zero                        60  4 CRC32C of salt, bytes 0..8, 12..60
+//!                                                                           64    payload: the records, Thrift
+//!                                                                                 binary, with index_code
 //! ```
+//!
+//! Version 1, which is read too, has frames of magic "LTFR": their payload begins at 32, and bytes 32..64 are missing.
+//!
+//! What a frame says of indexes is for damage: the second checksum vouches for a frame's place, positions and indexes
+//! where its payload is damaged, the frame behind it where its header is. So it is known of whom records may be
+//! hidden in there, and nobody else need be refused (decision page 11).
 //!
 //! The header's "frame before" is the one that the same shard wrote, or was writing, when it took this segment into
 //! use: the first position of it. Where that frame is lost, what follows it in this segment stands behind a hole.
@@ -35,6 +43,11 @@
 //! it is still on its way to disk. Recovery, which can't know either, seals every segment before anything new is
 //! written.
 
+use std::ops::RangeInclusive;
+
+use logtank_wire::record::RecordView;
+
+use super::frame_indexes::FrameIndexes;
 use crate::ids::{Epoch, Position, ShardId};
 use crate::left_out::Part;
 use crate::limits::DIRECT_BLOCK_BYTES;
@@ -42,7 +55,9 @@ use crate::mutant::{self, Mutant};
 use crate::time::WallMillis;
 
 /// The version of the format that this code writes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+/// The versions that this code reads.
+const VERSIONS: RangeInclusive<u32> = 1..=VERSION;
 /// Offset and length of the header block.
 pub const HEADER_BYTES: usize = DIRECT_BLOCK_BYTES;
 /// Offset of the seal block.
@@ -52,11 +67,15 @@ pub const SEAL_BYTES: usize = DIRECT_BLOCK_BYTES;
 /// Offset of the first frame.
 pub const FRAMES_OFFSET: u64 = (HEADER_BYTES + SEAL_BYTES) as u64;
 /// Length of a frame's header.
-pub const FRAME_HEADER_BYTES: usize = 32;
+pub const FRAME_HEADER_BYTES: usize = 64;
+/// Length of a frame's header in version 1: the least that one has.
+pub const FRAME_HEADER_BYTES_MIN: usize = 32;
 
 const HEADER_MAGIC: &[u8; 8] = b"LTRAWLOG";
 const SEAL_MAGIC: &[u8; 8] = b"LTSEALED";
-const FRAME_MAGIC: &[u8; 4] = b"LTFR";
+const FRAME_MAGIC: &[u8; 4] = b"LTF2";
+const FRAME_MAGIC_1: &[u8; 4] = b"LTFR";
+const FRAME_CHECKSUM_2: usize = 60;
 const EPOCH_RECORDS_UNKNOWN: u32 = u32::MAX;
 const HEADER_CHECKSUM: usize = 64;
 const SEAL_CHECKSUM: usize = 72;
@@ -68,6 +87,8 @@ pub struct Salt(pub u64);
 /// What the header block says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// Of the format: 1 or 2. What is written now has [`VERSION`].
+    pub version: u32,
     /// Frames begin at multiples of this many bytes: a power of two, 8 to 65,536.
     pub block_bytes: u32,
     /// The epoch of all records.
@@ -100,7 +121,7 @@ pub enum BlockError {
     #[error("the block's checksum does not match")]
     Checksum,
     /// Written by a version that this one can't read.
-    #[error("the segment has version {0}, this program reads version 1")]
+    #[error("the segment has version {0}, this program reads versions 1 and 2")]
     Version(u32),
     /// A field has a value that can't be.
     #[error("the block's {0} is out of range")]
@@ -124,7 +145,7 @@ impl Header {
     pub fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut block = [0; HEADER_BYTES];
         block[0..8].copy_from_slice(HEADER_MAGIC);
-        block[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        block[8..12].copy_from_slice(&self.version.to_le_bytes());
         block[12..16].copy_from_slice(&self.block_bytes.to_le_bytes());
         block[16..24].copy_from_slice(&self.epoch.millis().to_le_bytes());
         block[24..28].copy_from_slice(&u32::from(self.shard.0).to_le_bytes());
@@ -152,14 +173,16 @@ impl Header {
         if crc32c::crc32c(&block[..HEADER_CHECKSUM]) != u32_at(block, HEADER_CHECKSUM) {
             return Err(BlockError::Checksum);
         }
-        if u32_at(block, 8) != VERSION {
-            return Err(BlockError::Version(u32_at(block, 8)));
+        let version = u32_at(block, 8);
+        if !VERSIONS.contains(&version) {
+            return Err(BlockError::Version(version));
         }
         let block_bytes = u32_at(block, 12);
         if !block_bytes.is_power_of_two() || !(8..=65_536).contains(&block_bytes) {
             return Err(BlockError::Field("block size"));
         }
         Ok(Self {
+            version,
             block_bytes,
             epoch: Epoch::new(u64_at(block, 16)).ok_or(BlockError::Field("epoch"))?,
             shard: ShardId(u32_at(block, 24).try_into().map_err(|_| BlockError::Field("shard"))?),
@@ -291,7 +314,22 @@ pub struct FrameHeader {
     pub first: Position,
     /// The timestamp of all of them.
     pub time: WallMillis,
+    /// Which indexes they may be of; all, in version 1.
+    pub indexes: FrameIndexes,
+    /// The frame before, if it is known.
+    pub before: Option<FrameBefore>,
+    /// Length of the header itself.
+    header_bytes: usize,
     checksum: u32,
+}
+
+/// What a frame says of the one before it in its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameBefore {
+    /// From where that one begins to where this one does.
+    pub bytes: u32,
+    /// Which indexes its records may be of.
+    pub indexes: FrameIndexes,
 }
 
 /// Why bytes are not the next frame of a segment.
@@ -313,11 +351,28 @@ pub enum FrameError {
 
 impl FrameHeader {
     /// Writes the header of a frame with this payload over the first [`FRAME_HEADER_BYTES`] of `frame`,
-    /// whose remaining bytes are the payload.
+    /// whose remaining bytes are the payload. Looks into each record for its index; what can't be read may be of any.
     ///
     /// # Panics
     /// If the frame is shorter than its header, longer than 4 GiB, or has no record.
     pub fn seal_frame(frame: &mut [u8], salt: Salt, records: u32, first: Position, time: WallMillis) {
+        let indexes = indexes_in(&frame[FRAME_HEADER_BYTES..]);
+        Self::seal_frame_of(frame, salt, records, first, time, indexes, None);
+    }
+
+    /// As [`Self::seal_frame`], where the indexes are known, and perhaps the frame before.
+    ///
+    /// # Panics
+    /// As [`Self::seal_frame`].
+    pub fn seal_frame_of(
+        frame: &mut [u8],
+        salt: Salt,
+        records: u32,
+        first: Position,
+        time: WallMillis,
+        indexes: FrameIndexes,
+        before: Option<FrameBefore>,
+    ) {
         assert!(records > 0, "a frame holds at least one record");
         let payload = u32::try_from(frame.len() - FRAME_HEADER_BYTES).expect("frames are shorter than 4 GiB");
         frame[0..4].copy_from_slice(FRAME_MAGIC);
@@ -325,7 +380,13 @@ impl FrameHeader {
         frame[12..16].copy_from_slice(&records.to_le_bytes());
         frame[16..24].copy_from_slice(&first.packed().to_le_bytes());
         frame[24..32].copy_from_slice(&time.0.to_le_bytes());
-        let checksum = if Part::Checksums.is_left_out() { 0 } else { Self::checksum(frame, salt) };
+        frame[32..44].copy_from_slice(&indexes.encode());
+        frame[44..56].copy_from_slice(&before.map_or([0; 12], |before| before.indexes.encode()));
+        frame[56..60].copy_from_slice(&before.map_or(0, |before| before.bytes).to_le_bytes());
+        let left_out = Part::Checksums.is_left_out();
+        let checksum = if left_out { 0 } else { Self::header_checksum(frame, salt) };
+        frame[FRAME_CHECKSUM_2..FRAME_HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = if left_out { 0 } else { Self::checksum(frame, salt) };
         frame[8..12].copy_from_slice(&checksum.to_le_bytes());
     }
 
@@ -336,14 +397,32 @@ impl FrameHeader {
         crc32c::crc32c_append(sum, &frame[12..])
     }
 
-    /// Reads a frame's header; `room` is how many bytes the segment has from the frame's begin on. What it
-    /// says may be believed only after [`Self::verify`].
+    /// Of the header alone.
+    fn header_checksum(frame: &[u8], salt: Salt) -> u32 {
+        let sum = crc32c::crc32c(&salt.0.to_le_bytes());
+        let sum = crc32c::crc32c_append(sum, &frame[0..8]);
+        crc32c::crc32c_append(sum, &frame[12..FRAME_CHECKSUM_2])
+    }
+
+    /// Reads the header of a frame that begins with these bytes, of which [`FRAME_HEADER_BYTES`] are enough; `room` is how many
+    /// bytes the segment has from the frame's begin on. What it says may be believed only after [`Self::verify`].
     ///
     /// # Errors
     /// If no frame can begin here.
-    pub fn decode(bytes: &[u8; FRAME_HEADER_BYTES], room: u64) -> Result<Self, FrameError> {
-        if &bytes[0..4] != FRAME_MAGIC {
-            return Err(FrameError::Magic);
+    pub fn decode(bytes: &[u8], room: u64) -> Result<Self, FrameError> {
+        let header_bytes = match bytes.first_chunk::<4>() {
+            Some(FRAME_MAGIC) => FRAME_HEADER_BYTES,
+            Some(FRAME_MAGIC_1) => FRAME_HEADER_BYTES_MIN,
+            Some(_) | None => return Err(FrameError::Magic),
+        };
+        let Some(bytes) = bytes.get(..header_bytes) else { return Err(FrameError::Field("length")) };
+        let (mut indexes, mut before) = (FrameIndexes::ALL, None);
+        if let Some(bytes) = bytes.first_chunk::<FRAME_HEADER_BYTES>() {
+            let twelve = |at: usize| bytes[at..at + 12].try_into().expect("twelve bytes");
+            indexes = FrameIndexes::decode(twelve(32));
+            let back = u32_at(bytes, 56);
+            before =
+                (back > 0).then(|| FrameBefore { bytes: back, indexes: FrameIndexes::decode(twelve(44)) });
         }
         let header = Self {
             payload_bytes: u32_at(bytes, 4),
@@ -351,6 +430,9 @@ impl FrameHeader {
             records: u32_at(bytes, 12),
             first: Position::from_packed(u64_at(bytes, 16)),
             time: WallMillis(u64_at(bytes, 24)),
+            indexes,
+            before,
+            header_bytes,
         };
         if header.frame_bytes() > room {
             return Err(FrameError::Field("length"));
@@ -379,10 +461,26 @@ impl FrameHeader {
         Ok(())
     }
 
+    /// Whether this header, which `bytes` begin with, is what was written there, whatever became of the payload. Never in
+    /// version 1, where nothing tells.
+    #[must_use]
+    pub fn is_vouched_for(&self, bytes: &[u8], salt: Salt) -> bool {
+        self.header_bytes == FRAME_HEADER_BYTES
+            && bytes
+                .get(..FRAME_HEADER_BYTES)
+                .is_some_and(|bytes| u32_at(bytes, FRAME_CHECKSUM_2) == Self::header_checksum(bytes, salt))
+    }
+
+    /// Length of the header: where the payload begins.
+    #[must_use]
+    pub const fn header_bytes(&self) -> usize {
+        self.header_bytes
+    }
+
     /// Length of header and payload.
     #[must_use]
     pub const fn frame_bytes(&self) -> u64 {
-        FRAME_HEADER_BYTES as u64 + self.payload_bytes as u64
+        self.header_bytes as u64 + self.payload_bytes as u64
     }
 
     /// Position just past the last record; equals the next frame's first only if no other shard wrote
@@ -393,12 +491,24 @@ impl FrameHeader {
     }
 }
 
+/// Of which indexes the records of a payload are.
+fn indexes_in(mut payload: &[u8]) -> FrameIndexes {
+    let mut indexes = FrameIndexes::NONE;
+    while !payload.is_empty() {
+        let Ok((view, length)) = RecordView::parse(payload) else { return FrameIndexes::ALL };
+        view.index_code.into_iter().for_each(|code| indexes.add(code));
+        payload = &payload[length..];
+    }
+    indexes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn header() -> Header {
         Header {
+            version: VERSION,
             block_bytes: 8,
             epoch: Epoch::new(1_795_343_512_642).unwrap(),
             shard: ShardId(3),
@@ -419,8 +529,7 @@ mod tests {
     }
 
     fn open(frame: &[u8], header: &Header, least: Position) -> Result<FrameHeader, FrameError> {
-        let decoded =
-            FrameHeader::decode(frame[..FRAME_HEADER_BYTES].try_into().unwrap(), frame.len() as u64)?;
+        let decoded = FrameHeader::decode(frame, frame.len() as u64)?;
         decoded.verify(frame, header, least)?;
         Ok(decoded)
     }
@@ -467,5 +576,53 @@ mod tests {
         assert_eq!(open(&frame, &header, Position::new(header.epoch, 6)), Err(FrameError::Position));
         let next = Header { epoch: Epoch::new(header.epoch.millis() + 1).unwrap(), ..header };
         assert_eq!(open(&frame, &next, least), Err(FrameError::Position));
+    }
+
+    #[test]
+    fn a_header_vouches_for_itself_whatever_the_payload_is() {
+        let (header, mut frame) = frame();
+        let vouched = |frame: &[u8], salt| {
+            FrameHeader::decode(frame, 1 << 20).is_ok_and(|decoded| decoded.is_vouched_for(frame, salt))
+        };
+        frame[FRAME_HEADER_BYTES] ^= 1;
+        assert!(vouched(&frame, header.salt));
+        assert!(!vouched(&frame, Salt(1)), "of an earlier life");
+        for bit in (0..8 * 8).chain(12 * 8..FRAME_HEADER_BYTES * 8) {
+            let mut damaged = frame.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(!vouched(&damaged, header.salt), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_frame_of_version_1_is_read_and_tells_nothing_of_indexes() {
+        let header = Header { version: 1, ..header() };
+        assert_eq!(Header::decode(&header.encode()), Ok(header));
+        let first = Position::new(header.epoch, 5);
+        // As version 1 wrote it.
+        let mut frame = [&b"LTFR"[..], &7u32.to_le_bytes(), &[0; 4], &2u32.to_le_bytes()].concat();
+        frame.extend([first.packed().to_le_bytes(), 9u64.to_le_bytes()].concat());
+        frame.extend(b"payload");
+        let checksum = FrameHeader::checksum(&frame, header.salt);
+        frame[8..12].copy_from_slice(&checksum.to_le_bytes());
+        let decoded = open(&frame, &header, first).unwrap();
+        assert_eq!((decoded.header_bytes(), decoded.frame_bytes(), decoded.records), (32, 39, 2));
+        assert!(decoded.indexes.may_hold(b"any") && decoded.before.is_none());
+        assert!(!decoded.is_vouched_for(&frame, header.salt));
+        frame[38] ^= 1;
+        assert_eq!(open(&frame, &header, first), Err(FrameError::Checksum));
+    }
+
+    #[test]
+    fn a_frame_says_which_indexes_it_and_the_one_before_may_hold() {
+        let (header, mut frame) = frame();
+        let first = Position::new(header.epoch, 5);
+        let [mut of_a, mut of_b] = [FrameIndexes::NONE; 2];
+        of_a.add(b"a");
+        of_b.add(b"b");
+        let before = FrameBefore { bytes: 80, indexes: of_b };
+        FrameHeader::seal_frame_of(&mut frame, header.salt, 2, first, WallMillis(9), of_a, Some(before));
+        let decoded = open(&frame, &header, first).unwrap();
+        assert_eq!((decoded.indexes, decoded.before), (of_a, Some(before)));
     }
 }

@@ -34,6 +34,8 @@ pub struct Frame<'a> {
     pub from: Position,
     /// Records from this position on are not meant.
     pub until: Position,
+    /// Its payload is damaged and is not here; what was asked for is not in there.
+    pub withheld: bool,
 }
 
 /// One record of the raw log.
@@ -59,7 +61,8 @@ impl<'a> Frame<'a> {
     /// The records from [`Self::from`] up to [`Self::until`], in order. After an error there are no more.
     #[must_use]
     pub const fn records(&self) -> Records<'a> {
-        Records { frame: *self, taken: 0, at: 0 }
+        let taken = if self.withheld { self.records } else { 0 };
+        Records { frame: *self, taken, at: 0 }
     }
 }
 

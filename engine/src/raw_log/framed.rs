@@ -6,11 +6,12 @@ use super::frame::Frame;
 use super::scan::{EndReason, ScanEnd, ScanPoint};
 use super::window::Window;
 use crate::error::{Corruption, Result};
+use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::{
-    BlockError, FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameError, FrameHeader, HEADER_BYTES, Header,
-    SEAL_OFFSET, Seal,
+    BlockError, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES_MIN, FRAMES_OFFSET, FrameError, FrameHeader,
+    HEADER_BYTES, Header, SEAL_OFFSET, Seal,
 };
-use crate::ids::Position;
+use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, DiskFile, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, SALVAGE_CHECK_BYTES_MAX};
 use crate::mutant::{self, Mutant};
@@ -53,6 +54,8 @@ fn leading_zeros(bytes: &[u8]) -> u64 {
 struct Current {
     header: FrameHeader,
     offset: u64,
+    /// Its payload is damaged, and holds nothing that is asked for.
+    withheld: bool,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub(super) struct FramedScan<F> {
     end: Option<ScanEnd>,
     // Frames and records seen without a gap since the front, to compare with the seal's.
     seen: Option<(u64, u64)>,
+    // Records of other indexes are not asked for.
+    only: Option<IndexCode>,
 }
 
 impl<F: DiskFile> FramedScan<F> {
@@ -96,7 +101,13 @@ impl<F: DiskFile> FramedScan<F> {
             current: None,
             end: None,
             seen: Some((0, 0)),
+            only: None,
         })
+    }
+
+    /// From now on damage is passed over where it is proven to hold no record of this index.
+    pub(super) fn only(&mut self, code: &IndexCode) {
+        self.only = Some(code.clone());
     }
 
     pub(super) const fn header(&self) -> &Header {
@@ -134,20 +145,26 @@ impl<F: DiskFile> FramedScan<F> {
 
     pub(super) fn frame(&self) -> Option<Frame<'_>> {
         let current = self.current?;
-        let bytes = self.window.at_hand(current.offset);
-        let frame_bytes = usize::try_from(current.header.frame_bytes()).expect("it is in memory");
+        let (bytes, frame_bytes) = if current.withheld {
+            (&[][..], 0)
+        } else {
+            let bytes = self.window.at_hand(current.offset);
+            (bytes, usize::try_from(current.header.frame_bytes()).expect("it is in memory"))
+        };
+        let header_bytes = current.header.header_bytes();
         let padded = usize::try_from(self.at - current.offset).expect("it is in memory");
         Some(Frame {
             path: self.window.path(),
             offset: current.offset,
-            payload_offset: current.offset + FRAME_HEADER_BYTES as u64,
+            payload_offset: current.offset + header_bytes as u64,
             first: current.header.first,
             records: current.header.records,
             time: Some(current.header.time),
-            payload: &bytes[FRAME_HEADER_BYTES..frame_bytes],
+            payload: bytes.get(header_bytes..frame_bytes).unwrap_or_default(),
             padding: bytes.get(frame_bytes..padded).unwrap_or_default(),
             from: current.header.first,
             until: current.header.end(),
+            withheld: current.withheld,
         })
     }
 
@@ -161,16 +178,55 @@ impl<F: DiskFile> FramedScan<F> {
         }
         match self.check(self.at, self.least).await? {
             Ok(header) => {
-                self.accept(header, self.at);
+                self.accept(header, self.at, false);
                 Ok(true)
             }
-            Err(error) if self.seal.is_some() => Err(self.corruption(self.at, error).into()),
+            Err(error) if self.seal.is_some() => {
+                let damage = self.corruption(self.at, error);
+                if self.pass_over().await? { Ok(true) } else { Err(damage.into()) }
+            }
             Err(_) => {
                 let reason = self.reason();
                 self.end = Some(ScanEnd { offset: self.at, reason });
                 Ok(false)
             }
         }
+    }
+
+    /// Goes on behind the damage at the present place if that is proven to hold no record of the only index asked for; `false`,
+    /// and nothing has changed, if not.
+    async fn pass_over(&mut self) -> Result<bool> {
+        let Some(code) = self.only.clone() else { return Ok(false) };
+        let may_hold = |indexes: FrameIndexes| indexes.may_hold(code.as_str().as_bytes());
+        let may_hold = |indexes| may_hold(indexes) && !mutant::active(Mutant::DamagePassedOver);
+        let (at, least, seen) = (self.at, self.least, self.seen);
+        if let Ok(header) = self.decode(at).await?
+            && header.is_vouched_for(self.window.at_hand(at), self.header.salt)
+            && self.in_order(&header, least)
+        {
+            if may_hold(header.indexes) {
+                return Ok(false);
+            }
+            self.accept(header, at, true);
+            return Ok(true);
+        }
+        // The header tells nothing. If the next whole frame knows of one before it that begins just here, that is all
+        // there is in between.
+        if self.skip_damage().await? {
+            let next = self.at;
+            if let Ok(header) = self.check(next, least).await?
+                && header
+                    .before
+                    .is_some_and(|before| next - at == u64::from(before.bytes) && !may_hold(before.indexes))
+            {
+                self.accept(header, next, false);
+                // How many records it had is not known.
+                self.seen = None;
+                return Ok(true);
+            }
+        }
+        (self.at, self.least, self.seen) = (at, least, seen);
+        Ok(false)
     }
 
     pub(super) async fn skip_damage(&mut self) -> Result<bool> {
@@ -182,7 +238,7 @@ impl<F: DiskFile> FramedScan<F> {
         let mut budget = SALVAGE_CHECK_BYTES_MAX;
         let mut offset = self.at;
         let limit = self.limit.min(self.window.file_len().await?);
-        while offset + FRAME_HEADER_BYTES as u64 <= limit {
+        while offset + FRAME_HEADER_BYTES_MIN as u64 <= limit {
             if offset.is_multiple_of(DIRECT_BLOCK_BYTES as u64) {
                 self.window.load(offset, FRAME_HEADER_BYTES).await?;
                 let empty = leading_zeros(self.window.at_hand(offset)) / step * step;
@@ -207,8 +263,8 @@ impl<F: DiskFile> FramedScan<F> {
         Ok(false)
     }
 
-    fn accept(&mut self, header: FrameHeader, offset: u64) {
-        self.current = Some(Current { header, offset });
+    fn accept(&mut self, header: FrameHeader, offset: u64, withheld: bool) {
+        self.current = Some(Current { header, offset, withheld });
         let end = offset + header.frame_bytes();
         // The padding of a last frame may lie beyond the end of a file that was cut.
         self.at = end.next_multiple_of(self.header.block_bytes.into()).min(self.limit.max(end));
@@ -237,14 +293,11 @@ impl<F: DiskFile> FramedScan<F> {
 
     async fn decode(&mut self, offset: u64) -> Result<Result<FrameHeader, FrameError>> {
         let room = self.limit - offset;
-        if room < FRAME_HEADER_BYTES as u64 {
+        if room < FRAME_HEADER_BYTES_MIN as u64 {
             return Ok(Err(FrameError::Magic));
         }
         self.window.load(offset, FRAME_HEADER_BYTES).await?;
-        Ok(match self.window.at_hand(offset).first_chunk::<FRAME_HEADER_BYTES>() {
-            Some(bytes) => FrameHeader::decode(bytes, room),
-            None => Err(FrameError::Magic),
-        })
+        Ok(FrameHeader::decode(self.window.at_hand(offset), room))
     }
 
     fn in_order(&self, header: &FrameHeader, least: Position) -> bool {
@@ -276,14 +329,12 @@ impl<F: DiskFile> FramedScan<F> {
     fn reason(&self) -> EndReason {
         let rest = usize::try_from(self.limit - self.at).unwrap_or(usize::MAX);
         let bytes = self.window.at_hand(self.at);
-        let bytes = &bytes[..bytes.len().min(FRAME_HEADER_BYTES).min(rest)];
-        if bytes.iter().all(|&byte| byte == 0) {
+        let bytes = &bytes[..bytes.len().min(rest)];
+        if bytes.iter().take(FRAME_HEADER_BYTES_MIN).all(|&byte| byte == 0) {
             return EndReason::Zero;
         }
-        let torn = bytes.first_chunk::<FRAME_HEADER_BYTES>().is_some_and(|bytes| {
-            FrameHeader::decode(bytes, self.limit - self.at)
-                .is_ok_and(|header| self.in_order(&header, self.least))
-        });
+        let torn = FrameHeader::decode(bytes, self.limit - self.at)
+            .is_ok_and(|header| self.in_order(&header, self.least));
         if torn { EndReason::Torn } else { EndReason::Stale }
     }
 

@@ -97,6 +97,7 @@ impl<F: DiskFile> LegacyScan<F> {
             padding: &[],
             from: current.first,
             until: self.next,
+            withheld: false,
         })
     }
 

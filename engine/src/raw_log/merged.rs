@@ -12,7 +12,7 @@ use super::live::{EpochView, SegmentView};
 use super::scan::{ScanPoint, SegmentScan};
 use crate::error::{Corruption, Error, Result};
 use crate::format::names::RawName;
-use crate::ids::{Position, ShardId};
+use crate::ids::{IndexCode, Position, ShardId};
 use crate::io::disk::{Disk, DiskFile, Transfer};
 
 /// K-way merge of the segments of one epoch. Memory is one chunk (or the longest frame) for each segment.
@@ -89,6 +89,11 @@ impl<F: DiskFile> EpochScan<F> {
             Err(error) if error.is_not_found() => SegmentScan::open(disk, &named, transfer).await,
             scan => scan,
         }
+    }
+
+    /// Only records of this index are asked for: see [`SegmentScan::only`].
+    pub fn only(&mut self, code: &IndexCode) {
+        self.sources.iter_mut().for_each(|source| source.scan.only(code));
     }
 
     /// The next frame; its [`Frame::records`] are those that were not delivered yet. `None` at the end of the

@@ -8,7 +8,7 @@ use super::legacy::LegacyScan;
 use crate::error::{Corruption, DiskError, Result};
 use crate::format::names::RawName;
 use crate::format::raw::{Header, Seal};
-use crate::ids::Position;
+use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, DiskFile, Transfer};
 
 /// A place in a segment from which a scan can go on.
@@ -76,6 +76,15 @@ impl<F: DiskFile> SegmentScan<F> {
                     std::io::Error::new(std::io::ErrorKind::InvalidInput, "not the name of a raw segment");
                 Err(DiskError::new("scan", path, source).into())
             }
+        }
+    }
+
+    /// Only records of this index are asked for: a damaged frame that is proven to hold none of them is delivered without its
+    /// records ([`Frame::withheld`]), or left out where its positions are not known. In a segment of the original nothing proves it.
+    pub fn only(&mut self, code: &IndexCode) {
+        match &mut self.0 {
+            Kind::Framed(scan) => scan.only(code),
+            Kind::Legacy(_) => {}
         }
     }
 

@@ -9,7 +9,8 @@
 
 use std::collections::VecDeque;
 
-use crate::format::raw::{FRAMES_OFFSET, Header, Salt, Seal, SealedBy};
+use crate::format::frame_indexes::FrameIndexes;
+use crate::format::raw::{FRAMES_OFFSET, FrameBefore, Header, Salt, Seal, SealedBy};
 use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::op::FileSlot;
@@ -57,6 +58,7 @@ pub(super) struct Frame {
     pub(super) frame_bytes: usize,
     pub(super) padded_bytes: usize,
     pub(super) records: u32,
+    pub(super) indexes: FrameIndexes,
     pub(super) first: Position,
     pub(super) time: WallMillis,
     pub(super) offset: u64,
@@ -99,6 +101,8 @@ pub(super) struct Segment {
     written: usize,
     /// Where the next frame begins.
     end: u64,
+    /// Where the last one does, and which indexes it holds.
+    last: Option<(u64, FrameIndexes)>,
     /// What is known durable: the seal says it.
     synced_end: u64,
     synced_last: Option<Position>,
@@ -125,6 +129,7 @@ impl Segment {
             begun: 0,
             written: 0,
             end: FRAMES_OFFSET,
+            last: None,
             synced_end: FRAMES_OFFSET,
             synced_last: None,
             synced_frames: 0,
@@ -135,6 +140,13 @@ impl Segment {
 
     pub(super) const fn end(&self) -> u64 {
         self.end
+    }
+
+    /// What the next frame is to say of the last one.
+    pub(super) fn before_next(&self) -> Option<FrameBefore> {
+        let (begin, indexes) = self.last?;
+        let bytes = u32::try_from(self.end - begin).ok()?;
+        Some(FrameBefore { bytes, indexes })
     }
 
     /// Adds a frame behind the others; sets its offset.
@@ -151,6 +163,7 @@ impl Segment {
             assert!(last.number < frame.number && last.first < frame.first, "frames in order");
         }
         frame.offset = self.end;
+        self.last = Some((frame.offset, frame.indexes));
         frame.done = 0;
         frame.written = false;
         self.end += frame.padded_bytes as u64;

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use super::pool::BufferPool;
+use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::FRAME_HEADER_BYTES;
 use crate::io::buffers::AlignedBuf;
 use crate::limits::FRAME_RECORDS_MAX;
@@ -17,6 +18,8 @@ pub(super) struct StagedFrame {
     /// Room for the header, then the records.
     pub(super) buffer: AlignedBuf,
     pub(super) records: u32,
+    /// Which indexes they are of.
+    pub(super) indexes: FrameIndexes,
     /// Its positions are taken, as many as it has records: no batch may join it.
     frozen: bool,
 }
@@ -53,7 +56,7 @@ impl Stage {
         self.frames.iter().map(|frame| frame.buffer.capacity()).sum()
     }
 
-    /// Adds a batch of `records` records, which are `bytes` bytes in `pieces`; returns the number of its frame.
+    /// Adds a batch of `records` records of these indexes, which are `bytes` bytes in `pieces`; returns the number of its frame.
     ///
     /// # Panics
     /// If a batch has no record or more than a frame may hold, or the pieces are not `bytes` long.
@@ -61,6 +64,7 @@ impl Stage {
         &mut self,
         pool: &mut BufferPool,
         records: u32,
+        indexes: FrameIndexes,
         bytes: usize,
         pieces: impl Iterator<Item = &'p [u8]>,
     ) -> u64 {
@@ -74,7 +78,12 @@ impl Stage {
             let expected = self.last_len.min(self.frame_bytes_target);
             let mut buffer = pool.take((FRAME_HEADER_BYTES + bytes).max(expected));
             buffer.set_len(FRAME_HEADER_BYTES);
-            self.frames.push_back(StagedFrame { buffer, records: 0, frozen: false });
+            self.frames.push_back(StagedFrame {
+                buffer,
+                records: 0,
+                indexes: FrameIndexes::NONE,
+                frozen: false,
+            });
         }
         let frame = self.frames.back_mut().expect("there is one now");
         if frame.buffer.room() < bytes {
@@ -87,6 +96,7 @@ impl Stage {
         pieces.for_each(|piece| frame.buffer.extend(piece));
         assert_eq!(frame.buffer.len() - before, bytes, "the pieces are what was announced");
         frame.records += records;
+        frame.indexes.add_all(indexes);
         self.first + self.frames.len() as u64 - 1
     }
 
@@ -112,7 +122,7 @@ mod tests {
 
     fn append(stage: &mut Stage, pool: &mut BufferPool, records: u32, bytes: usize) -> u64 {
         let content = vec![7; bytes];
-        stage.append(pool, records, bytes, content.chunks(100))
+        stage.append(pool, records, FrameIndexes::ALL, bytes, content.chunks(100))
     }
 
     #[test]

@@ -22,6 +22,7 @@ use super::group_sync::GroupSync;
 use super::pool::BufferPool;
 use super::segment::{Phase, ReadySegment, Segment};
 use super::stage::Stage;
+use crate::format::frame_indexes::FrameIndexes;
 use crate::ids::{Epoch, Position};
 use crate::io::in_flight::InFlight;
 use crate::io::op::{Op, Outbox, ShardEvent};
@@ -125,10 +126,16 @@ impl Writer {
         lent == 0 || lent + self.config.batch_bytes_max <= self.config.unsynced_bytes_max
     }
 
-    /// Takes a batch of `records` records, which are `bytes` bytes in `pieces`. It is durable, or acknowledged, when
+    /// Takes a batch of `records` records of these indexes, which are `bytes` bytes in `pieces`. It is durable, or acknowledged, when
     /// [`Self::acknowledged`] exceeds the number returned.
-    pub fn stage<'p>(&mut self, records: u32, bytes: usize, pieces: impl Iterator<Item = &'p [u8]>) -> u64 {
-        self.stage.append(&mut self.pool, records, bytes, pieces)
+    pub fn stage<'p>(
+        &mut self,
+        records: u32,
+        indexes: FrameIndexes,
+        bytes: usize,
+        pieces: impl Iterator<Item = &'p [u8]>,
+    ) -> u64 {
+        self.stage.append(&mut self.pool, records, indexes, bytes, pieces)
     }
 
     /// Batches in frames with a number below this may be answered. Moves in [`Self::turn`].

@@ -18,8 +18,10 @@ pub enum ReadError {
     /// The filesystem failed.
     #[error("{0}; try again, and if it stays so look at this host's drives")]
     Disk(DiskError),
-    /// The bytes that the page should hold are damaged. Only this page can't be had.
-    #[error("{0}; the file needs repair before this recovery can go on")]
+    /// Damaged bytes may hold records of this index. Recoveries of others, of which none are in there, go on.
+    #[error(
+        "{0}; records of this index may be in there, and the file needs repair before it can be recovered: restore the file, or stop the host and run `logtank repair`"
+    )]
     Corrupt(#[from] Corruption),
     /// Files kept changing while they were being looked at.
     #[error("the files of this host changed too often while one page was read; try the same token again")]

@@ -69,6 +69,8 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         let from = draft.progress.from.max(Position::new(epoch.epoch, 0));
         let range = from..beginning_after(epoch.epoch);
         let mut scan = EpochScan::open(&self.disk, epoch, range, Transfer::Cached).await?;
+        // Damage that can't concern this index does not hold it up.
+        scan.only(&draft.code);
         if let Place::Live(hints) = &draft.progress.place {
             let points: Vec<_> = hints.iter().map(|hint| (hint.name, hint.point)).collect();
             scan.seek(&points);

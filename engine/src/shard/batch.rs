@@ -4,6 +4,7 @@ use logtank_wire::batch::BatchView;
 use logtank_wire::decode_error::DecodeError;
 use logtank_wire::record::RecordView;
 
+use crate::format::frame_indexes::FrameIndexes;
 use crate::ids::{IndexCode, InvalidIndexCode};
 use crate::limits::Limits;
 
@@ -52,6 +53,8 @@ pub(super) struct Accepted {
     pub(super) records: u32,
     /// Records that say nothing and are left out.
     pub(super) dropped: u32,
+    /// Which indexes the records to store are of.
+    pub(super) indexes: FrameIndexes,
     /// Bytes of the records to store.
     pub(super) bytes: usize,
     /// Where they are, as (offset, length) in the batch's bytes: one piece, unless records between were dropped. Kept
@@ -68,10 +71,12 @@ impl Accepted {
         limits: &Limits,
     ) -> Result<(), Refusal> {
         (self.records, self.dropped, self.bytes) = (0, 0, 0);
+        self.indexes = FrameIndexes::NONE;
         self.pieces.clear();
         if batch.len() > limits.batch_records_max {
             return Err(Refusal::TooMany { records: batch.len(), most: limits.batch_records_max });
         }
+        let mut last = None;
         for (record, item) in (0..).zip(batch.records()) {
             let (view, bytes) = item.map_err(|source| Refusal::Unreadable { record, source })?;
             let keep = check_record(&view, bytes, limits).map_err(|what| Refusal::Record { record, what })?;
@@ -83,6 +88,11 @@ impl Accepted {
             match self.pieces.last_mut() {
                 Some((begin, len)) if *begin + *len == offset => *len += bytes.len(),
                 _ => self.pieces.push((offset, bytes.len())),
+            }
+            // Most batches are of one index.
+            if view.index_code != last {
+                last = view.index_code;
+                last.into_iter().for_each(|code| self.indexes.add(code));
             }
             self.records += 1;
             self.bytes += bytes.len();

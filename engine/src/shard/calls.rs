@@ -157,7 +157,7 @@ impl Calls<'_> {
             counter.add(1);
             return self.refuse(message, ExceptionKind::InternalError, &refusal.to_string(), peer);
         }
-        let Accepted { records, dropped, bytes, .. } = *self.accepted;
+        let Accepted { records, indexes, dropped, bytes, .. } = *self.accepted;
         if records > 0 && !self.appends_allowed {
             self.metrics.refused_full.add(1);
             let text = "the drive of the raw log is nearly full; nothing of the batch was stored: send it again later, here or to another host";
@@ -165,7 +165,7 @@ impl Calls<'_> {
         }
         self.metrics.dropped_records.add(dropped.into());
         if records > 0 {
-            peer.last_frame = self.writer.stage(records, bytes, self.accepted.pieces(message.body));
+            peer.last_frame = self.writer.stage(records, indexes, bytes, self.accepted.pieces(message.body));
         } else if peer.waiting == 0 {
             // Nothing to wait for.
             self.metrics.batches.add(1);

@@ -1,9 +1,12 @@
 use logtank_wire::record::RecordWriter;
 
 use super::MemDisk;
+use crate::format::frame_indexes::FrameIndexes;
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
-use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Header, Salt, Seal, SealedBy};
+use crate::format::raw::{
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameBefore, FrameHeader, Header, Salt, Seal, SealedBy, VERSION,
+};
 use crate::ids::{Epoch, Position, ShardId};
 use crate::time::WallMillis;
 
@@ -22,6 +25,8 @@ struct Segment {
     bytes: Vec<u8>,
     frames: u64,
     records: u64,
+    /// Where the last frame begins, and which indexes it holds.
+    last: Option<(usize, FrameIndexes)>,
 }
 
 /// A record as a client sends it: of `code` and `docid`, with `text` as its only field; without text, it deletes.
@@ -65,10 +70,19 @@ impl RawEpoch {
         let mut frame = vec![0; FRAME_HEADER_BYTES];
         frame.extend(records.concat());
         let time = WallMillis(self.epoch.millis());
-        FrameHeader::seal_frame(&mut frame, self.salt(shard), count, self.next, time);
+        let (salt, first) = (self.salt(shard), self.next);
+        FrameHeader::seal_frame(&mut frame, salt, count, first, time);
+        let indexes = FrameHeader::decode(&frame, u64::MAX).expect("just sealed").indexes;
+        let segment = &mut self.shards[shard];
+        let begin = segment.bytes.len();
+        let before = segment.last.map(|(last, indexes)| {
+            let bytes = u32::try_from(begin - last).expect("tests are small");
+            FrameBefore { bytes, indexes }
+        });
+        segment.last = Some((begin, indexes));
+        FrameHeader::seal_frame_of(&mut frame, salt, count, first, time, indexes, before);
         self.next = Position::from_packed(self.next.packed() + u64::from(count));
         frame.resize(frame.len().next_multiple_of(BLOCK_BYTES), 0);
-        let segment = &mut self.shards[shard];
         segment.bytes.extend(frame);
         segment.frames += 1;
         segment.records += u64::from(count);
@@ -108,6 +122,7 @@ impl RawEpoch {
 
     fn header(&self, shard: usize, segment: &Segment) -> Header {
         Header {
+            version: VERSION,
             block_bytes: BLOCK_BYTES as u32,
             epoch: self.epoch,
             shard: ShardId(shard.try_into().expect("tests are small")),

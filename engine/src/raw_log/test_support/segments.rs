@@ -5,7 +5,7 @@ use logtank_wire::record::RecordWriter;
 use crate::format::names::RawName;
 use crate::format::raw::{
     FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Salt,
-    Seal, SealedBy,
+    Seal, SealedBy, VERSION,
 };
 use crate::ids::{Epoch, Position, ShardId};
 use crate::time::WallMillis;
@@ -33,6 +33,7 @@ pub(crate) struct SegmentBytes {
 impl SegmentBytes {
     pub(crate) fn new(millis: u64, shard: u16, part: u32, block_bytes: u32) -> Self {
         let header = Header {
+            version: VERSION,
             block_bytes,
             epoch: epoch(millis),
             shard: ShardId(shard),

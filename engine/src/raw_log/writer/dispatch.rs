@@ -1,7 +1,7 @@
 //! From staged batches to writes under way.
 
 use super::{Reserved, UnderWay, What, Writer};
-use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, Header};
+use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, Header, VERSION};
 use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::op::{FileSlot, Op, Outbox};
@@ -68,6 +68,7 @@ impl Writer {
         }
         let Some(ready) = self.ready.pop_front() else { return false };
         let header = Header {
+            version: VERSION,
             block_bytes: u32::try_from(self.config.append.block_bytes()).expect("a block is small"),
             epoch,
             shard: self.config.shard,
@@ -91,7 +92,7 @@ impl Writer {
 
     /// Puts the first staged frame into the open segment.
     fn place(&mut self, reserved: Reserved, now: Now) {
-        let (number, StagedFrame { mut buffer, records, .. }) =
+        let (number, StagedFrame { mut buffer, records, indexes, .. }) =
             self.stage.pop(&mut self.pool).expect("the caller saw one");
         assert_eq!(records, reserved.records, "as many records as positions were taken for them");
         let first = reserved.first;
@@ -105,7 +106,8 @@ impl Writer {
             .filter(|segment| segment.phase == Phase::Open)
             .expect("the caller saw to it");
         let frame_bytes = buffer.len();
-        FrameHeader::seal_frame(&mut buffer, segment.header.salt, records, first, now.wall);
+        let (salt, before) = (segment.header.salt, segment.before_next());
+        FrameHeader::seal_frame_of(&mut buffer, salt, records, first, now.wall, indexes, before);
         buffer.pad_to(self.config.append.block_bytes());
         self.metrics.frames.add(1);
         self.metrics.frame_bytes.add(buffer.len() as u64);
@@ -119,6 +121,7 @@ impl Writer {
             padded_bytes: buffer.len(),
             buffer: Some(buffer),
             records,
+            indexes,
             first,
             time: now.wall,
             offset: 0,

@@ -4,7 +4,7 @@ use super::Writer;
 use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::io::op::Outbox;
 use crate::mutant::{self, Mutant};
-use crate::raw_log::segment::Phase;
+use crate::raw_log::segment::{Frame, Phase};
 use crate::time::Now;
 
 impl Writer {
@@ -26,7 +26,9 @@ impl Writer {
                 let bytes = &mut buffer[..frame.frame_bytes];
                 let kept = mutant::active(Mutant::RescueKeepsSalt);
                 let bytes = if kept { &mut [0; FRAME_HEADER_BYTES][..] } else { bytes };
-                FrameHeader::seal_frame(bytes, fresh.header.salt, frame.records, frame.first, frame.time);
+                let (salt, before) = (fresh.header.salt, fresh.before_next());
+                let Frame { records, first, time, indexes, .. } = frame;
+                FrameHeader::seal_frame_of(bytes, salt, records, first, time, indexes, before);
                 frame.rewritten = true;
                 fresh.push(frame);
             }

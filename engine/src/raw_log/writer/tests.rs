@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Salt};
 use crate::ids::ShardId;
 use crate::io::op::FileSlot;
@@ -51,7 +52,7 @@ impl Shard {
 
     fn stage(&mut self, records: u32, after: Option<Position>) {
         let bytes = vec![7; RECORD_BYTES * records as usize];
-        let number = self.writer.stage(records, bytes.len(), std::iter::once(&bytes[..]));
+        let number = self.writer.stage(records, FrameIndexes::ALL, bytes.len(), std::iter::once(&bytes[..]));
         self.batches.push(Batch { number, records, after });
     }
 
@@ -67,8 +68,8 @@ impl Shard {
         match op {
             Op::Write { token, offset, buffer, from, .. } => {
                 if offset >= FRAMES_OFFSET {
-                    let header = buffer[..FRAME_HEADER_BYTES].try_into().unwrap();
-                    self.frames.push(FrameHeader::decode(header, 1 << 30).unwrap());
+                    let header = buffer[..FRAME_HEADER_BYTES].to_vec();
+                    self.frames.push(FrameHeader::decode(&header, 1 << 30).unwrap());
                 }
                 let len = buffer.len() - from;
                 self.writer.written(token, buffer, Ok(len), NOW, &mut self.outbox);

@@ -1,5 +1,6 @@
 //! Pages out of the raw log.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use logtank_wire::page::LogPageToken;
@@ -7,7 +8,7 @@ use logtank_wire::page::LogPageToken;
 use super::support::{Host, State, apply_page, layout, reader, records};
 use super::world::{Change, World};
 use crate::error::Corruption;
-use crate::format::raw::FRAMES_OFFSET;
+use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET};
 use crate::io::disk::Disk;
 use crate::recovery_read::error::{ReadError, StartOver};
 use crate::recovery_read::options::ReadOptions;
@@ -248,9 +249,9 @@ fn damage_in_a_sealed_segment_costs_the_page_that_meets_it_and_names_its_place()
     let path = host.layout.live(name);
     let whole = host.disk.get(&path).unwrap();
     let record = raw_record("m", "a", Some("1")).len();
-    let second = (FRAMES_OFFSET as usize + 32 + record).next_multiple_of(8);
+    let second = (FRAMES_OFFSET as usize + FRAME_HEADER_BYTES + record).next_multiple_of(8);
     let mut damaged = whole.clone();
-    damaged[second + 40] ^= 1;
+    damaged[second + FRAME_HEADER_BYTES + 8] ^= 1;
     host.disk.put(&path, &damaged);
 
     let page = host.page("m", &start()).unwrap();
@@ -264,6 +265,74 @@ fn damage_in_a_sealed_segment_costs_the_page_that_meets_it_and_names_its_place()
     }
     host.disk.put(&path, &whole);
     assert_eq!(host.page("m", &next).unwrap().records, 1);
+}
+
+/// Four frames in one sealed segment of the raw log: of the indexes a, m, a, z.
+fn four_frames(host: &Host) -> (World, PathBuf, Vec<usize>) {
+    let mut world = World::new(&host.disk);
+    let name = world.live_name(0);
+    let mut begins = vec![FRAMES_OFFSET as usize];
+    for (code, docid) in [("a", "1"), ("m", "1"), ("a", "2"), ("z", "1")] {
+        world.add(0, code, docid, "x");
+        let length = FRAME_HEADER_BYTES + raw_record(code, docid, Some("x")).len();
+        begins.push((begins.last().unwrap() + length).next_multiple_of(8));
+    }
+    world.roll();
+    (world, host.layout.live(name), begins)
+}
+
+fn refused(host: &Host, code: &str) -> bool {
+    match host.page(code, &start()) {
+        Ok(page) => {
+            page.next.is_some_and(|next| matches!(host.page(code, &next), Err(ReadError::Corrupt(_))))
+        }
+        Err(ReadError::Corrupt(_)) => true,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn damage_to_a_frame_costs_nobody_whose_records_are_not_in_it() {
+    let host = Host::new();
+    let (world, path, begins) = four_frames(&host);
+    let whole = host.disk.get(&path).unwrap();
+    for (frame, code) in [(0, "a"), (1, "m"), (2, "a"), (3, "z")] {
+        for at in begins[frame]..begins[frame + 1] - 8 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            host.disk.put(&path, &damaged);
+            // Nothing follows the last frame that could tell what it held if its header is damaged.
+            let checksum = begins[frame] + 8..begins[frame] + 12;
+            let header = at < begins[frame] + FRAME_HEADER_BYTES && !checksum.contains(&at);
+            let nobody_knows = header && frame == 3;
+            for other in ["a", "m", "z", "ghost"] {
+                if other == code || nobody_knows {
+                    assert!(refused(&host, other), "{other}: byte {at} of frame {frame}");
+                } else {
+                    assert_eq!(host.recover(other), world.state(other), "byte {at} of frame {frame}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn where_two_frames_are_damaged_nobody_guesses_what_they_held() {
+    let host = Host::new();
+    let (world, path, begins) = four_frames(&host);
+    let whole = host.disk.get(&path).unwrap();
+    let damage = |places: [usize; 2]| {
+        let mut damaged = whole.clone();
+        places.into_iter().for_each(|at| damaged[at] ^= 1);
+        host.disk.put(&path, &damaged);
+    };
+    // Both headers: the frame behind knows of one before it only.
+    damage([begins[0], begins[1]]);
+    assert!(["a", "m", "z", "ghost"].iter().all(|code| refused(&host, code)));
+    // Both payloads: each header vouches for itself.
+    damage([begins[0] + FRAME_HEADER_BYTES + 3, begins[1] + FRAME_HEADER_BYTES + 3]);
+    assert!(refused(&host, "a") && refused(&host, "m"));
+    assert_eq!(host.recover("z"), world.state("z"));
 }
 
 #[test]

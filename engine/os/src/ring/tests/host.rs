@@ -178,7 +178,7 @@ impl Segment {
         let mut at = usize::try_from(FRAMES_OFFSET).unwrap();
         let (mut records, mut least, mut frames) = (Vec::new(), Position::new(header.epoch, 0), 0);
         while let Some(begin) = bytes.get(at..at + FRAME_HEADER_BYTES) {
-            let Ok(frame) = FrameHeader::decode(begin.try_into().unwrap(), (bytes.len() - at) as u64) else {
+            let Ok(frame) = FrameHeader::decode(begin, (bytes.len() - at) as u64) else {
                 break;
             };
             let whole = &bytes[at..at + usize::try_from(frame.frame_bytes()).unwrap()];
