@@ -141,6 +141,11 @@ impl Layout {
     pub fn checkpoint(&self) -> PathBuf {
         self.data.join("dealer.next_timestamp.info")
     }
+    /// `dealer.unarchived.info`
+    #[must_use]
+    pub fn unarchived(&self) -> PathBuf {
+        self.data.join("dealer.unarchived.info")
+    }
     /// `safe_to_read`
     #[must_use]
     pub fn safe_to_read(&self) -> PathBuf {

@@ -20,6 +20,8 @@ pub enum Report {
     },
     /// Dealing goes on: the damage told of before is repaired.
     Unblocked,
+    /// A raw segment from before the checkpoint that nothing proves to be dealt; told once while it is there.
+    Stray(Corruption),
     /// An index was sorted.
     Sorted {
         /// The index.

@@ -51,6 +51,8 @@ pub struct JobStats {
     pub oldest_waiting_ms: Number,
     /// Gauge: 1 while an epoch can't be dealt because of damage.
     pub blocked: Number,
+    /// Gauge: epochs in raw/live/ from before the checkpoint that nothing proves to be dealt.
+    pub stray_epochs: Number,
     /// Gauge: the checkpoint: the next epoch to deal, ms since 1970.
     pub checkpoint_ms: Number,
     /// Counter: sorts that published a segment.

@@ -1,5 +1,6 @@
 //! Moves dealt epochs from `raw/live/` to `raw/history/`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::live::{LiveView, SegmentState, SegmentView, blocks_of};
@@ -10,8 +11,17 @@ use crate::format::raw::Seal;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, DiskFile, Transfer};
 
-/// Moves all files of the epochs before `dealt_before` to history, durably, and returns how many. The
-/// checkpoint must be durable at `dealt_before` or later. Repeating it is harmless; an interrupted one is finished
+/// What moving to history came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Archived {
+    /// Files that were moved.
+    pub files: u64,
+    /// Epochs of which something stays, because its seal is not on the drive.
+    pub unfinished: BTreeSet<Epoch>,
+}
+
+/// Moves all files of these epochs to history, durably. They must be dealt, and the checkpoint durable behind
+/// them. Repeating it is harmless; an interrupted one is finished
 /// by the next. A segment that is not sealed stays where it is; one that is mostly empty is cut to what it holds, or
 /// a quiet host would fill its history with room made ready in vain.
 ///
@@ -21,10 +31,10 @@ pub async fn archive<D: Disk>(
     disk: &D,
     layout: &Layout,
     view: &LiveView,
-    dealt_before: Epoch,
-) -> Result<u64> {
-    let mut moved = 0;
-    for epoch in view.epochs.range(..dealt_before).map(|(_, epoch)| epoch) {
+    dealt: &BTreeSet<Epoch>,
+) -> Result<Archived> {
+    let (mut moved, mut unfinished) = (0, BTreeSet::new());
+    for epoch in dealt.iter().filter_map(|epoch| view.epochs.get(epoch)) {
         for segment in &epoch.segments {
             let finished = match &segment.state {
                 SegmentState::Sealed(header, seal) => {
@@ -36,7 +46,9 @@ pub async fn archive<D: Disk>(
                 SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => true,
                 SegmentState::Open(_) | SegmentState::SealDamaged(..) => false,
             };
-            if finished {
+            if !finished {
+                unfinished.insert(epoch.epoch);
+            } else {
                 moved += u64::from(move_to_history(disk, layout, segment.places(), segment.name).await?);
             }
         }
@@ -50,7 +62,7 @@ pub async fn archive<D: Disk>(
         disk.sync_folder(&layout.raw_history()).await?;
         disk.sync_folder(&layout.raw_live()).await?;
     }
-    Ok(moved)
+    Ok(Archived { files: moved, unfinished })
 }
 
 /// Makes a segment's seal durable, and looks whether it is on the drive. The writer may be about to, or may have
@@ -125,6 +137,14 @@ mod tests {
         run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap()
     }
 
+    fn past(view: &LiveView) -> BTreeSet<Epoch> {
+        view.epochs.range(..epoch(9)).map(|(epoch, _)| *epoch).collect()
+    }
+
+    fn archived(disk: &CrashDisk, view: &LiveView) -> u64 {
+        run(archive(disk, &layout(), view, &past(view))).unwrap().files
+    }
+
     fn files(disk: &CrashDisk) -> Vec<String> {
         let inside = |path: &std::path::Path| path.strip_prefix("/data/raw").unwrap().display().to_string();
         disk.files().keys().map(|path| inside(path)).collect()
@@ -142,10 +162,10 @@ mod tests {
     #[test]
     fn dealt_epochs_move_under_the_names_that_their_headers_say() {
         let disk = dealt();
-        assert_eq!(run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(), 4);
+        assert_eq!(archived(&disk, &look(&disk)), 4);
         disk.restart(Cut::Power);
         assert_eq!(files(&disk), ARCHIVED);
-        assert_eq!(run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(), 0, "repeated");
+        assert_eq!(archived(&disk, &look(&disk)), 0, "repeated");
     }
 
     #[test]
@@ -155,10 +175,10 @@ mod tests {
                 let disk = dealt();
                 let view = look(&disk);
                 disk.die_at(call);
-                let done = run(archive(&disk, &layout(), &view, epoch(9))).is_ok();
+                let done = run(archive(&disk, &layout(), &view, &past(&view))).is_ok();
                 disk.restart(cut);
                 assert!(files(&disk).len() >= ARCHIVED.len(), "{cut:?} at call {call}");
-                run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap();
+                archived(&disk, &look(&disk));
                 assert_eq!(files(&disk), ARCHIVED, "{cut:?} at call {call}");
                 if done {
                     break;
@@ -173,7 +193,7 @@ mod tests {
         let short = SegmentBytes::new(8, 0, 0, 8).file_bytes(65_536).frame(0, 2).sealed(2);
         let (end, live) = (short.end(), layout().raw_live());
         disk.put(live.join("8-0-0.rawlog"), &short.full(0));
-        run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap();
+        archived(&disk, &look(&disk));
         let history = disk.files().remove(&layout().raw_history().join("8-0-0.rawlog")).unwrap();
         assert_eq!(history.len() as u64, end);
         let report = run(crate::raw_log::verify::verify(&disk, &layout())).unwrap();
@@ -196,18 +216,14 @@ mod tests {
             bytes.extend(&sealed);
             file.write_at(bytes, 0).await.0.unwrap();
         });
-        assert_eq!(run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(), 1);
+        assert_eq!(archived(&disk, &look(&disk)), 1);
         disk.restart(Cut::Power);
         assert_eq!(disk.files(), [(layout().raw_history().join("8-0-0.rawlog"), sealed.clone())].into());
 
         let disk = CrashDisk::new(&layout());
         disk.put(&path, &unsealed);
         disk.put_in_cache_only(&path, &sealed);
-        assert_eq!(
-            run(archive(&disk, &layout(), &look(&disk), epoch(9))).unwrap(),
-            0,
-            "the drive refused it"
-        );
+        assert_eq!(archived(&disk, &look(&disk)), 0, "the drive refused it");
         disk.restart(Cut::Power);
         assert_eq!(disk.files(), [(path, unsealed)].into());
     }
@@ -219,7 +235,8 @@ mod tests {
         disk.put(live.join("8-2-0.rawlog"), &SegmentBytes::new(8, 2, 0, 8).frame(7, 2).full(0));
         let view = look(&disk);
         run(disk.rename(&live.join("ready-3.rawlog"), &live.join("8-1-0.rawlog"))).unwrap();
-        assert_eq!(run(archive(&disk, &layout(), &view, epoch(9))).unwrap(), 4);
+        let archived = run(archive(&disk, &layout(), &view, &past(&view))).unwrap();
+        assert_eq!(archived, Archived { files: 4, unfinished: [epoch(8)].into() });
         let left: Vec<_> = files(&disk).into_iter().filter(|path| path.starts_with("live/8")).collect();
         assert_eq!(left, ["live/8-2-0.rawlog"]);
     }

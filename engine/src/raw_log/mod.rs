@@ -25,6 +25,7 @@ pub mod scan;
 pub mod segment;
 pub mod spare;
 mod stage;
+pub mod stray;
 pub mod tails;
 #[cfg(test)]
 mod test_support;

@@ -5,7 +5,9 @@ use std::path::Path;
 use super::live::{LiveView, raw_names};
 use super::lost::Lost;
 use super::scan::{EndReason, SegmentScan};
+use super::stray::{self, Past};
 use crate::error::{Corruption, Error, Result};
+use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::{BlockError, FRAMES_OFFSET, HEADER_BYTES, Header, SEAL_OFFSET, Seal};
@@ -32,7 +34,19 @@ pub struct VerifyReport {
 /// The disk's, if the folders can't be listed.
 pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> {
     let mut report = VerifyReport::default();
+    // Before raw/live/: what is dealt meanwhile lies behind it.
+    let checkpoint = Checkpoint::read(disk, layout).await?;
+    let unarchived = stray::read_unarchived(disk, layout).await?;
     let view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    if let Checkpoint::At(checkpoint) = checkpoint {
+        let past = Past::look(disk, layout, &view, checkpoint, &unarchived).await?;
+        for stray in past.strays {
+            // It may have been one that a dealer has moved since.
+            if disk.metadata(&stray.path).await?.is_some() {
+                report.findings.push(stray.into());
+            }
+        }
+    }
     for unusable in view.unusable.iter().filter(|unusable| !unusable.never_sealed) {
         report.damage(&unusable.file.path, 0, format!("header: {}", unusable.error));
     }
@@ -258,6 +272,19 @@ mod tests {
             }
         }
         assert!(found > 10, "{found}");
+    }
+
+    #[test]
+    fn an_epoch_from_before_the_checkpoint_is_a_finding() {
+        let disk = whole();
+        let stray = SegmentBytes::new(7, 0, 0, 8).file_bytes(12_288).frame(0, 2).sealed(2);
+        disk.put(layout().live(stray.name()), &stray.full(0));
+        for (checkpoint, found) in [("7", 0), ("8", 0), ("9", 1)] {
+            disk.put(layout().checkpoint(), checkpoint.as_bytes());
+            let findings = verified(&disk).findings;
+            assert_eq!(findings.len(), found, "{checkpoint}: {findings:?}");
+            assert!(findings.iter().all(|finding| finding.to_string().contains("7-0-0.rawlog")));
+        }
     }
 
     #[test]

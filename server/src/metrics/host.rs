@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use logtank_engine::error::Corruption;
+use logtank_engine::ids::Epoch;
 use logtank_engine::raw_log::recovery::RecoveryReport;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::Slowest;
+use super::damaged::DamagedPlaces;
 
 /// Methods of the reader and the manager, as labels; `other` is none of them.
 pub(crate) const METHODS: [&str; 8] = [
@@ -69,7 +72,7 @@ struct Shown {
     free_raw_bytes: AtomicU64,
     free_index_bytes: AtomicU64,
     lost_positions: AtomicU64,
-    damaged: AtomicU64,
+    damaged: DamagedPlaces,
 }
 
 #[derive(Debug)]
@@ -187,7 +190,7 @@ impl Default for HostMetrics {
             ),
             recovery_damaged: new.gauge(
                 "logtank_recovery_damaged",
-                "Places in sealed raw segments that the start found damaged.",
+                "Places in raw segments not dealt yet that the start, dealing or a recovery found damaged.",
                 &[],
             ),
             recovery_restored_bytes: new.gauge(
@@ -273,20 +276,33 @@ impl HostMetrics {
 
     /// The start put the raw log in order.
     pub(crate) fn recovered(&self, took: Duration, report: &RecoveryReport) {
-        let (lost, damaged) = (report.lost_records(), report.damaged.len() as u64);
+        let lost = report.lost_records();
         self.0.recovery_seconds.set(took.as_secs_f64());
         self.0.recovery_lost_positions.set(float(lost));
         self.0.recovery_dropped_records.set(float(report.dropped_records));
-        self.0.recovery_damaged.set(float(damaged));
+        report.damaged.iter().for_each(|damage| self.damaged(damage));
         self.0.recovery_restored_bytes.set(float(report.restored_bytes));
         self.0.shown.lost_positions.store(lost, Ordering::Relaxed);
-        self.0.shown.damaged.store(damaged, Ordering::Relaxed);
     }
 
-    /// Positions that the start found missing, and places that it found damaged.
-    pub(super) fn found_at_start(&self) -> (u64, u64) {
-        let Shown { lost_positions, damaged, .. } = &self.0.shown;
-        (lost_positions.load(Ordering::Relaxed), damaged.load(Ordering::Relaxed))
+    /// A place in a raw segment was found damaged; others don't count here.
+    pub(crate) fn damaged(&self, damage: &Corruption) {
+        self.0.recovery_damaged.set(float(self.0.shown.damaged.add(damage)));
+    }
+
+    /// This epoch was dealt, and so whole, as were all before it.
+    pub(crate) fn dealt(&self, epoch: Epoch) {
+        self.0.recovery_damaged.set(float(self.0.shown.damaged.dealt(epoch)));
+    }
+
+    /// Positions that the start found missing.
+    pub(super) fn lost_at_start(&self) -> u64 {
+        self.0.shown.lost_positions.load(Ordering::Relaxed)
+    }
+
+    /// How many places of raw segments are known to be damaged, and the first of them.
+    pub(super) fn damage(&self) -> Option<(u64, String)> {
+        self.0.shown.damaged.first()
     }
 
     /// The slowest operations of late.

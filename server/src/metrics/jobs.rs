@@ -56,6 +56,11 @@ fn rows(stats: &JobStats) -> Vec<Row<'_>> {
         ),
         gauge("logtank_undealt_bytes", "Bytes of records that wait to be dealt.", &stats.waiting_bytes),
         gauge("logtank_deal_blocked", "1 while an epoch can't be dealt because of damage.", &stats.blocked),
+        gauge(
+            "logtank_stray_epochs",
+            "Epochs in raw/live from before the checkpoint that nothing proves to be dealt.",
+            &stats.stray_epochs,
+        ),
         counter("logtank_sorts_total", "Sorts that published a segment.", &stats.sorts),
         gauge("logtank_sort_waiting", "Indexes that want to be sorted.", &stats.sort_waiting),
         counter(

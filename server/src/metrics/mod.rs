@@ -2,6 +2,7 @@
 //! watches it.
 
 mod connections;
+mod damaged;
 mod exporter;
 mod exposition;
 mod health;

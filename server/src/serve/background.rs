@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::Tree;
 use super::events::{Events, HostEvent, Step};
 use crate::config::Settings;
-use crate::metrics::Health;
+use crate::metrics::{Health, HostMetrics};
 
 /// What a user may set about background work, in the engine's terms.
 pub(crate) fn jobs_config(settings: &Settings) -> JobsConfig {
@@ -49,6 +49,7 @@ pub(super) struct BackgroundThread {
     pub(super) shared: Arc<Shared>,
     pub(super) signal: Arc<AppendSignal>,
     pub(super) health: Health,
+    pub(super) metrics: HostMetrics,
     pub(super) events: Events,
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -71,7 +72,7 @@ impl BackgroundThread {
                 self.shared.clone(),
             );
             self.events.send(HostEvent::Step(Step::Equipped));
-            let report = |report| tell(report, &self.health);
+            let report = |report| tell(report, &self.health, &self.metrics);
             background.run(&|| *self.stop.borrow(), &report).await;
             // After a failed sync it has ended early. The writer goes on, and readers do: what they are served from is in
             // the raw log until it is durable elsewhere.
@@ -82,9 +83,10 @@ impl BackgroundThread {
     }
 }
 
-fn tell(report: Report, health: &Health) {
+fn tell(report: Report, health: &Health, metrics: &HostMetrics) {
     match report {
         Report::Dealt(dealt) => {
+            metrics.dealt(dealt.epoch);
             tracing::info!(
                 epoch = %dealt.epoch,
                 records = dealt.records(),
@@ -104,6 +106,7 @@ fn tell(report: Report, health: &Health) {
             }
         }
         Report::Blocked { epoch, corruption } => {
+            metrics.damaged(&corruption);
             let why = format!(
                 "dealing stands still, since nothing may be dealt in part: {corruption}; restore the file from a replica or \
                  a backup, and dealing goes on by itself"
@@ -115,6 +118,7 @@ fn tell(report: Report, health: &Health) {
             tracing::info!("dealing goes on: the damage is repaired");
             health.dealing_blocked(None);
         }
+        Report::Stray(stray) => tracing::error!("{stray}"),
         // There may be a hundred thousand of them: counters tell of them all.
         Report::Sorted { code, records } => tracing::debug!(index = %code, records, "index sorted"),
         Report::Optimized { code, records } => tracing::debug!(index = %code, records, "index optimized"),

@@ -288,6 +288,7 @@ impl<'s> Host<'s> {
             shared: self.shared.clone(),
             signal: self.signal.clone(),
             health: self.health.clone(),
+            metrics: self.metrics.clone(),
             events: self.events.clone(),
             stop: self.stop.subscribe(),
         };

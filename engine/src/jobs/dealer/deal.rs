@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::leftovers;
 use super::outcome::{Dealt, Lag, Outcome};
@@ -16,6 +16,7 @@ use crate::mutant::{self, Mutant};
 use crate::raw_log::archive::archive;
 use crate::raw_log::dealt;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState};
+use crate::raw_log::stray::{self, Past};
 use crate::raw_log::tails::beginning_after;
 
 /// Deals epochs. Only one may exist for a data directory (dealer.lock).
@@ -28,6 +29,9 @@ pub struct Dealer<D> {
     state: State,
     lag: Lag,
     unsorted: BTreeMap<IndexCode, usize>,
+    /// Epochs that are dealt and could not be moved to history, as written down; `None` before they were read.
+    unarchived: Option<BTreeSet<Epoch>>,
+    strays: Vec<Corruption>,
     // Of what followed on an epoch that was dealt.
     untold: Option<Error>,
 }
@@ -49,13 +53,22 @@ impl<D: Disk> Dealer<D> {
     pub fn new(disk: D, layout: Layout, limits: &Limits, transfer: Transfer) -> Self {
         let bytes_max = limits.job_bytes_max;
         let (lag, unsorted, untold) = (Lag::default(), BTreeMap::new(), None);
-        Self { disk, layout, transfer, bytes_max, state: State::Started, lag, unsorted, untold }
+        let (unarchived, strays) = (None, Vec::new());
+        let state = State::Started;
+        Self { disk, layout, transfer, bytes_max, state, lag, unsorted, unarchived, strays, untold }
     }
 
     /// How many unsorted segments indexes had when the first epoch was dealt, before it: the dealer has looked
     /// into all their folders then. Empty before that, and the second time.
     pub fn take_unsorted(&mut self) -> BTreeMap<IndexCode, usize> {
         std::mem::take(&mut self.unsorted)
+    }
+
+    /// Epochs from before the checkpoint that [`Self::deal_next`] last saw in `raw/live/` and that nothing proves to be
+    /// dealt, each with its first file. They stay there.
+    #[must_use]
+    pub fn strays(&self) -> &[Corruption] {
+        &self.strays
     }
 
     /// What waited to be dealt when [`Self::deal_next`] last looked (what it then dealt included).
@@ -87,9 +100,7 @@ impl<D: Disk> Dealer<D> {
         let view = LiveView::look(&self.disk, &self.layout, self.transfer).await?;
         let checkpoint = Checkpoint::read(&self.disk, &self.layout).await?.next()?;
         self.lag = lag(&view, checkpoint);
-        if view.epochs.range(..checkpoint).next().is_some() {
-            archive(&self.disk, &self.layout, &view, checkpoint).await?;
-        }
+        self.archive_past(&view, checkpoint).await?;
         let Some(epoch) = view.complete_from(checkpoint).next() else {
             return Ok(never_complete(&view, checkpoint).unwrap_or(Outcome::Nothing));
         };
@@ -116,12 +127,35 @@ impl<D: Disk> Dealer<D> {
         let next = beginning_after(epoch.epoch).epoch();
         Checkpoint::advance(&self.disk, &self.layout, next).await?;
         self.state = State::Clean;
-        match archive(&self.disk, &self.layout, &view, next).await {
-            Ok(files) => dealt.archived_files = files,
+        // If something of it stays, the next call meets it, before it deals anything.
+        match archive(&self.disk, &self.layout, &view, &[epoch.epoch].into()).await {
+            Ok(archived) => dealt.archived_files = archived.files,
             // What was dealt is dealt, and is to be counted, and sorted.
             Err(error) => self.untold = Some(error),
         }
         Ok(Outcome::Dealt(dealt))
+    }
+
+    /// Moves what is dealt and still in `raw/live/`, and tells it from what never was.
+    async fn archive_past(&mut self, view: &LiveView, checkpoint: Epoch) -> Result<()> {
+        if self.unarchived.is_none() {
+            self.unarchived = Some(stray::read_unarchived(&self.disk, &self.layout).await?);
+        }
+        let known = self.unarchived.clone().unwrap_or_default();
+        self.strays.clear();
+        if known.is_empty() && view.epochs.range(..checkpoint).next().is_none() {
+            return Ok(());
+        }
+        let past = Past::look(&self.disk, &self.layout, view, checkpoint, &known).await?;
+        self.strays = past.strays;
+        let archived = archive(&self.disk, &self.layout, view, &past.dealt).await?;
+        if archived.unfinished != known {
+            // Before the checkpoint moves on, which until then proves it of the last one.
+            self.unarchived = None;
+            stray::write_unarchived(&self.disk, &self.layout, &archived.unfinished).await?;
+            self.unarchived = Some(archived.unfinished);
+        }
+        Ok(())
     }
 
     async fn split(&self, epoch: &EpochView, deletions: &Deletions) -> Result<Dealt> {

@@ -37,6 +37,7 @@ pub(super) struct Dealing<D, C> {
     history: History<D>,
     trash_emptied: bool,
     blocked: Option<Block>,
+    strays_told: Vec<Corruption>,
     deal_from: MonoNanos,
     clean_from: MonoNanos,
     last_sorted: Option<IndexCode>,
@@ -57,6 +58,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             history: History::new(disk.clone(), layout.clone(), config),
             trash_emptied: false,
             blocked: None,
+            strays_told: Vec::new(),
             deal_from: MonoNanos(0),
             clean_from: MonoNanos(0),
             last_sorted: None,
@@ -101,6 +103,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             self.local.backlog.borrow_mut().add(&code, segments, 0);
         }
         self.count_lag();
+        self.tell_strays(report);
         match outcome {
             Ok(Outcome::Dealt(dealt)) => {
                 self.unblock(report);
@@ -130,6 +133,16 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
                 false
             }
         }
+    }
+
+    /// Each stray is told once, as long as it is there.
+    fn tell_strays(&mut self, report: &dyn Fn(Report)) {
+        let strays = self.dealer.strays();
+        self.local.shared.stats.stray_epochs.set(strays.len() as u64);
+        for stray in strays.iter().filter(|stray| !self.strays_told.contains(stray)) {
+            report(Report::Stray(stray.clone()));
+        }
+        self.strays_told = strays.to_vec();
     }
 
     fn unblock(&mut self, report: &dyn Fn(Report)) {
@@ -244,7 +257,10 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
                 self.account(&dealt);
                 Ok(Some(dealt))
             }
-            Outcome::Nothing => Ok(None),
+            Outcome::Nothing => match self.dealer.strays().first() {
+                None => Ok(None),
+                Some(stray) => Err(Error::Corrupt(stray.clone())),
+            },
             Outcome::Blocked { corruption, .. } => Err(Error::Corrupt(corruption)),
         }
     }

@@ -66,13 +66,13 @@ impl Sources {
     /// What a person should know although the host serves everything.
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let (lost, damaged) = self.host.found_at_start();
+        let lost = self.host.lost_at_start();
         if lost > 0 {
             warnings.push(format!("{lost} positions were missing from the raw log at the last start"));
         }
-        if damaged > 0 {
+        if let Some((damaged, first)) = self.host.damage() {
             warnings.push(format!(
-                "{damaged} damaged places were found in raw segments at the last start: logtank verify"
+                "{damaged} damaged places in raw segments, where indexes that may have records there can't be recovered: {first}"
             ));
         }
         let stats = &self.jobs.stats;
@@ -80,7 +80,11 @@ impl Sources {
             warnings
                 .push("dealing stands still because of damage: see the log, then logtank verify".to_owned());
         }
-        let counts: [(u64, &str); 3] = [
+        let counts: [(u64, &str); 4] = [
+            (
+                stats.stray_epochs.get(),
+                "epochs in raw/live were never dealt though later ones were: see the log",
+            ),
             (
                 self.shards().map(|shard| shard.sync_errors.get()).sum(),
                 "fdatasync calls have failed: look at the drive",

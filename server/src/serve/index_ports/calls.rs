@@ -153,7 +153,11 @@ impl Answerer {
             Some(memory) => memory,
             None => self.pages.clone().acquire_owned().await.expect("the semaphore is never closed"),
         };
-        let page = self.reader.read_page_with(index_code, &token, ahead).await?;
+        let page = self.reader.read_page_with(index_code, &token, ahead).await;
+        if let Err(ReadError::Corrupt(damage)) = &page {
+            self.metrics.damaged(damage);
+        }
+        let page = page?;
         let bytes = page.record_bytes();
         self.metrics.page(page.records, bytes);
         let writer = PageWriter::begin(&mut reply.bytes, call.dialect, call.name, call.sequence);

@@ -200,6 +200,7 @@ impl Host {
                 Report::Dealt(_) => "epochs dealt",
                 Report::Blocked { .. } => "dealing blocked",
                 Report::Unblocked => "dealing unblocked",
+                Report::Stray(_) => "strays",
                 Report::Sorted { .. } => "sorts",
                 Report::Optimized { .. } => "optimizations",
                 Report::Cleaned(_) => "cleanings",
@@ -218,6 +219,7 @@ impl Host {
                     world.damage(&corruption);
                 }
                 Report::Damage { corruption, .. }
+                | Report::Stray(corruption)
                 | Report::IndexFailed { error: Error::Corrupt(corruption), .. }
                 | Report::Failed { error: Error::Corrupt(corruption), .. } => {
                     self.damage_told.set(true);

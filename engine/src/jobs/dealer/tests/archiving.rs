@@ -60,3 +60,43 @@ fn what_was_dealt_is_told_before_what_moving_its_segments_met() {
     assert_eq!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Nothing);
     assert_eq!((contents(&disk), live(&disk)), (expected, 0));
 }
+
+#[test]
+fn what_was_never_dealt_is_not_moved_but_reported() {
+    let disk = empty();
+    let expected = log(&disk, 1, 2, 8);
+    let mut stray = RawEpoch::new(5, 1);
+    stray.frame(0, &[crate::testing::raw_record("m", "stray", Some("x"))]);
+    let (mut dealer, deletions) = (dealer(&disk, 1 << 20), DeletionLog::new());
+    assert!(matches!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Dealt(_)));
+    assert_eq!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Nothing);
+    assert!(dealer.strays().is_empty());
+    stray.put(&disk, &layout(), true);
+    for _ in 0..2 {
+        assert_eq!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Nothing);
+        let strays: Vec<_> = dealer.strays().iter().map(|stray| stray.path.clone()).collect();
+        assert_eq!(strays, [layout().live(stray.name(0))]);
+        assert_eq!((contents(&disk), live(&disk)), (expected.clone(), 1));
+    }
+    // Who knows better moves it away.
+    run(disk.rename(&layout().live(stray.name(0)), &layout().history(stray.name(0)))).unwrap();
+    assert_eq!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Nothing);
+    assert!(dealer.strays().is_empty());
+}
+
+#[test]
+fn what_is_written_down_as_dealt_is_moved_by_the_next_dealer() {
+    let disk = empty();
+    let expected = log(&disk, 1, 2, 8);
+    let (mut first, deletions) = (dealer(&disk, 1 << 20), DeletionLog::new());
+    assert!(matches!(run(first.deal_next(&deletions)).unwrap(), Outcome::Dealt(_)));
+    let mut late = RawEpoch::new(5, 1);
+    late.frame(0, &[crate::testing::raw_record("m", "late", Some("x"))]);
+    late.put(&disk, &layout(), true);
+    disk.put(layout().unarchived(), b"5\n");
+    let mut next = dealer(&disk, 1 << 20);
+    assert_eq!(run(next.deal_next(&deletions)).unwrap(), Outcome::Nothing);
+    assert!(next.strays().is_empty());
+    assert_eq!((contents(&disk), live(&disk)), (expected, 0));
+    assert_eq!(disk.get(layout().unarchived()), None, "nothing waits any more");
+}
