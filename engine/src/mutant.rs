@@ -59,11 +59,15 @@ pub enum Mutant {
     StrayArchived,
     /// A sidecar without its segment says nothing.
     GoneUnnoticed,
+    /// A segment is sealed while what its shard wrote before is on its way to the drive.
+    SealAhead,
+    /// What follows on a file that is not there counts as lost.
+    GapTakenForHole,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -90,6 +94,8 @@ impl Mutant {
         Self::DamagePassedOver,
         Self::StrayArchived,
         Self::GoneUnnoticed,
+        Self::SealAhead,
+        Self::GapTakenForHole,
     ];
 }
 

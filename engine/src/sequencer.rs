@@ -20,6 +20,10 @@ pub struct Sequencer {
     // How many ordinals each closed epoch handed out. Off the hot path: written once an epoch, read once a
     // shard and epoch.
     closed: Mutex<Closed>,
+    /// The epoch that this one begins with, and the last one of the process before, so that the first to be sealed names it:
+    /// where files of it are missing later, they show.
+    first: Epoch,
+    before_first: Option<Epoch>,
     /// Another shard closes the epoch just before the next reservation.
     #[cfg(test)]
     closes_before_reserve: std::sync::atomic::AtomicBool,
@@ -36,7 +40,15 @@ impl Sequencer {
     /// Starts in `epoch`, which must be greater than each epoch on disk.
     #[must_use]
     pub fn new(epoch: Epoch) -> Self {
+        Self::after(None, epoch)
+    }
+
+    /// Starts in `epoch`, where the last one of an earlier process is `previous`.
+    #[must_use]
+    pub fn after(previous: Option<Epoch>, epoch: Epoch) -> Self {
         Self {
+            first: epoch,
+            before_first: previous,
             next: AtomicU64::new(Position::new(epoch, 0).packed()),
             closed: Mutex::default(),
             #[cfg(test)]
@@ -110,11 +122,15 @@ impl Sequencer {
         self.closed.lock().expect("nobody panics while holding it").records.get(&epoch).copied()
     }
 
-    /// The epoch that was closed before `epoch`; `None` if there was none, or it was forgotten.
+    /// The epoch that was closed before `epoch`, by this process or an earlier one; `None` if there was none, or it was
+    /// forgotten.
     ///
     /// # Panics
     /// If another thread panicked while holding the table of closed epochs.
     pub fn before(&self, epoch: Epoch) -> Option<Epoch> {
+        if epoch == self.first {
+            return self.before_first;
+        }
         let closed = self.closed.lock().expect("nobody panics while holding it");
         closed.records.range(..epoch).next_back().map(|(previous, _)| *previous)
     }

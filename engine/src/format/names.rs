@@ -165,6 +165,22 @@ impl fmt::Display for SegmentName {
     }
 }
 
+/// When an epoch began, for people: `2026-11-22 10:33:41.999 UTC`.
+#[must_use]
+pub fn time_of(epoch: Epoch) -> String {
+    let time = civil(epoch);
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} UTC",
+        time.year(),
+        u8::from(time.month()),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+        time.millisecond()
+    )
+}
+
 fn civil(epoch: Epoch) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(epoch.millis()) * 1_000_000)
         .expect("each epoch lies between 1970 and 2109")

@@ -39,8 +39,8 @@
 //!
 //! The seal's "records of the epoch" is how many ordinals the sequencer handed out in it: since ordinals are
 //! dense, a reader knows that it holds all segments of an epoch when their records add up to it. The "previous
-//! epoch" is the one closed before this one: a reader that holds neither it nor proof that it is dealt knows that
-//! it is still on its way to disk. Recovery, which can't know either, seals every segment before anything new is
+//! epoch" is the one closed before this one, by this process or the last one of the process before: a reader that holds
+//! neither it nor proof that it is dealt knows that it is still on its way to disk, or was lost since. Recovery, which can't know either, seals every segment before anything new is
 //! written.
 
 use std::ops::RangeInclusive;
@@ -222,7 +222,7 @@ pub struct Seal {
     pub records: u64,
     /// Ordinals handed out in the epoch, over all shards; `None` if not known.
     pub epoch_records: Option<u32>,
-    /// The epoch closed before this one, by the same process; `None` if not known, or sealed by every shard.
+    /// The epoch closed before this one, by this process or an earlier one; `None` if not known.
     pub previous: Option<Epoch>,
     /// Who sealed it.
     pub sealed_by: SealedBy,

@@ -1,6 +1,6 @@
 //! One consistent look at `raw/live/`: which epochs are there, in which files, and which are complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::error::{Corruption, DiskError, Error, Result};
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::{BlockError, FRAMES_OFFSET, Header, SEAL_OFFSET, Seal, SealedBy};
-use crate::ids::Epoch;
+use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, EntryKind, Transfer};
 use crate::mutant::{self, Mutant};
@@ -207,7 +207,24 @@ impl LiveView {
         view.seals()
             .filter(|_| !mutant::active(Mutant::MissingEpochIgnored))
             .filter_map(|seal| seal.previous)
-            .find(|epoch| *epoch >= from && !self.epochs.contains_key(epoch))
+            .find(|epoch| *epoch >= from && *epoch < view.epoch && !self.epochs.contains_key(epoch))
+    }
+
+    /// Epochs, not before `from`, of which nothing is there though a whole segment follows on them: nothing of them is on
+    /// its way any more once nobody writes.
+    pub(super) fn missing(&self, from: Epoch) -> BTreeSet<Epoch> {
+        let sealed = self.epochs.values().flat_map(|epoch| &epoch.segments).filter_map(|segment| {
+            match &segment.state {
+                SegmentState::Sealed(header, seal) => Some((header, seal)),
+                SegmentState::Legacy { .. }
+                | SegmentState::Open(_)
+                | SegmentState::SealDamaged(..)
+                | SegmentState::HeaderDamaged(_) => None,
+            }
+        });
+        let mut missing: BTreeSet<Epoch> = sealed.flat_map(|(header, seal)| followed(header, seal)).collect();
+        missing.retain(|epoch| *epoch >= from && !self.epochs.contains_key(epoch));
+        missing
     }
 
     /// The greatest epoch of which there is anything.
@@ -303,7 +320,17 @@ impl EpochView {
     }
 }
 
-fn by_recovery(seal: &Seal) -> bool {
+/// The epochs that a sealed segment says there were before it.
+pub(super) fn followed(header: &Header, seal: &Seal) -> impl Iterator<Item = Epoch> + use<> {
+    // One that recovery emptied may follow on what a power cut took with it.
+    let frame = header.follows.filter(|_| seal.records > 0).map(Position::epoch);
+    let ignored = mutant::active(Mutant::MissingEpochIgnored);
+    let own = header.epoch;
+    frame.into_iter().chain(seal.previous).filter(move |epoch| *epoch < own && !ignored)
+}
+
+/// Whether recovery sealed it, and not its writer.
+pub(super) const fn by_recovery(seal: &Seal) -> bool {
     match seal.sealed_by {
         SealedBy::Recovery => true,
         SealedBy::Writer => false,

@@ -16,6 +16,7 @@ mod legacy;
 pub mod live;
 pub mod lost;
 pub mod merged;
+pub mod missing;
 mod naming;
 mod pool;
 pub mod prepare;

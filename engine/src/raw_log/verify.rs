@@ -1,16 +1,22 @@
-//! Checks every byte under `raw/` that something depends on.
+//! Checks every byte under `raw/` that something depends on, and looks for what is missing.
 
+mod presence;
+
+use std::fmt;
 use std::path::Path;
 
-use super::live::{LiveView, raw_names};
+use self::presence::Presence;
+use super::live::{LiveView, SegmentState, raw_names};
 use super::lost::Lost;
+use super::missing::Missing;
 use super::scan::{EndReason, SegmentScan};
 use super::stray::{self, Past};
 use crate::error::{Corruption, Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
-use crate::format::names::RawName;
+use crate::format::names::{RawName, time_of};
 use crate::format::raw::{BlockError, FRAMES_OFFSET, HEADER_BYTES, Header, SEAL_OFFSET, Seal};
+use crate::ids::Epoch;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, Transfer};
 
@@ -25,6 +31,36 @@ pub struct VerifyReport {
     pub records: u64,
     /// What is wrong, each with its file and offset: damage, or that a file could not be read.
     pub findings: Vec<Error>,
+    /// What is missing, and not written down as missing.
+    pub gaps: Vec<Gap>,
+    /// What is written down as missing, in .lost files: an earlier start reported it.
+    pub reported: Vec<Gap>,
+    presence: Presence,
+}
+
+/// What is missing from the raw log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// Whole epochs.
+    Epochs(Missing),
+    /// Positions of one epoch.
+    Positions {
+        /// The epoch.
+        epoch: Epoch,
+        /// How many.
+        records: u64,
+    },
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epochs(missing) => missing.fmt(f),
+            Self::Positions { epoch, records } => {
+                write!(f, "{records} records of epoch {epoch} ({}) are not there", time_of(*epoch))
+            }
+        }
+    }
 }
 
 /// Reads what counts in `raw/live/` and `raw/history/`, from the drive itself. A finding does not end it. May run
@@ -67,6 +103,14 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
     for name in raw_names(disk, &layout.raw_history()).await? {
         report.file(disk, &layout.history(name), name, false).await?;
     }
+    // Where a writer may be at work, or has ended without a start since, what is not there may still come.
+    let unsealed =
+        |state: &SegmentState| matches!(state, SegmentState::Open(_) | SegmentState::SealDamaged(..));
+    let segments = || view.epochs.values().flat_map(|epoch| &epoch.segments);
+    let quiet = view.ready.is_empty() && !segments().any(|segment| unsealed(&segment.state));
+    let checkpoint = Checkpoint::read(disk, layout).await?.next().unwrap_or(Epoch::ZERO);
+    let presence = std::mem::take(&mut report.presence);
+    (report.gaps, report.reported) = presence.gaps(checkpoint, quiet);
     Ok(report)
 }
 
@@ -80,9 +124,16 @@ impl VerifyReport {
     async fn file<D: Disk>(&mut self, disk: &D, path: &Path, name: RawName, live: bool) -> Result<bool> {
         let mut found = Self { files: 1, ..Self::default() };
         let checked = match name {
-            RawName::Legacy(_) => found.legacy(disk, path).await,
-            RawName::Lost(epoch) => Lost::read(disk, path, epoch).await.map(|lost| {
-                found.findings.extend(lost.err().map(Error::from));
+            RawName::Legacy(epoch) => {
+                found.presence.legacy(epoch);
+                found.legacy(disk, path).await
+            }
+            RawName::Lost(epoch) => Lost::read(disk, path, epoch).await.map(|lost| match lost {
+                Ok(lost) => found.presence.lost(&lost),
+                Err(damage) => {
+                    found.presence.unknown(epoch);
+                    found.findings.push(damage.into());
+                }
             }),
             RawName::Segment { .. } | RawName::Ready(_) => found.segment(disk, path, live).await,
         };
@@ -97,6 +148,7 @@ impl VerifyReport {
         self.bytes += found.bytes;
         self.records += found.records;
         self.findings.append(&mut found.findings);
+        self.presence.add(found.presence);
         Ok(true)
     }
 
@@ -155,6 +207,8 @@ impl VerifyReport {
             Ok(header) => header,
             Err(error) => {
                 self.damage(path, 0, format!("header: {error}"));
+                let name = path.file_name().and_then(|name| name.to_str()).and_then(RawName::parse);
+                name.and_then(RawName::epoch).into_iter().for_each(|epoch| self.presence.unknown(epoch));
                 return Ok(None);
             }
         };
@@ -166,14 +220,20 @@ impl VerifyReport {
                 if seal.encode() != *seal_block {
                     self.damage(path, SEAL_OFFSET, "bytes behind the seal are not zero");
                 }
+                self.presence.sealed(&header, &seal);
                 Ok(Some(true))
             }
-            Err(BlockError::Empty) if live => Ok(Some(false)),
+            Err(BlockError::Empty) if live => {
+                self.presence.unknown(header.epoch);
+                Ok(Some(false))
+            }
             Err(BlockError::Empty) => {
+                self.presence.unknown(header.epoch);
                 self.damage(path, SEAL_OFFSET, "not sealed, though in history");
                 Ok(Some(false))
             }
             Err(error) => {
+                self.presence.unknown(header.epoch);
                 self.damage(path, SEAL_OFFSET, format!("seal: {error}"));
                 Ok(Some(false))
             }
@@ -298,5 +358,71 @@ mod tests {
         let findings = verified(&disk).findings;
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert!(findings[0].to_string().contains("hold 11 records"), "{findings:?}");
+    }
+
+    /// Epochs 10, 20, 30 and 40 of one shard and one process.
+    fn four() -> Vec<SegmentBytes> {
+        let mut all: Vec<SegmentBytes> = Vec::new();
+        for millis in [10, 20, 30, 40] {
+            let mut segment = SegmentBytes::new(millis, 0, 0, 512).file_bytes(12_288).frame(0, 2);
+            if millis > 10 {
+                segment = segment.follows(millis - 10, 0).after(millis - 10);
+            }
+            all.push(segment.sealed(2));
+        }
+        all
+    }
+
+    fn gaps(disk: &CrashDisk) -> [Vec<String>; 2] {
+        let report = verified(disk);
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        [report.gaps, report.reported].map(|gaps| gaps.iter().map(ToString::to_string).collect())
+    }
+
+    fn with(folder: &Path, left_out: &[usize]) -> CrashDisk {
+        let disk = CrashDisk::new(&layout());
+        for (place, segment) in four().iter().enumerate().filter(|(place, _)| !left_out.contains(place)) {
+            assert!(place < 4);
+            disk.put(folder.join(segment.name().to_string()), &segment.full(0));
+        }
+        disk
+    }
+
+    #[test]
+    fn a_gap_is_named_with_the_epochs_around_it() {
+        let (live, history) = (layout().raw_live(), layout().raw_history());
+        let named = |disk: &CrashDisk, expected: &[&str]| {
+            let [gaps, reported] = gaps(disk);
+            assert!(reported.is_empty(), "{reported:?}");
+            assert_eq!(gaps.len(), expected.len(), "{gaps:?}");
+            assert!(gaps.iter().zip(expected).all(|(gap, text)| gap.contains(text)), "{gaps:?}");
+        };
+        named(&with(&live, &[]), &[]);
+        named(&with(&live, &[1, 2]), &["between epoch 10 (1970-01-01 00:00:00.010 UTC) and epoch 40"]);
+        named(&with(&live, &[0]), &["nothing is there before epoch 20"]);
+        named(&with(&live, &[3]), &[]);
+        let dealt = |left_out: &[usize]| {
+            let disk = with(&history, left_out);
+            disk.put(layout().checkpoint(), b"41");
+            disk
+        };
+        named(&dealt(&[0]), &[]);
+        named(&dealt(&[2]), &["between epoch 20"]);
+        // One of two shards.
+        let disk = with(&live, &[]);
+        let half = SegmentBytes::new(50, 1, 0, 512).file_bytes(12_288).frame(1, 2).sealed(5);
+        disk.put(live.join(half.name().to_string()), &half.full(0));
+        named(&disk, &["3 records of epoch 50"]);
+        disk.put(live.join("ready-3.rawlog"), &[0; 12_288]);
+        named(&disk, &[]);
+    }
+
+    #[test]
+    fn what_a_start_has_reported_is_no_new_gap() {
+        let disk = with(&layout().raw_live(), &[1]);
+        disk.put(layout().raw_live().join("20.lost"), b"end 0\n");
+        let [gaps, reported] = gaps(&disk);
+        assert!(gaps.is_empty(), "{gaps:?}");
+        assert!(reported[0].contains("between epoch 10"), "{reported:?}");
     }
 }

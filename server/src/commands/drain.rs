@@ -2,12 +2,14 @@
 
 use anyhow::Context;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use logtank_engine::format::names::time_of;
 use logtank_engine::io::disk::{Disk, Transfer};
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::jobs::schedule::{Background, Drained};
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::live::LiveView;
+use logtank_engine::raw_log::recovery::Recovered;
 use logtank_engine::roles;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
@@ -22,14 +24,15 @@ use crate::stderr::remark;
 /// Drains a data directory.
 ///
 /// # Errors
-/// If a host runs on it, this host is not its master, or something can't be dealt whole.
+/// If a host runs on it, this host is not its master, something can't be dealt whole, or something is missing of what was to
+/// be dealt: then the rest is dealt all the same.
 pub(crate) fn run(args: &DrainArgs) -> anyhow::Result<()> {
     logging::start(LogFormat::Text, tracing::Level::WARN);
     check_machine()?;
     let tree = Tree::existing(&args.data, args.raw_dir.as_deref())?;
     let _locks = tree.lock(true, true)?;
     tree.initialize()?;
-    let drained = block_on(async {
+    let (drained, gaps) = block_on(async {
         let disk = tree.disk(Throttle::none())?;
         drain(&disk, &tree).await
     })??;
@@ -39,17 +42,38 @@ pub(crate) fn run(args: &DrainArgs) -> anyhow::Result<()> {
         HumanCount(drained.records),
         tree.layout.raw_live().display()
     );
+    if !tree.layout.safe_to_read().exists() {
+        remark!(
+            "recoveries are refused until {} is there: create it if what is here is what the service should have",
+            tree.layout.safe_to_read().display()
+        );
+    }
+    anyhow::ensure!(
+        gaps.is_empty(),
+        "what is here is dealt, but something is missing of the raw log (see docs/operations.md, Backup and restore): {}",
+        gaps.join("; ")
+    );
     Ok(())
 }
 
-async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<Drained> {
+/// What is missing of the raw log, as far as what is there shows it.
+fn gaps(recovered: &Recovered) -> Vec<String> {
+    let epochs = recovered.missing().iter().map(ToString::to_string);
+    let positions = recovered.report().lost.iter().map(|lost| {
+        let (epoch, records) = (lost.epoch, lost.records());
+        format!("{records} records of epoch {epoch} ({}) are not there", time_of(epoch))
+    });
+    epochs.chain(positions).collect()
+}
+
+async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<String>)> {
     let layout = &tree.layout;
     anyhow::ensure!(
         roles::is_master(disk, layout).await?,
         "only the master deals: create {} if this host is to be the master",
         layout.master().display()
     );
-    put_in_order(disk, tree, &HostMetrics::default()).await?;
+    let recovered = put_in_order(disk, tree, &HostMetrics::default()).await?;
     let progress = ProgressBar::new_spinner();
     progress.set_style(
         ProgressStyle::with_template("{spinner} {msg} in {elapsed}").expect("the template is valid"),
@@ -68,7 +92,7 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<Drained> {
     let drained = background.drain(&told).await.context("not everything could be dealt; nothing is lost")?;
     progress.finish_and_clear();
     remove_ready(disk, tree).await?;
-    Ok(drained)
+    Ok((drained, gaps(&recovered)))
 }
 
 /// Removes the segments that were made ready: the original would take nothing there for its own, but the room is large.

@@ -73,6 +73,12 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
     for finding in raw.findings {
         verified.finding(&progress, finding);
     }
+    for gap in raw.gaps {
+        verified.finding(&progress, format!("the raw log has a gap: {gap}"));
+    }
+    for gap in raw.reported {
+        progress.suspend(|| say!("reported missing by an earlier start: {gap}"));
+    }
     // If that can't be told, the reason is among the findings already.
     let undealt = dealer::undealt(disk, layout).await.unwrap_or_default();
     let codes = indexes(disk, layout).await?;

@@ -2,13 +2,13 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use logtank_engine::ids::Epoch;
+use logtank_engine::sequencer::Sequencer;
 
 /// What the main thread waits for while it starts.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// The raw log is in order; appending begins with this epoch.
-    Recovered(Epoch),
+    /// The raw log is in order; this hands out the positions of what is appended.
+    Recovered(Sequencer),
     /// Every shard has a segment to append to; or there is no room for one, and they will refuse batches.
     Stocked,
     /// The background or the index thread has its ring and every descriptor that it can't do without.

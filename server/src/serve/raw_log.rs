@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use logtank_engine::error::is_shortage;
-use logtank_engine::format::names::RawName;
+use logtank_engine::format::names::{RawName, time_of};
 use logtank_engine::ids::ShardId;
 use logtank_engine::io::disk::Disk;
 use logtank_engine::io::op::ShardEvent;
@@ -20,7 +20,7 @@ use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::raw_log::live::ReadyFile;
 use logtank_engine::raw_log::prepare::Preparer;
-use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, RecoveryReport, recover};
+use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, recover};
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::mailbox::Mail;
@@ -71,7 +71,7 @@ impl RawLog {
             let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
             let preparer =
                 Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
-            self.events.send(HostEvent::Step(Step::Recovered(recovered.first_epoch())));
+            self.events.send(HostEvent::Step(Step::Recovered(recovered.sequencer())));
             self.keep_ready(disk, preparer).await
         })?
     }
@@ -301,11 +301,12 @@ pub(crate) async fn put_in_order(
     let recovered = recover(disk, &tree.layout, logtank_os::clock::wall(), &mut progress)
         .await
         .context("the raw log can't be put in order, so nothing may be appended to it")?;
-    tell(recovered.report(), began.elapsed(), metrics);
+    tell(&recovered, began.elapsed(), metrics);
     Ok(recovered)
 }
 
-fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
+fn tell(recovered: &Recovered, took: Duration, metrics: &HostMetrics) {
+    let report = recovered.report();
     metrics.recovered(took, report);
     tracing::info!(
         sealed_segments = report.sealed_segments,
@@ -330,15 +331,17 @@ fn tell(report: &RecoveryReport, took: Duration, metrics: &HostMetrics) {
             epoch = %epoch.epoch,
             records = epoch.records(),
             ordinals = ?epoch.gaps,
-            "positions are missing from the raw log: acknowledged records that a power cut or a drive took; \
-             the API servers have them, send them again"
+            since = time_of(epoch.epoch),
+            "positions are missing from the raw log: a power cut or a drive took them, and the API servers have them, so send them \
+             again; or, after a restore, their files were not among those copied"
         );
     }
-    for epoch in &report.missing_epochs {
+    for missing in recovered.missing() {
         tracing::error!(
-            %epoch,
-            "nothing is left of an epoch in which positions were handed out: if records of it were acknowledged, a power cut \
-             or a drive took them; the API servers have them, send them again"
+            epoch = %missing.epoch,
+            "the raw log has a gap: {missing}. After a restore, their files were not among those copied, or history was pruned: put them \
+             there too and restore once more into an empty folder. Otherwise a power cut or a drive took what was acknowledged of them: \
+             the API servers have it, send it again"
         );
     }
     if report.dropped_frames > 0 {

@@ -12,7 +12,6 @@ use anyhow::{Context, anyhow};
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
-use logtank_engine::sequencer::Sequencer;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::mailbox::Mail;
 use tokio::sync::mpsc::unbounded_channel;
@@ -238,8 +237,8 @@ impl<'s> Host<'s> {
             placement.pin_serving();
             raw_log.run()
         })?;
-        let Some(Step::Recovered(first_epoch)) = await_step(heard)? else { return Ok(Started::Asked) };
-        let sequencer = Arc::new(Sequencer::new(first_epoch));
+        let Some(Step::Recovered(sequencer)) = await_step(heard)? else { return Ok(Started::Asked) };
+        let sequencer = Arc::new(sequencer);
         shards::start(
             &self.shards,
             settings,

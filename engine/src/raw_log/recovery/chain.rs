@@ -1,20 +1,30 @@
 //! What stands behind a hole though its segment is whole: a shard begins its next segment while the one before is
 //! still on its way to the drive, and a power cut may take of that and leave what came later.
+//!
+//! A hole must be shown, not only be possible: where files are restored from a copy, or old ones were pruned, what came before a
+//! whole segment may be missing, and that is no reason to give the segment up (decision page 12). A sealed segment stands
+//! behind no hole that was not written down: its writer sealed it when all that came before it was durable, and
+//! recovery when it had looked for one. An unsealed one may. Where the segment before it is there and lacks the frame
+//! before, that frame was lost; where there is no such segment, it can only have been lost if a file is left
+//! in which nothing is durable: the file of a segment is durable before anything is written to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::names::RawName;
-use crate::format::raw::Header;
 use crate::ids::{Epoch, ShardId};
 use crate::mutant::{self, Mutant};
 use crate::raw_log::gaps::Spans;
-use crate::raw_log::live::LiveView;
+use crate::raw_log::live::{LiveView, SegmentState, SegmentView, by_recovery};
 
 /// What each shard's segments hold, as far as they were read.
 pub(super) struct Chain {
     dealt_before: Epoch,
     /// Epochs and shards of which there is a segment.
     segments: BTreeSet<(Epoch, ShardId)>,
+    /// Those of them that were left open, or cut by an earlier start: their ends may be lost.
+    cut: BTreeSet<(Epoch, ShardId)>,
+    /// Whether there is a file that may have been a segment of which nothing is left.
+    emptied: bool,
     /// Epochs that are being read, or were. In the others nothing is missing, or it was written down by an earlier start,
     /// and with it all that stood behind.
     read: BTreeSet<Epoch>,
@@ -23,12 +33,23 @@ pub(super) struct Chain {
 
 impl Chain {
     pub(super) fn new(view: &LiveView, dealt_before: Epoch) -> Self {
-        let names = view.epochs.values().flat_map(|epoch| &epoch.segments).map(|segment| segment.name);
-        let segments = names.filter_map(|name| match name {
-            RawName::Segment { epoch, shard, .. } => Some((epoch, shard)),
-            RawName::Legacy(_) | RawName::Lost(_) | RawName::Ready(_) => None,
-        });
-        Self { dealt_before, segments: segments.collect(), read: BTreeSet::new(), found: BTreeMap::new() }
+        let (mut segments, mut cut) = (BTreeSet::new(), BTreeSet::new());
+        for segment in view.epochs.values().flat_map(|epoch| &epoch.segments) {
+            let RawName::Segment { epoch, shard, .. } = segment.name else { continue };
+            segments.insert((epoch, shard));
+            let may_be_cut = match &segment.state {
+                SegmentState::Open(_) => true,
+                SegmentState::Sealed(_, seal) => by_recovery(seal),
+                SegmentState::SealDamaged(..)
+                | SegmentState::HeaderDamaged(_)
+                | SegmentState::Legacy { .. } => false,
+            };
+            if may_be_cut {
+                cut.insert((epoch, shard));
+            }
+        }
+        let emptied = !view.ready.is_empty() || view.unusable.iter().any(|unusable| unusable.never_sealed);
+        Self { dealt_before, segments, cut, emptied, read: BTreeSet::new(), found: BTreeMap::new() }
     }
 
     /// The segments of this epoch are read from now on.
@@ -42,7 +63,12 @@ impl Chain {
     }
 
     /// Whether the frame before those of this segment is lost. To be asked in the order of epochs and parts.
-    pub(super) fn is_broken_before(&self, header: &Header) -> bool {
+    pub(super) fn is_broken_before(&self, segment: &SegmentView) -> bool {
+        let (header, sealed) = match &segment.state {
+            SegmentState::Open(header) => (header, false),
+            SegmentState::Sealed(header, _) | SegmentState::SealDamaged(header, _) => (header, true),
+            SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => return false,
+        };
         let Some(before) = header.follows else { return false };
         if before.epoch() < self.dealt_before || header.epoch < self.dealt_before {
             return false;
@@ -52,9 +78,9 @@ impl Chain {
         }
         let key = (before.epoch(), header.shard);
         if !self.segments.contains(&key) {
-            return true;
+            return mutant::active(Mutant::GapTakenForHole) || !sealed && self.emptied;
         }
         let found = || self.found.get(&key).is_some_and(|ordinals| ordinals.contains(before.ordinal()));
-        self.read.contains(&before.epoch()) && !found()
+        (!sealed || self.cut.contains(&key)) && self.read.contains(&before.epoch()) && !found()
     }
 }

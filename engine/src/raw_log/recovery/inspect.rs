@@ -64,8 +64,7 @@ impl<D: Disk> Inspector<'_, D> {
             view.epochs.values().filter(to_read).map(|epoch| epoch.segments.len() as u64).sum();
         let mut chain = Chain::new(view, dealt_before);
         for epoch in view.epochs.values() {
-            let broken =
-                epoch.segments.iter().filter_map(header).any(|header| chain.is_broken_before(&header));
+            let broken = epoch.segments.iter().any(|segment| chain.is_broken_before(segment));
             if to_read(&epoch) || broken {
                 self.epoch(epoch, epoch.epoch >= dealt_before, &mut chain).await?;
                 continue;
@@ -78,12 +77,10 @@ impl<D: Disk> Inspector<'_, D> {
                 Some(Ok(_)) | None => {}
             }
         }
-        for epoch in view.epochs.values() {
-            if let Some(missing) = view.missing_before(epoch, dealt_before) {
-                // With the file it counts as complete, and what follows it can be dealt.
-                self.plan.lost.push(Lost { epoch: missing, gaps: Vec::new() });
-                self.report.missing_epochs.push(missing);
-            }
+        for missing in view.missing(dealt_before) {
+            // With the file it counts as complete, and what follows it can be dealt.
+            self.plan.lost.push(Lost { epoch: missing, gaps: Vec::new() });
+            self.report.missing_epochs.push(missing);
         }
         // Whole epochs are not read again, but what can't be read of them at all is told now.
         for segment in view.epochs.values().flat_map(|epoch| &epoch.segments) {
@@ -104,7 +101,7 @@ impl<D: Disk> Inspector<'_, D> {
         chain.reads(epoch.epoch);
         for segment in &epoch.segments {
             (self.tell)(self.progress);
-            match header(segment).filter(|header| chain.is_broken_before(header)) {
+            match header(segment).filter(|_| chain.is_broken_before(segment)) {
                 Some(header) => {
                     behind_hole = true;
                     self.behind_hole(segment, header, epoch.lost.is_some(), &mut found).await?;

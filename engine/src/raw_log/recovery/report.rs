@@ -4,12 +4,16 @@ use crate::error::Corruption;
 use crate::ids::Epoch;
 use crate::raw_log::live::ReadyFile;
 use crate::raw_log::lost::Lost;
+use crate::raw_log::missing::Missing;
+use crate::sequencer::Sequencer;
 
 /// What a writer needs to open the raw log. Only [`super::recover`] makes one, so nothing can be appended to a log
 /// that was not put in order.
 #[derive(Debug)]
 pub struct Recovered {
     pub(super) first_epoch: Epoch,
+    pub(super) last_epoch: Option<Epoch>,
+    pub(super) missing: Vec<Missing>,
     pub(super) ready: Vec<ReadyFile>,
     pub(super) report: RecoveryReport,
 }
@@ -19,6 +23,19 @@ impl Recovered {
     #[must_use]
     pub const fn first_epoch(&self) -> Epoch {
         self.first_epoch
+    }
+
+    /// Hands out positions from [`Self::first_epoch`] on.
+    #[must_use]
+    pub fn sequencer(&self) -> Sequencer {
+        Sequencer::after(self.last_epoch, self.first_epoch)
+    }
+
+    /// Where no file of the raw log is there, though the files around it show that there were some: those of this start's
+    /// [`RecoveryReport::missing_epochs`].
+    #[must_use]
+    pub fn missing(&self) -> &[Missing] {
+        &self.missing
     }
 
     /// What was found and done.

@@ -1,5 +1,6 @@
 //! Recovery from front to back.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::apply::apply;
@@ -16,7 +17,10 @@ use crate::format::raw::BlockError;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer, parent};
 use crate::raw_log::dealt::next_to_deal;
-use crate::raw_log::live::{LiveView, ReadyFile, UnusableFile, raw_names, read_blocks};
+use crate::raw_log::live::{
+    EpochView, LiveView, ReadyFile, SegmentState, SegmentView, UnusableFile, raw_names, read_blocks,
+};
+use crate::raw_log::missing::stretches;
 use crate::raw_log::naming::name_durably;
 use crate::time::WallMillis;
 
@@ -42,6 +46,13 @@ pub async fn recover<D: Disk>(
     let mut view = LiveView::look(disk, layout, Transfer::Direct).await?;
     let dealt_before = next_to_deal(disk, layout, &checkpoint).await?;
     let first_epoch = first_epoch(disk, layout, &view, dealt_before, now).await?;
+    let mut there = segments_in_history(disk, layout).await?;
+    let with_segments = |epoch: &&EpochView| !epoch.segments.is_empty() && !is_empty(epoch);
+    there.extend(view.epochs.values().filter(with_segments).map(|epoch| epoch.epoch));
+    // The checkpoint lies just behind the last epoch dealt, of which history may have nothing left.
+    let dealt = dealt_before.millis().checked_sub(1).and_then(Epoch::new);
+    let in_live = view.epochs.values().filter(|epoch| !is_empty(epoch)).map(|epoch| epoch.epoch).max();
+    let last_epoch = there.last().copied().max(in_live).max(dealt);
 
     let mut inspector = Inspector {
         disk,
@@ -68,7 +79,8 @@ pub async fn recover<D: Disk>(
 
     ready.extend(plan.resets.into_iter().map(|unusable| unusable.file));
     ready.sort_by_key(|file| file.number);
-    Ok(Recovered { first_epoch, ready, report })
+    let missing = stretches(&there, &report.missing_epochs.iter().copied().collect());
+    Ok(Recovered { first_epoch, last_epoch, missing, ready, report })
 }
 
 /// Makes the folders and the names in them durable, before anything is done because of a name; deletes what was
@@ -92,6 +104,22 @@ async fn open_folders<D: Disk>(disk: &D, layout: &Layout) -> Result<u64> {
         disk.sync_folder(folder).await?;
     }
     Ok(temporaries)
+}
+
+/// Whether all there is of an epoch is an empty file of the original, which begins each of its segments so.
+fn is_empty(epoch: &EpochView) -> bool {
+    let empty = |segment: &SegmentView| matches!(segment.state, SegmentState::Legacy { bytes: 0 });
+    epoch.lost.is_none() && epoch.segments.iter().all(empty)
+}
+
+/// Epochs of which history has a segment.
+async fn segments_in_history<D: Disk>(disk: &D, layout: &Layout) -> Result<BTreeSet<Epoch>> {
+    let names = raw_names(disk, &layout.raw_history()).await?;
+    Ok(names
+        .into_iter()
+        .filter(|name| !matches!(name, RawName::Lost(_)))
+        .filter_map(RawName::epoch)
+        .collect())
 }
 
 /// Whether the page cache shows as in use what is not, as it may after a failed sync: readers, who trust the cache,

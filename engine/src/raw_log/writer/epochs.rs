@@ -77,6 +77,8 @@ impl Writer {
             match segment.phase {
                 Phase::Closing if segment.has_waiting() => {}
                 Phase::Closing if segment.has_unsynced() => self.begin_sync(place, now, outbox),
+                // A seal says that nothing is missing before it (see the recovery's chain).
+                Phase::Closing if self.is_unsynced_before(place) => {}
                 Phase::Closing => self.begin_seal(place, now, outbox),
                 Phase::Superseded(end) if self.synced_below() < end => {}
                 // The seal tells how many positions its epoch handed out, which is known when it is closed.
@@ -98,6 +100,11 @@ impl Writer {
             let (epoch, part) = (segment.header.epoch, segment.header.part);
             outbox.events.push_back(ShardEvent::Abandoned { ready: segment.ready, epoch, part });
         }
+    }
+
+    /// Whether a frame that got its place before those of this segment is not known durable.
+    fn is_unsynced_before(&self, place: usize) -> bool {
+        !mutant::active(Mutant::SealAhead) && self.segments.iter().take(place).any(Segment::has_unsynced)
     }
 
     /// Nothing in it is durable, and all that was to be in it is durable elsewhere.

@@ -229,3 +229,25 @@ fn race(seed: u64) -> usize {
     check(&shards, &sequencer, &format!("seed {seed}"));
     waited
 }
+
+#[test]
+fn a_segment_is_sealed_when_all_before_it_is_durable() {
+    let (_, mut shards) = host(1);
+    let shard = &mut shards[0];
+    for _ in 0..2 {
+        shard.add_ready();
+        shard.stage(1, None);
+        shard.turn();
+        shard.writer.seal(NOW, &mut shard.outbox);
+        shard.turn();
+    }
+    // All but the first segment's sync.
+    let other = |op: &Op| !matches!(op, Op::Sync { file: FileSlot(1), .. });
+    while let Some(place) = shard.outbox.ops.iter().position(other) {
+        shard.complete(place);
+        shard.turn();
+    }
+    assert_eq!((shard.outbox.ops.len(), shard.writer.metrics.segments_sealed.get()), (1, 0));
+    shard.settle();
+    assert_eq!(shard.writer.metrics.segments_sealed.get(), 2);
+}

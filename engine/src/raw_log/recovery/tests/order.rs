@@ -1,7 +1,7 @@
 //! What recovery makes of what a crash left.
 
 use super::*;
-use crate::format::raw::FRAMES_OFFSET;
+use crate::format::raw::{FRAMES_OFFSET, SealedBy};
 use crate::raw_log::test_support::{Cut, epoch};
 
 #[test]
@@ -210,7 +210,9 @@ fn what_a_shard_wrote_to_its_next_segment_is_lost_with_what_it_wrote_before() {
 #[test]
 fn what_a_shard_wrote_to_its_next_segment_is_lost_with_the_whole_one_before() {
     let disk = behind_a_hole(|next| next);
+    // The power cut has left nothing of its header, nor of its name.
     run(disk.remove_file(&layout().live(small(11, 0).name()))).unwrap();
+    put(&disk, "ready-1.rawlog", &[0; 12_288]);
     recovered(&disk);
     assert_eq!(delivered(&disk), BTreeMap::from([(12, vec![1])]));
     recovered(&disk);
@@ -239,4 +241,88 @@ fn what_follows_something_whole_or_dealt_stays() {
     put_segment(&disk, &next);
     recovered(&disk);
     assert_eq!(delivered(&disk)[&12], [0]);
+}
+
+/// Seven epochs of one process and shard, as history has them.
+fn seven() -> Vec<SegmentBytes> {
+    let mut all: Vec<SegmentBytes> = Vec::new();
+    for millis in 11..18 {
+        let mut segment = small(millis, 0).frame(0, 2).frame(2, 1);
+        if millis > 11 {
+            segment = segment.follows(millis - 1, 2).after(millis - 1);
+        }
+        all.push(segment.sealed(3));
+    }
+    all
+}
+
+#[test]
+fn restored_from_a_copy_with_a_gap_all_that_is_there_is_kept() {
+    for (left_out, after, before) in
+        [(vec![0], None, 12), (vec![2], Some(12), 14), (vec![2, 3], Some(12), 15)]
+    {
+        let disk = CrashDisk::new(&layout());
+        for (place, segment) in seven().iter().enumerate() {
+            if !left_out.contains(&place) {
+                put_segment(&disk, segment);
+            }
+        }
+        for _ in 0..2 {
+            let start = recovered(&disk);
+            let report = start.report();
+            assert_eq!((report.dropped_records, report.lost_records()), (0, 0), "{left_out:?}");
+            assert_eq!(report.missing_epochs, [epoch(before - 1)]);
+            let missing = start.missing();
+            assert_eq!(missing.len(), 1, "{missing:?}");
+            assert_eq!((missing[0].after, missing[0].before), (after.map(epoch), Some(epoch(before))));
+            let mut delivered = delivered(&disk);
+            assert_eq!(delivered.remove(&(before - 1)), Some(vec![]), "with its name, dealing can pass it");
+            assert_eq!(delivered.len(), 7 - left_out.len());
+            assert!(delivered.values().all(|ordinals| *ordinals == [0, 1, 2]), "{delivered:?}");
+        }
+    }
+}
+
+#[test]
+fn what_recovery_sealed_follows_no_hole_where_its_shards_last_is_not_there() {
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(12, 0).follows(11, 2).frame(0, 1).sealed_by(SealedBy::Recovery, None));
+    let start = recovered(&disk);
+    assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![]), (12, vec![0])]));
+    assert_eq!((start.missing().len(), start.report().dropped_records), (1, 0));
+}
+
+#[test]
+fn what_was_left_open_is_kept_where_no_file_can_have_been_before_it() {
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(12, 0).follows(11, 2).frame(0, 1));
+    assert_eq!(recovered(&disk).report().dropped_records, 0);
+    assert_eq!(delivered(&disk), BTreeMap::from([(12, vec![0])]));
+}
+
+#[test]
+fn a_part_that_is_not_there_costs_nothing_else() {
+    // The first part failed and was sealed over what was durable; the second one was not copied.
+    let disk = CrashDisk::new(&layout());
+    put_segment(&disk, &small(11, 0).frame(0, 2).sealed(3));
+    put_segment(&disk, &small(12, 0).follows(11, 2).after(11).frame(0, 1).sealed(1));
+    let start = recovered(&disk);
+    assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![0, 1]), (12, vec![0])]));
+    assert_eq!((start.report().lost_records(), start.report().dropped_records), (1, 0));
+}
+
+#[test]
+fn the_first_epoch_of_a_process_is_linked_to_the_last_one_before() {
+    let linked = |put_it: &dyn Fn(&CrashDisk)| {
+        let disk = CrashDisk::new(&layout());
+        put_it(&disk);
+        let start = recovered(&disk);
+        start.sequencer().before(start.first_epoch())
+    };
+    assert_eq!(linked(&|_| {}), None);
+    assert_eq!(linked(&|disk| put_segment(disk, &small(12, 0).frame(0, 1))), Some(epoch(12)));
+    assert_eq!(linked(&|disk| put(disk, "12.lost", b"end 0\n")), Some(epoch(12)));
+    let history = |disk: &CrashDisk| disk.put(layout().raw_history().join("12-0-0.rawlog"), b"");
+    assert_eq!(linked(&history), Some(epoch(12)));
+    assert_eq!(linked(&|disk| disk.put(layout().checkpoint(), b"13")), Some(epoch(12)), "history is pruned");
 }
