@@ -53,7 +53,8 @@ impl FrameIndexes {
 /// The bits of an index. They stand in files: never to be changed without a new version.
 fn bits(code: &[u8]) -> u128 {
     let mixed = u64::from(crc32c::crc32c(code)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..BITS_EACH).fold(0, |bits, n| bits | 1 << (((mixed >> (21 * n)) & 0x1f_ffff) * BITS >> 21))
+    let place = |n| (((mixed >> (21 * n)) & 0x1f_ffff) * BITS) >> 21;
+    (0..BITS_EACH).fold(0, |bits, n| bits | (1_u128 << place(n)))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub struct SegmentScan<F>(Kind<F>);
 
 #[derive(Debug)]
 enum Kind<F> {
-    Framed(FramedScan<F>),
+    Framed(Box<FramedScan<F>>),
     Legacy(LegacyScan<F>),
 }
 
@@ -69,7 +69,7 @@ impl<F: DiskFile> SegmentScan<F> {
                 Ok(Self(Kind::Legacy(LegacyScan::open(disk, path, epoch, transfer).await?)))
             }
             Some(RawName::Segment { .. } | RawName::Ready(_)) => {
-                Ok(Self(Kind::Framed(FramedScan::open(disk, path, transfer).await?)))
+                Ok(Self(Kind::Framed(Box::new(FramedScan::open(disk, path, transfer).await?))))
             }
             Some(RawName::Lost(_)) | None => {
                 let source =
