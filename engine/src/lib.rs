@@ -7,6 +7,7 @@
 
 pub mod deletions;
 pub mod error;
+pub mod foreign;
 pub mod format;
 pub mod identity;
 pub mod ids;

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Corruption, Result};
 use crate::format::index::{EpochRange, HEADER_BYTES, SidecarHeader};
 use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentKind, SegmentName};
@@ -50,8 +50,12 @@ pub struct Chain {
     pub deleted: Vec<SegmentName>,
     /// Segments at or after the checkpoint: the dealer is in the middle of that epoch.
     pub undealt: Vec<SegmentName>,
-    /// Sidecars without a segment: of one that is just being published or was removed, or left by a crash.
+    /// Sidecars without a segment: of one that is just being published or was removed, left by a crash, or of one that is
+    /// gone.
     pub orphans: Vec<PathBuf>,
+    /// Segments that are gone though nothing else holds their records, each with what its sidecar tells: the index is
+    /// not whole.
+    pub gone: Vec<Corruption>,
 }
 
 /// How many records and segments there are, as `IndexLogInfo` reports them.
@@ -133,6 +137,15 @@ impl Chain {
         }
     }
 
+    /// Whether nothing of the index is known to be gone. Who goes on all the same would serve less without a word, or
+    /// merge over the hole, so that nobody could see it any more.
+    ///
+    /// # Errors
+    /// The first segment that is gone.
+    pub fn whole(&self) -> Result<(), Corruption> {
+        self.gone.first().map_or(Ok(()), |gone| Err(gone.clone()))
+    }
+
     // `None` if a file was gone when it was looked at.
     async fn arrange<D: Disk>(
         disk: &D,
@@ -190,8 +203,75 @@ impl Chain {
             }
         }
         chain.superseded.sort_by_key(order);
+        let present = Present { segments: &listing.segments, merged: &merged };
+        for orphan in listing.orphans.iter().filter(|_| !mutant::active(Mutant::GoneUnnoticed)) {
+            let stem = orphan.file_name().and_then(|name| name.to_str()?.strip_suffix(names::SIDECAR_SUFFIX));
+            let Some(name) = stem.and_then(SegmentName::parse) else { continue };
+            let path = layout.segment(code, name);
+            let counts = name.time >= begin && name.time < checkpoint && orphan.parent() == path.parent();
+            if !counts {
+                continue;
+            }
+            // One that is no good proves nothing.
+            let Some(header) = read_header(disk, orphan, name).await? else { continue };
+            if !present.account_for(name, header.epochs) {
+                chain.gone.push(gone(path, orphan));
+            }
+        }
         Ok(Some(chain))
     }
+}
+
+/// The segments that are there, and those of them that are merged of others.
+struct Present<'a> {
+    segments: &'a [SegmentName],
+    merged: &'a [ChainSegment],
+}
+
+impl Present<'_> {
+    /// Whether the records of a segment that is not there stand in one that is: it was merged and removed, or was never
+    /// published, and what it was to be merged of is there.
+    fn account_for(&self, name: SegmentName, epochs: EpochRange) -> bool {
+        let has = |kind, time| self.segments.iter().any(|there| there.kind == kind && there.time == time);
+        // Another attempt of the same job.
+        if has(name.kind, name.time) {
+            return true;
+        }
+        // How far one without sidecar reaches can't be told.
+        let may_reach = |merged: &ChainSegment| merged.inferred && merged.name.time <= name.time;
+        let merged = self.merged.iter().any(|merged| {
+            may_reach(merged)
+                || match merged.name.kind {
+                    SegmentKind::Optimized => {
+                        epochs.last <= merged.epochs.last || name.time <= merged.name.time
+                    }
+                    SegmentKind::Sorted | SegmentKind::Unsorted => {
+                        name.kind != SegmentKind::Optimized
+                            && merged.epochs.contains(epochs.first)
+                            && merged.epochs.contains(epochs.last)
+                    }
+                }
+        });
+        let inputs = match name.kind {
+            SegmentKind::Unsorted => false,
+            // Removed from the first on, once it was there.
+            SegmentKind::Sorted => {
+                has(SegmentKind::Unsorted, epochs.first) && has(SegmentKind::Unsorted, epochs.last)
+            }
+            // Removed from the last on.
+            SegmentKind::Optimized => has(SegmentKind::Sorted, name.time),
+        };
+        merged || inputs
+    }
+}
+
+fn gone(path: PathBuf, sidecar: &Path) -> Corruption {
+    let what = format!(
+        "this segment is gone, though its sidecar {} is there and nothing else holds its records: put it back from a copy, \
+         or delete the index and feed it anew; where the records may go, remove the sidecar",
+        sidecar.file_name().unwrap_or_default().display()
+    );
+    Corruption { path, offset: 0, what }
 }
 
 // Of two segments of one time and kind, which only a crash of the original can leave, the one with more

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::deletions;
 use crate::error::{Corruption, Error, Result};
+use crate::format::checkpoint::Checkpoint;
 use crate::format::index::Point;
 use crate::format::layout::Layout;
 use crate::format::names::{SegmentKind, SegmentName};
@@ -10,6 +12,7 @@ use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, EntryKind};
 use crate::limits::Limits;
 
+use super::chain::Chain;
 use super::docid;
 use super::kway;
 use super::segment_reader::OpenSegment;
@@ -29,7 +32,7 @@ pub struct Verified {
 
 /// Reads every segment of an index, also superseded ones, and checks each block against the sidecar, that the
 /// file ends where it should, that the records are as many as the name says, and, in sorted and optimized
-/// segments, ordered by docid, each once. Changes nothing. A segment that vanishes meanwhile is passed over,
+/// segments, ordered by docid, each once; also that no segment is gone that only its sidecar knows of. Changes nothing. A segment that vanishes meanwhile is passed over,
 /// and so are unsorted ones of `undealt` epochs ([`crate::jobs::dealer::undealt`]): what a dealing that did not end left of
 /// them may be half a segment, counts for nobody, and goes before that epoch is dealt again.
 ///
@@ -63,7 +66,22 @@ pub async fn verify_index<D: Disk>(
             }
         }
     }
+    verified.findings.extend(gone(disk, layout, code).await?);
     Ok(verified)
+}
+
+/// Segments that only their sidecars know of. Where the checkpoint or the deletion can't be read, nothing can be said; who
+/// reads those reports it.
+async fn gone<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> Result<Vec<Corruption>> {
+    let checkpoint = Checkpoint::read(disk, layout).await?.next();
+    let deletion = deletions::load_one(disk, layout, code).await;
+    match (checkpoint, deletion) {
+        (Ok(checkpoint), Ok(deletion)) => {
+            Ok(Chain::look(disk, layout, code, checkpoint, deletion).await?.gone)
+        }
+        (Err(Error::Disk(error)), _) | (_, Err(Error::Disk(error))) => Err(error.into()),
+        (Err(Error::Corrupt(_)), _) | (_, Err(Error::Corrupt(_))) => Ok(Vec::new()),
+    }
 }
 
 async fn verify_segment<D: Disk>(

@@ -75,6 +75,7 @@ pub async fn optimize_index<D: Disk>(
     progress: &mut impl FnMut(&MergeCounts),
 ) -> Result<Optimized> {
     let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
+    chain.whole()?;
     let inputs = choose(&chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
     let Some(last) = inputs.last().filter(|last| last.name.kind == SegmentKind::Sorted) else {
         return Ok(Optimized::default());

@@ -47,6 +47,15 @@ pub enum Report {
         /// What is damaged, and where.
         corruption: Corruption,
     },
+    /// Something in the tree that does not belong there and is passed over; told once while it is there.
+    Foreign(Corruption),
+    /// A segment of an index is gone, and nothing else holds its records; told once. The index can't be recovered.
+    Gone {
+        /// The index.
+        code: IndexCode,
+        /// The segment, and what its sidecar tells.
+        corruption: Corruption,
+    },
     /// Work on one index failed; the others go on, and it is tried again later.
     IndexFailed {
         /// What was being done, as in "sort".

@@ -59,6 +59,7 @@ pub async fn sort_index<D: Disk>(
     progress: &mut impl FnMut(&MergeCounts),
 ) -> Result<Sorted> {
     let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
+    chain.whole()?;
     let mut sorted = Sorted::default();
     if !chain.leftovers.is_empty() {
         // The name that makes them leftovers may have been seen without being durable.

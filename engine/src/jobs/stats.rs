@@ -55,6 +55,8 @@ pub struct JobStats {
     pub stray_epochs: Number,
     /// Gauge: the checkpoint: the next epoch to deal, ms since 1970.
     pub checkpoint_ms: Number,
+    /// Gauge: segments of indexes that are gone, though nothing else holds their records, as the last walk met them.
+    pub gone_segments: Number,
     /// Counter: sorts that published a segment.
     pub sorts: Number,
     /// Gauge: indexes that want to be sorted.

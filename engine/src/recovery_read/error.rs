@@ -23,6 +23,9 @@ pub enum ReadError {
         "{0}; records of this index may be in there, and the file needs repair before it can be recovered: restore the file, or stop the host and run `logtank repair`"
     )]
     Corrupt(#[from] Corruption),
+    /// A segment of the index is gone, and nothing else holds its records.
+    #[error("{0}; until then this index can't be recovered whole, and is not in part")]
+    Gone(Corruption),
     /// Files kept changing while they were being looked at.
     #[error("the files of this host changed too often while one page was read; try the same token again")]
     Unsettled,

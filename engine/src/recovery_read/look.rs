@@ -58,6 +58,7 @@ impl Look {
                 superseded.filter(|name| name.kind == SegmentKind::Optimized).collect();
             optimized.extend(chain.optimized.map(|segment| segment.name));
             let cleaned = optimized.iter().filter_map(|name| cleaned(&chain, *name, next_to_deal)).max();
+            chain.whole().map_err(ReadError::Gone)?;
             let deletion = deletion.unwrap_or(Position::ZERO);
             let view = View { next_to_deal, stretches, optimized, cleaned, deletion };
             return Ok(Self { live, chain, view });

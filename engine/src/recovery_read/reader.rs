@@ -168,9 +168,9 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                     look = None;
                 }
                 // What is in the page is whole; the next one meets the error again.
-                Err(ReadError::Disk(_) | ReadError::Corrupt(_) | ReadError::Unsettled)
-                    if !draft.is_empty() =>
-                {
+                Err(
+                    ReadError::Disk(_) | ReadError::Corrupt(_) | ReadError::Gone(_) | ReadError::Unsettled,
+                ) if !draft.is_empty() => {
                     return Ok(self.page(draft, true));
                 }
                 Err(error) if error.is_not_found() => return Err(ReadError::Unsettled),

@@ -61,6 +61,11 @@ fn rows(stats: &JobStats) -> Vec<Row<'_>> {
             "Epochs in raw/live from before the checkpoint that nothing proves to be dealt.",
             &stats.stray_epochs,
         ),
+        gauge(
+            "logtank_gone_segments",
+            "Segments of indexes that are gone while their sidecars are there and nothing else holds their records.",
+            &stats.gone_segments,
+        ),
         counter("logtank_sorts_total", "Sorts that published a segment.", &stats.sorts),
         gauge("logtank_sort_waiting", "Indexes that want to be sorted.", &stats.sort_waiting),
         counter(

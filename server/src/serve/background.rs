@@ -118,6 +118,7 @@ fn tell(report: Report, health: &Health, metrics: &HostMetrics) {
             tracing::info!("dealing goes on: the damage is repaired");
             health.dealing_blocked(None);
         }
+        Report::Foreign(foreign) => tracing::warn!("{foreign}"),
         Report::Stray(stray) => tracing::error!("{stray}"),
         // There may be a hundred thousand of them: counters tell of them all.
         Report::Sorted { code, records } => tracing::debug!(index = %code, records, "index sorted"),
@@ -136,6 +137,10 @@ fn tell(report: Report, health: &Health, metrics: &HostMetrics) {
         Report::Damage { code, corruption } => {
             tracing::error!(index = %code, "damage that did no harm yet: {corruption}; look at the drive (dmesg, smartctl), and see `logtank repair`");
         }
+        Report::Gone { code, corruption } => tracing::error!(
+            index = %code,
+            "recoveries of this index are refused, and it is neither sorted nor optimized: {corruption}"
+        ),
         Report::Halted { job, error } => {
             let why = format!(
                 "background work has stopped, since a sync failed during {job} and nothing written before it can be trusted: \

@@ -70,7 +70,7 @@ pub async fn recover(world: &Rc<World>, index: usize, patience: Duration, random
                 trace.count("recoveries told to start over");
                 return Recovered::Broken;
             }
-            Some(Err(ReadError::Corrupt(corruption))) => {
+            Some(Err(ReadError::Corrupt(corruption) | ReadError::Gone(corruption))) => {
                 world.damage(&corruption);
                 return Recovered::Damaged;
             }

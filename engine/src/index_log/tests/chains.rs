@@ -1,8 +1,10 @@
 //! What counts and what doesn't, and when there is something to do.
 
+use std::collections::BTreeSet;
+
 use super::model::State;
 use super::tree::{
-    code, deal, deal_legacy, empty_index, encode, epoch, layout, limits, look, optimize, sort, state,
+    clean, code, deal, deal_legacy, empty_index, encode, epoch, layout, limits, look, optimize, sort, state,
 };
 use crate::error::Error;
 use crate::format::names::{self, SegmentKind, SegmentName};
@@ -10,11 +12,12 @@ use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment};
 use crate::index_log::record::Record;
 use crate::index_log::sweep::sweep_index;
+use crate::index_log::verify::verify_index;
 use crate::io::disk::Disk;
 use crate::jobs::optimizer::{is_worth, optimize_index};
 use crate::jobs::sorter::{needs_sort, sort_index};
 use crate::limits::MIB;
-use crate::testing::{MemDisk, run};
+use crate::testing::{MemDisk, StepDisk, Stepped, run};
 
 fn set(docid: &str, value: u64) -> Record {
     Record {
@@ -145,6 +148,85 @@ fn a_sweep_removes_what_was_never_completed_and_nothing_else() {
     expected.sort();
     assert_eq!(removed, expected);
     assert_eq!(disk.files().len(), files.len() + 1);
+}
+
+/// Takes each segment away in turn, with the sidecar left; returns those of which the chain says that they are gone.
+fn gone_without(disk: &MemDisk) -> Vec<(SegmentKind, u64)> {
+    let chain = run(look(disk)).unwrap();
+    let mut names: Vec<SegmentName> = chain.in_order().map(|segment| segment.name).collect();
+    names.extend(&chain.superseded);
+    let mut gone = Vec::new();
+    for name in names {
+        let path = layout().segment(&code(), name);
+        let bytes = disk.get(&path).unwrap();
+        run(disk.remove_file(&path)).unwrap();
+        let chain = run(look(disk)).unwrap();
+        match chain.whole() {
+            Ok(()) => {}
+            Err(corruption) => {
+                assert_eq!(corruption.path, path);
+                gone.push((name.kind, name.time.millis()));
+                // Whoever would merge over the hole is stopped.
+                assert!(matches!(run(sort(disk, &all())), Err(Error::Corrupt(found)) if found == corruption));
+                assert!(matches!(run(optimize(disk, &all())), Err(Error::Corrupt(_))));
+                let verified = run(verify_index(disk, &layout(), &code(), &all(), &BTreeSet::new())).unwrap();
+                assert_eq!(verified.findings, [corruption]);
+            }
+        }
+        disk.put(&path, &bytes);
+    }
+    gone.sort();
+    assert!(run(look(disk)).unwrap().whole().is_ok(), "all is back");
+    gone
+}
+
+#[test]
+fn a_segment_whose_sidecar_is_alone_is_gone_unless_others_hold_it() {
+    use SegmentKind::{Optimized, Sorted, Unsorted};
+    let disk = empty_index();
+    disk.put(layout().checkpoint(), b"100");
+    for time in 1..=3 {
+        run(deal(&disk, epoch(time), &[set("a", time)])).unwrap();
+    }
+    assert_eq!(gone_without(&disk), [(Unsorted, 1), (Unsorted, 2), (Unsorted, 3)]);
+    run(sort(&disk, &all())).unwrap();
+    run(deal(&disk, epoch(4), &[set("a", 4)])).unwrap();
+    assert_eq!(gone_without(&disk), [(Unsorted, 4), (Sorted, 1)]);
+    run(sort(&disk, &all())).unwrap();
+    run(optimize(&disk, &all())).unwrap();
+    run(deal(&disk, epoch(5), &[set("a", 5)])).unwrap();
+    assert_eq!(gone_without(&disk), [(Unsorted, 5)], "what was optimized is still there");
+    run(clean(&disk)).unwrap();
+    assert_eq!(gone_without(&disk), [(Unsorted, 5), (Optimized, 4)]);
+}
+
+#[test]
+fn the_sidecar_of_a_merge_that_was_never_published_says_nothing() {
+    for sorted_first in [true, false] {
+        let disk = empty_index();
+        for time in 1..=3 {
+            run(deal(&disk, epoch(time), &[set("a", time)])).unwrap();
+        }
+        if sorted_first {
+            run(sort(&disk, &all())).unwrap();
+        }
+        for calls in 0.. {
+            let copy = empty_index();
+            for path in disk.files() {
+                copy.put(&path, &disk.get(&path).unwrap());
+            }
+            let (slow, limits) = (StepDisk(copy.clone()), all());
+            let ended = if sorted_first {
+                Stepped::new(optimize(&slow, &limits)).steps(calls).is_some()
+            } else {
+                Stepped::new(sort(&slow, &limits)).steps(calls).is_some()
+            };
+            run(look(&copy)).unwrap().whole().unwrap();
+            if ended {
+                break;
+            }
+        }
+    }
 }
 
 fn segments(kind: SegmentKind, records: &[u64], bytes: u64) -> Vec<ChainSegment> {

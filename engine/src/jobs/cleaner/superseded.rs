@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::Cleaned;
 use super::files::{Files, remove, remove_segment, sync_folders};
 use super::idle::Idle;
-use crate::error::Result;
+use crate::error::{Corruption, Result};
 use crate::format::layout::Layout;
-use crate::format::names::{SegmentKind, SegmentName};
+use crate::format::names::{SegmentKind, SegmentName, sidecar_of};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::Chain;
 use crate::io::disk::{Disk, DiskResult};
@@ -22,7 +22,7 @@ use crate::time::{MonoNanos, WallMillis};
 const STRAY: Duration = Duration::from_secs(60 * 60);
 
 /// What a visit to an index found.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Visit {
     /// What was removed.
     pub cleaned: Cleaned,
@@ -30,6 +30,8 @@ pub struct Visit {
     pub worth: Option<f64>,
     /// There is enough to sort; or a sort that a crash ended left something that the sorter removes.
     pub wants_sort: bool,
+    /// Segments that are gone, though nothing else holds their records.
+    pub gone: Vec<Corruption>,
     /// There is nothing in its folders, and nobody has read it for a while.
     pub empty: bool,
 }
@@ -68,17 +70,24 @@ impl<D: Disk> Superseded<D> {
     ) -> Result<Visit> {
         let files = Files::list(&self.disk, &self.layout, code).await?;
         let mut visit = Visit::default();
-        self.remove_strays(&files, code, now, &mut visit.cleaned).await?;
         if files == Files::default() {
+            self.remove_strays(&files, code, now, &mut visit).await?;
             visit.empty = self.is_unread(code, now).await?;
             return Ok(visit);
         }
         // The names alone say for nearly all indexes that there is nothing to do.
-        if !(thorough || may_be_superseded(&files.segments) || may_be_worth(&files.segments)) {
+        if !(thorough
+            || !files.strays.is_empty()
+            || may_be_superseded(&files.segments)
+            || may_be_worth(&files.segments))
+        {
+            self.remove_strays(&files, code, now, &mut visit).await?;
             self.last_reads.forget(code);
             return Ok(visit);
         }
         let chain = Chain::look(&self.disk, &self.layout, code, checkpoint, deletion).await?;
+        visit.gone.clone_from(&chain.gone);
+        self.remove_strays(&files, code, now, &mut visit).await?;
         visit.worth = is_worth(&chain);
         // The process before may have ended when the sort was due: what it had counted went with it.
         visit.wants_sort = !chain.leftovers.is_empty() || needs_sort(&chain, self.sort_segments_max);
@@ -125,13 +134,17 @@ impl<D: Disk> Superseded<D> {
         files: &Files,
         code: &IndexCode,
         now: MonoNanos,
-        cleaned: &mut Cleaned,
+        visit: &mut Visit,
     ) -> DiskResult<()> {
         let folder = self.layout.index(code);
         self.strays.retain(|path| !path.starts_with(&folder) || files.strays.contains(path));
         for path in &files.strays {
+            // The only trace of a segment that is gone.
+            if visit.gone.iter().any(|gone| sidecar_of(&gone.path) == *path) {
+                continue;
+            }
             if self.strays.observe(path.clone(), (), now) >= STRAY {
-                cleaned.leftovers += u64::from(remove(&self.disk, path).await?);
+                visit.cleaned.leftovers += u64::from(remove(&self.disk, path).await?);
                 self.strays.forget(path);
             }
         }

@@ -16,7 +16,7 @@ pub(super) async fn throw_away<D: Disk>(disk: &D, layout: &Layout, folder: &Path
     }
     // Left over by an error; a name that is taken would make the rename fail.
     let target = trash.join(folder.file_name().unwrap_or_default());
-    remove_tree(disk, &target).await?;
+    remove_from_trash(disk, &trash, &target).await?;
     match disk.rename(folder, &target).await {
         Err(error) if error.is_not_found() => return Ok(false),
         result => result?,
@@ -24,8 +24,17 @@ pub(super) async fn throw_away<D: Disk>(disk: &D, layout: &Layout, folder: &Path
     // The old name first: after a power cut the folder may be found nowhere, and that is where it is going.
     disk.sync_folder(parent(folder)).await?;
     disk.sync_folder(&trash).await?;
-    remove_tree(disk, &target).await?;
+    remove_from_trash(disk, &trash, &target).await?;
     Ok(true)
+}
+
+/// Removes what has this name in trash/, whatever it is: also a link to a folder elsewhere, which may stand for an index.
+async fn remove_from_trash<D: Disk>(disk: &D, trash: &Path, target: &Path) -> DiskResult<()> {
+    let name = target.file_name().unwrap_or_default();
+    for entry in entries(disk, trash).await?.iter().filter(|entry| *entry.name == *name) {
+        remove_any(disk, target, entry.kind).await?;
+    }
+    Ok(())
 }
 
 /// Removes whatever is in trash/: to be called once at start.

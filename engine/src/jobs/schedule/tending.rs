@@ -1,12 +1,15 @@
 //! The loop that optimizes, and walks over all indexes to clean them and to find what is worth optimizing.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::background::Turn;
 use super::local::{Bounds, Local};
 use super::pause::{either, give_way};
-use crate::error::Result;
+use crate::error::{Corruption, Result};
+use crate::foreign;
 use crate::ids::IndexCode;
 use crate::io::disk::{Disk, EntryKind};
 use crate::jobs::cleaner::{Cleaned, Superseded};
@@ -35,6 +38,10 @@ pub(super) struct Tending<D, C> {
     next_walk: MonoNanos,
     // What is left of the present walk.
     walk: Option<std::vec::IntoIter<IndexCode>>,
+    // Segments that are gone, as the present walk met them; those that were told of.
+    gone: u64,
+    gone_told: BTreeSet<PathBuf>,
+    foreign_told: Vec<Corruption>,
     // The first walk of a process looks behind names.
     thorough: bool,
 }
@@ -48,6 +55,9 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             walk_from: MonoNanos(0),
             next_walk: MonoNanos(0),
             walk: None,
+            gone: 0,
+            gone_told: BTreeSet::new(),
+            foreign_told: Vec::new(),
             thorough: true,
         }
     }
@@ -134,6 +144,8 @@ impl<D: Disk, C: Clock> Tending<D, C> {
         let mut walk = match self.walk.take() {
             Some(walk) => walk,
             None => {
+                self.gone = 0;
+                self.tell_foreign(report).await?;
                 self.next_walk = local.clock.now().mono + WALK_EVERY;
                 self.indexes().await?.into_iter()
             }
@@ -149,6 +161,12 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             match self.superseded.visit(&code, checkpoint, deletion, self.thorough, now).await {
                 Ok(visit) => {
                     cleaned.add(visit.cleaned);
+                    for gone in visit.gone {
+                        self.gone += 1;
+                        if self.gone_told.insert(gone.path.clone()) {
+                            report(Report::Gone { code: code.clone(), corruption: gone });
+                        }
+                    }
                     if let Some(score) = visit.worth {
                         let urgency = Urgency { priority: DISCOVERY_PRIORITY, score };
                         local.shared.queue.enqueue_known(&code, urgency);
@@ -177,7 +195,18 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             self.walk = Some(walk);
         } else {
             self.thorough = false;
+            stats.gone_segments.set(std::mem::take(&mut self.gone));
         }
+        Ok(())
+    }
+
+    /// What does not belong where it is, each told once while it is there.
+    async fn tell_foreign(&mut self, report: &dyn Fn(Report)) -> Result<()> {
+        let found = foreign::look(&self.local.disk, &self.local.layout).await?;
+        for foreign in found.iter().filter(|foreign| !self.foreign_told.contains(foreign)) {
+            report(Report::Foreign(foreign.clone()));
+        }
+        self.foreign_told = found;
         Ok(())
     }
 

@@ -109,6 +109,8 @@ fn tell(told: &RefCell<Vec<String>>, report: &Report) {
         Report::Damage { code, .. } => format!("damage {code}"),
         Report::IndexFailed { job, code, .. } => format!("{job} of {code} failed"),
         Report::Failed { job, .. } => format!("{job} failed"),
+        Report::Foreign(foreign) => format!("foreign {}", foreign.path.display()),
+        Report::Gone { code, .. } => format!("gone of {code}"),
         Report::Stray(stray) => format!("stray {}", stray.path.display()),
         Report::Halted { job, .. } => format!("halted by {job}"),
     };

@@ -3,7 +3,7 @@
 use logtank_wire::page::LogPageToken;
 use logtank_wire::record::{RecordView, write_normalized};
 
-use super::support::{Host, State, apply_page, code, epoch, records};
+use super::support::{Host, State, apply_page, code, epoch, layout, records};
 use super::world::{Change, World, clean};
 use crate::format::index::EpochRange;
 use crate::format::names::{SegmentKind, SegmentName};
@@ -369,5 +369,30 @@ fn an_epoch_that_the_dealer_is_in_the_middle_of_is_read_from_the_raw_log() {
     assert_eq!(world.kinds("m")[&SegmentKind::Unsorted], 2);
     let page = host.page("m", &start()).unwrap();
     assert_eq!((page.records, page.next), (2, None), "not twice");
+    assert_eq!(host.recover("m"), world.state("m"));
+}
+
+#[test]
+fn an_index_whose_segment_is_gone_is_refused_and_others_are_not() {
+    let host = Host::new();
+    let mut world = World::new(&host.disk);
+    for docid in ["a", "b"] {
+        world.add(0, "m", docid, "x");
+        world.add(0, "other", docid, "x");
+        world.roll();
+        world.deal();
+    }
+    world.add(0, "m", "c", "x");
+    let segments = layout().segments(&code("m"));
+    let segment = host.disk.files().into_iter().find(|path| path.starts_with(&segments)).unwrap();
+    let bytes = host.disk.get(&segment).unwrap();
+    run(host.disk.remove_file(&segment)).unwrap();
+    for _ in 0..2 {
+        let error = host.page("m", &start()).unwrap_err();
+        assert!(matches!(&error, ReadError::Gone(gone) if gone.path == segment), "{error}");
+        assert!(error.to_string().contains("put it back"), "{error}");
+    }
+    assert_eq!(host.recover("other"), world.state("other"));
+    host.disk.put(&segment, &bytes);
     assert_eq!(host.recover("m"), world.state("m"));
 }

@@ -80,7 +80,8 @@ impl Sources {
             warnings
                 .push("dealing stands still because of damage: see the log, then logtank verify".to_owned());
         }
-        let counts: [(u64, &str); 4] = [
+        let counts: [(u64, &str); 5] = [
+            (stats.gone_segments.get(), "segments of indexes are gone: see the log, or logtank verify"),
             (
                 stats.stray_epochs.get(),
                 "epochs in raw/live were never dealt though later ones were: see the log",

@@ -64,7 +64,7 @@ impl From<CallError> for Refusal {
 
 impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
-        if let ReadError::Corrupt(_) | ReadError::Disk(_) = error {
+        if let ReadError::Corrupt(_) | ReadError::Gone(_) | ReadError::Disk(_) = error {
             tracing::error!(
                 "a page of a recovery can't be read: {error}; `logtank verify` names what is damaged"
             );

@@ -201,6 +201,8 @@ impl Host {
                 Report::Blocked { .. } => "dealing blocked",
                 Report::Unblocked => "dealing unblocked",
                 Report::Stray(_) => "strays",
+                Report::Foreign(_) => "foreign entries",
+                Report::Gone { .. } => "segments gone",
                 Report::Sorted { .. } => "sorts",
                 Report::Optimized { .. } => "optimizations",
                 Report::Cleaned(_) => "cleanings",
@@ -220,6 +222,8 @@ impl Host {
                 }
                 Report::Damage { corruption, .. }
                 | Report::Stray(corruption)
+                | Report::Foreign(corruption)
+                | Report::Gone { corruption, .. }
                 | Report::IndexFailed { error: Error::Corrupt(corruption), .. }
                 | Report::Failed { error: Error::Corrupt(corruption), .. } => {
                     self.damage_told.set(true);
