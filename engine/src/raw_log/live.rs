@@ -288,6 +288,24 @@ impl EpochView {
         (records > u64::from(all)).then_some(Corruption { path, offset: SEAL_OFFSET, what })
     }
 
+    /// What is missing where the segments, all sealed by their writers, have fewer records than the epoch handed out
+    /// positions. While a host runs, a shard may be about to write them; else the next start writes down which they are.
+    pub(super) fn shortage(&self) -> Option<Corruption> {
+        let all = self.records_by_seal()?;
+        let at_rest = self.lost.is_none() && self.seals().count() == self.segments.len();
+        let records: u64 = self.seals().map(|seal| seal.records).sum();
+        if !at_rest || self.seals().any(by_recovery) || records >= u64::from(all) {
+            return None;
+        }
+        let what = format!(
+            "the segments of epoch {} hold {records} records, its seals tell of {all}: {} are missing, unless a shard of a running host is \
+             about to write them; the next start writes down which",
+            self.epoch,
+            u64::from(all) - records
+        );
+        Some(Corruption { path: self.segments.first()?.path.clone(), offset: SEAL_OFFSET, what })
+    }
+
     fn seals(&self) -> impl Iterator<Item = &Seal> {
         self.segments.iter().filter_map(|segment| match &segment.state {
             SegmentState::Sealed(_, seal) => Some(seal),

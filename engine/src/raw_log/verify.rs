@@ -71,10 +71,10 @@ impl fmt::Display for Gap {
 pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> {
     let mut report = VerifyReport::default();
     // Before raw/live/: what is dealt meanwhile lies behind it.
-    let checkpoint = Checkpoint::read(disk, layout).await?;
+    let checkpoint = Checkpoint::read(disk, layout).await?.next().ok();
     let unarchived = stray::read_unarchived(disk, layout).await?;
     let view = LiveView::look(disk, layout, Transfer::Direct).await?;
-    if let Checkpoint::At(checkpoint) = checkpoint {
+    if let Some(checkpoint) = checkpoint {
         let past = Past::look(disk, layout, &view, checkpoint, &unarchived).await?;
         for stray in past.strays {
             // It may have been one that a dealer has moved since.
@@ -99,6 +99,9 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
             report.file(disk, &layout.live(name), name, true).await?;
         }
     }
+    if let Some(checkpoint) = checkpoint {
+        report.short_epochs(disk, layout, &view, checkpoint).await?;
+    }
     // After raw/live/: what moved meanwhile is here.
     for name in raw_names(disk, &layout.raw_history()).await? {
         report.file(disk, &layout.history(name), name, false).await?;
@@ -115,6 +118,40 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
 }
 
 impl VerifyReport {
+    /// Epochs with fewer records than positions, or missing whole: only where a later one is there, and where it is still so
+    /// after all of raw/live/ was read. The last one may just be being written.
+    async fn short_epochs<D: Disk>(
+        &mut self,
+        disk: &D,
+        layout: &Layout,
+        view: &LiveView,
+        from: Epoch,
+    ) -> Result<()> {
+        let short = |view: &LiveView| {
+            let greatest = view.greatest_epoch();
+            let mut short = Vec::new();
+            for epoch in view.epochs.range(from..).map(|(_, epoch)| epoch) {
+                short.extend(epoch.shortage().filter(|_| greatest != Some(epoch.epoch)));
+                if let (Some(missing), Some(segment)) =
+                    (view.missing_before(epoch, from), epoch.segments.first())
+                {
+                    let what =
+                        format!("nothing is there of epoch {missing}, which was closed before this one");
+                    short.push(Corruption { path: segment.path.clone(), offset: SEAL_OFFSET, what });
+                }
+            }
+            short
+        };
+        let found = short(view);
+        if found.is_empty() {
+            return Ok(());
+        }
+        let again = short(&LiveView::look(disk, layout, Transfer::Direct).await?);
+        let still = found.into_iter().filter(|finding| again.contains(finding));
+        self.findings.extend(still.map(Error::from));
+        Ok(())
+    }
+
     fn damage(&mut self, path: &Path, offset: u64, what: impl ToString) {
         let what = what.to_string();
         self.findings.push(Corruption { path: path.to_owned(), offset, what }.into());
@@ -332,6 +369,30 @@ mod tests {
             }
         }
         assert!(found > 10, "{found}");
+    }
+
+    #[test]
+    fn an_epoch_with_fewer_records_than_positions_is_a_finding() {
+        let disk = whole();
+        let put = |segment: SegmentBytes| disk.put(layout().live(segment.name()), &segment.full(0));
+        put(SegmentBytes::new(12, 0, 0, 8).file_bytes(12_288).frame(0, 2).sealed(5));
+        assert!(verified(&disk).findings.is_empty(), "the last one may just be being written");
+        put(SegmentBytes::new(14, 0, 0, 8).file_bytes(12_288).frame(0, 2).after(13).sealed(2));
+        let findings: Vec<_> = verified(&disk).findings.iter().map(ToString::to_string).collect();
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(
+            findings[0].contains("12-0-0.rawlog") && findings[0].contains("3 are missing"),
+            "{findings:?}"
+        );
+        assert!(findings[1].contains("nothing is there of epoch 13"), "{findings:?}");
+        disk.put(layout().raw_live().join("12.lost"), &lost_of(12, 2, 5));
+        disk.put(layout().raw_live().join("13.lost"), &lost_of(13, 0, 0));
+        assert!(verified(&disk).findings.is_empty(), "written down");
+    }
+
+    fn lost_of(millis: u64, begin: u32, end: u32) -> Vec<u8> {
+        let gaps = if begin < end { vec![(begin, end)] } else { Vec::new() };
+        Lost { epoch: crate::raw_log::test_support::epoch(millis), gaps }.encode().into_bytes()
     }
 
     #[test]
