@@ -63,11 +63,13 @@ pub enum Mutant {
     SealAhead,
     /// What follows on a file that is not there counts as lost.
     GapTakenForHole,
+    /// Deletions are not kept with history.
+    DeletionUnarchived,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -96,6 +98,7 @@ impl Mutant {
         Self::GoneUnnoticed,
         Self::SealAhead,
         Self::GapTakenForHole,
+        Self::DeletionUnarchived,
     ];
 }
 

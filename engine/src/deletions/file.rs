@@ -19,13 +19,13 @@ use crate::limits::ORDINAL_BITS;
 // Two decimal numbers, a checksum, two spaces and a line end fit twice.
 const FILE_BYTES_MAX: usize = 64;
 
-fn encode(code: &IndexCode, before: Position) -> String {
+pub(super) fn encode(code: &IndexCode, before: Position) -> String {
     let numbers = format!("{} {}", before.epoch(), before.ordinal());
     let crc = crc32c::crc32c(format!("{code} {numbers}").as_bytes());
     format!("{numbers} {crc:08x}\n")
 }
 
-fn decode(code: &IndexCode, bytes: &[u8]) -> Option<Position> {
+pub(super) fn decode(code: &IndexCode, bytes: &[u8]) -> Option<Position> {
     let mut words = std::str::from_utf8(bytes).ok()?.split([' ', '\n']);
     let epoch = Epoch::new(words.next()?.parse().ok()?)?;
     let ordinal = words.next()?.parse().ok().filter(|&ordinal: &u32| ordinal < 1 << ORDINAL_BITS)?;
@@ -41,17 +41,21 @@ fn decode(code: &IndexCode, bytes: &[u8]) -> Option<Position> {
 /// The disk's, or the corruption of the file: then nothing is known of what of this index is gone.
 pub async fn load_one<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> Result<Option<Position>> {
     let path = layout.deletion(code);
-    let bytes = match read_small(disk, &path, FILE_BYTES_MAX).await {
-        Ok(bytes) => bytes,
+    let bytes = match read(disk, &path).await {
         Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(corrupt(&path).into());
-        }
-        Err(error) => return Err(error.into()),
+        bytes => bytes?,
     };
     match decode(code, &bytes) {
         Some(position) => Ok(Some(position)),
         None => Err(corrupt(&path).into()),
+    }
+}
+
+/// The bytes of a deletion's file; of one that is longer than any can be, nothing.
+pub(super) async fn read<D: Disk>(disk: &D, path: &Path) -> DiskResult<Vec<u8>> {
+    match read_small(disk, path, FILE_BYTES_MAX).await {
+        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => Ok(Vec::new()),
+        bytes => bytes,
     }
 }
 

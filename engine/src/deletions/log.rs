@@ -3,6 +3,7 @@
 
 use tokio::sync::Mutex;
 
+use super::archive::{self, ArchivedName};
 use super::cut::cut;
 use super::file::publish;
 use super::set::Deletions;
@@ -25,6 +26,8 @@ struct State {
     // `None`: not read yet, or not known any more since a write failed.
     known: Option<Deletions>,
     tails: Tails,
+    // All that is known is kept with history too.
+    archived: bool,
     // A sync failed: what is visible may not be durable, and syncing again would prove nothing.
     lost_track: bool,
 }
@@ -46,6 +49,11 @@ impl DeletionLog {
     pub async fn snapshot<D: Disk>(&self, disk: &D, layout: &Layout) -> Result<Deletions> {
         let mut state = self.0.lock().await;
         let known = state.take(disk, layout).await?;
+        // A full drive must not keep the dealer from dealing: then it is done the next time.
+        match state.archive(disk, layout, &known).await {
+            Err(error) if error.is_failed_sync() => return Err(error.into()),
+            _ => {}
+        }
         state.known = Some(known.clone());
         Ok(known)
     }
@@ -64,10 +72,21 @@ impl DeletionLog {
             if mutant::active(Mutant::DeletionOfDealt) { None } else { state.log_end(disk, layout).await? };
         let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
         let before = cut(end, checkpoint, newest_segment(disk, layout, code).await?);
-        let before = known.position(code).map_or(before, |earlier| earlier.max(before));
+        let earlier = known.position(code);
+        let before = earlier.map_or(before, |earlier| earlier.max(before));
         if let Err(error) = publish(disk, layout, code, before).await {
             state.lost_track |= error.is_failed_sync();
             return Err(error.into());
+        }
+        // Behind that: an index that is still there must not be gone in what is restored.
+        if let Err(error) = archive::keep(disk, layout, &ArchivedName { before, code: code.clone() }).await {
+            state.lost_track |= error.is_failed_sync();
+            return Err(error.into());
+        }
+        if let Some(earlier) = earlier.filter(|earlier| *earlier < before) {
+            // What is left of it says less than this one; a failure costs nothing.
+            let _ =
+                archive::forget(disk, layout, &ArchivedName { before: earlier, code: code.clone() }).await;
         }
         known.insert(code.clone(), before);
         state.known = Some(known);
@@ -91,6 +110,7 @@ impl DeletionLog {
         let mut known = state.take(disk, layout).await?;
         let prune = known.position(code) == Some(before);
         if prune {
+            state.archive(disk, layout, &known).await?;
             disk.remove_file(&layout.deletion(code)).await?;
             disk.sync_folder(&layout.deletions()).await?;
             known.remove(code);
@@ -112,8 +132,23 @@ impl State {
         }
         match self.known.take() {
             Some(known) => Ok(known),
-            None => Deletions::load(disk, layout).await,
+            None => {
+                archive::take_over(disk, layout).await?;
+                self.archived = false;
+                Deletions::load(disk, layout).await
+            }
         }
+    }
+
+    /// Keeps with history what is not kept yet.
+    async fn archive<D: Disk>(&mut self, disk: &D, layout: &Layout, known: &Deletions) -> DiskResult<()> {
+        if !self.archived {
+            let kept = archive::keep_all(disk, layout, known).await;
+            self.lost_track |= kept.as_ref().is_err_and(DiskError::is_failed_sync);
+            kept?;
+            self.archived = true;
+        }
+        Ok(())
     }
 
     async fn log_end<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Option<Position>> {

@@ -9,7 +9,7 @@ use crate::ids::IndexCode;
 ///
 /// ```text
 /// raw/live/            raw segments not dealt yet, and segments made ready
-/// raw/history/         dealt raw segments
+/// raw/history/         dealt raw segments, and the deletions that concern them
 /// raw/spare/           segments that history no longer needs, to be recycled
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars

@@ -29,7 +29,7 @@ mod stage;
 pub mod stray;
 pub mod tails;
 #[cfg(test)]
-mod test_support;
+pub(crate) mod test_support;
 pub mod verify;
 mod window;
 pub mod writer;

@@ -11,6 +11,7 @@ use super::lost::Lost;
 use super::missing::Missing;
 use super::scan::{EndReason, SegmentScan};
 use super::stray::{self, Past};
+use crate::deletions::archive;
 use crate::error::{Corruption, Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
@@ -106,6 +107,9 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
     for name in raw_names(disk, &layout.raw_history()).await? {
         report.file(disk, &layout.history(name), name, false).await?;
     }
+    let (files, damaged) = archive::verify(disk, layout).await?;
+    report.files += files;
+    report.findings.extend(damaged.into_iter().map(Error::from));
     // Where a writer may be at work, or has ended without a start since, what is not there may still come.
     let unsealed =
         |state: &SegmentState| matches!(state, SegmentState::Open(_) | SegmentState::SealDamaged(..));

@@ -8,7 +8,7 @@ use super::inspect::Inspector;
 use super::plan::Plan;
 use super::report::{Recovered, RecoveryProgress, RecoveryReport};
 use super::restore::restore;
-use crate::deletions::Deletions;
+use crate::deletions::{Deletions, archive};
 use crate::error::{Corruption, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
@@ -42,6 +42,7 @@ pub async fn recover<D: Disk>(
     let mut report =
         RecoveryReport { temporaries: open_folders(disk, layout).await?, ..RecoveryReport::default() };
     restore(disk, layout, &mut report).await?;
+    report.damaged.extend(archive::take_over(disk, layout).await?);
     let checkpoint = Checkpoint::read(disk, layout).await?;
     let mut view = LiveView::look(disk, layout, Transfer::Direct).await?;
     let dealt_before = next_to_deal(disk, layout, &checkpoint).await?;

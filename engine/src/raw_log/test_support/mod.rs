@@ -3,14 +3,14 @@
 mod crash_disk;
 mod segments;
 
-pub(super) use crash_disk::{CrashDisk, Cut};
-pub(super) use segments::{LegacyBytes, SegmentBytes, epoch, position};
+pub(crate) use crash_disk::{CrashDisk, Cut};
+pub(crate) use segments::{LegacyBytes, SegmentBytes, epoch, position};
 
 use std::path::Path;
 
 use crate::format::layout::Layout;
 
 /// The data directory of all tests.
-pub(super) fn layout() -> Layout {
+pub(crate) fn layout() -> Layout {
     Layout::new(Path::new("/data"), None)
 }

@@ -1,0 +1,200 @@
+//! Deletions beside the history that they concern: `raw/history/EPOCH-ORDINAL-CODE.deleted`.
+//!
+//! History holds what a deleted index received, and a deletion's own file goes when it has been carried out. So each is kept
+//! with history as well, for as long as that has anything before it, and never changes: an index that is made again from
+//! a copy of history must not come back because nothing tells any more that it was deleted. Where files of history are put into
+//! `raw/live/` to be dealt again, the deletions among them are taken over before that.
+//!
+//! The name says everything; the bytes are those of `deletions/CODE`, whose checksum covers it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::file::{decode, encode, load_one, publish, read};
+use super::set::Deletions;
+use crate::error::{Corruption, Error, Result};
+use crate::format::layout::Layout;
+use crate::ids::{Epoch, IndexCode, Position};
+use crate::io::disk::{Disk, DiskResult, Entry, EntryKind, parent, publish_small};
+use crate::limits::ORDINAL_BITS;
+use crate::mutant::{self, Mutant};
+
+const SUFFIX: &str = ".deleted";
+
+/// A start of the writer deletes temporary files, also one that is being written here; more than once is nobody's start.
+const TRIES: usize = 3;
+
+/// The name of a deletion that is kept with history.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ArchivedName {
+    /// The first position that it does not cover.
+    pub before: Position,
+    /// The index.
+    pub code: IndexCode,
+}
+
+impl ArchivedName {
+    /// Parses a name; `None` for what is not one.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.strip_suffix(SUFFIX)?.splitn(3, '-');
+        let epoch = Epoch::new(parts.next()?.parse().ok()?)?;
+        let ordinal = parts.next()?.parse().ok().filter(|&ordinal: &u32| ordinal < 1 << ORDINAL_BITS)?;
+        let code = IndexCode::new(parts.next()?.as_bytes()).ok()?;
+        let parsed = Self { before: Position::new(epoch, ordinal), code };
+        // One name for one thing.
+        (parsed.to_string() == name).then_some(parsed)
+    }
+}
+
+impl fmt::Display for ArchivedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}{SUFFIX}", self.before.epoch(), self.before.ordinal(), self.code)
+    }
+}
+
+fn path(layout: &Layout, name: &ArchivedName) -> PathBuf {
+    layout.raw_history().join(name.to_string())
+}
+
+/// The deletions among these entries of a folder.
+pub(crate) fn names(entries: &[Entry]) -> Vec<ArchivedName> {
+    let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
+    files.filter_map(|entry| ArchivedName::parse(&entry.name)).collect()
+}
+
+/// Keeps a deletion with history, durably.
+pub(super) async fn keep<D: Disk>(disk: &D, layout: &Layout, name: &ArchivedName) -> DiskResult<()> {
+    if mutant::active(Mutant::DeletionUnarchived) {
+        return Ok(());
+    }
+    create_history(disk, layout).await?;
+    let bytes = encode(&name.code, name.before);
+    let mut tries = 1;
+    loop {
+        match publish_small(disk, &path(layout, name), bytes.as_bytes()).await {
+            Err(error) if error.is_not_found() && tries < TRIES => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+/// Keeps each of these with history that is not kept yet.
+pub(super) async fn keep_all<D: Disk>(disk: &D, layout: &Layout, deletions: &Deletions) -> DiskResult<()> {
+    if deletions.iter().next().is_none() {
+        return Ok(());
+    }
+    create_history(disk, layout).await?;
+    // One that is visible may not be durable.
+    disk.sync_folder(&layout.raw_history()).await?;
+    let kept = names(&disk.list(&layout.raw_history()).await?);
+    for (code, before) in deletions.iter() {
+        let name = ArchivedName { before, code: code.clone() };
+        if kept.binary_search(&name).is_err() && !kept.contains(&name) {
+            keep(disk, layout, &name).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes one that a later deletion of the same index covers, or that concerns nothing any more. Not durable: it does no harm
+/// if it comes back.
+pub(crate) async fn forget<D: Disk>(disk: &D, layout: &Layout, name: &ArchivedName) -> DiskResult<()> {
+    match disk.remove_file(&path(layout, name)).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        done => done,
+    }
+}
+
+/// Takes over the deletions that were put into `raw/live/` with segments of history: they hold from here on, and are kept with
+/// this host's history. To be done before anything there is dealt or read. May end at any await and be done again. Returns what
+/// is damaged of them: of those indexes nobody knows what is gone, until a person decides.
+///
+/// # Errors
+/// The disk's.
+pub(crate) async fn take_over<D: Disk>(disk: &D, layout: &Layout) -> Result<Vec<Corruption>> {
+    let live = layout.raw_live();
+    let entries = match disk.list(&live).await {
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let (mut damaged, mut moved) = (Vec::new(), false);
+    for name in names(&entries) {
+        let from = live.join(name.to_string());
+        let bytes = read(disk, &from).await?;
+        let known = match load_one(disk, layout, &name.code).await {
+            Err(Error::Corrupt(_)) => None,
+            known => Some(known?),
+        };
+        if decode(&name.code, &bytes) == Some(name.before) {
+            // One that can't be read covers nobody knows what, and stays.
+            if known.is_some_and(|known| known.is_none_or(|known| known < name.before)) {
+                publish(disk, layout, &name.code, name.before).await?;
+            }
+        } else {
+            let what = "no deletion with a valid checksum; copy it once more, or delete the index again";
+            damaged.push(Corruption { path: path(layout, &name), offset: 0, what: what.to_owned() });
+            if known == Some(None) {
+                // Unreadable there too, so that nothing of the index is merged.
+                create_deletions(disk, layout).await?;
+                publish_small(disk, &layout.deletion(&name.code), &bytes).await?;
+            }
+        }
+        create_history(disk, layout).await?;
+        disk.rename(&from, &path(layout, &name)).await?;
+        moved = true;
+    }
+    if moved {
+        disk.sync_folder(&layout.raw_history()).await?;
+        disk.sync_folder(&live).await?;
+    }
+    Ok(damaged)
+}
+
+/// What is wrong with the deletions that are kept with history, and how many there are.
+///
+/// # Errors
+/// The disk's.
+pub(crate) async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<(u64, Vec<Corruption>)> {
+    let entries = match disk.list(&layout.raw_history()).await {
+        Err(error) if error.is_not_found() => Vec::new(),
+        entries => entries?,
+    };
+    let (mut files, mut damaged) = (0, Vec::new());
+    for name in names(&entries) {
+        let path = path(layout, &name);
+        match read(disk, &path).await {
+            Ok(bytes) if decode(&name.code, &bytes) == Some(name.before) => {}
+            Ok(_) => {
+                let what = "no deletion with a valid checksum; take it from a backup".to_owned();
+                damaged.push(Corruption { path, offset: 0, what });
+            }
+            // Pruned meanwhile.
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => return Err(error.into()),
+        }
+        files += 1;
+    }
+    Ok((files, damaged))
+}
+
+async fn create_history<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<()> {
+    if disk.metadata(&layout.raw_history()).await?.is_none() {
+        disk.create_folder(&layout.raw_history()).await?;
+        disk.sync_folder(parent(layout.raw())).await?;
+        disk.sync_folder(layout.raw()).await?;
+    }
+    Ok(())
+}
+
+async fn create_deletions<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<()> {
+    let folder = layout.deletions();
+    if disk.metadata(&folder).await?.is_none() {
+        disk.create_folder(&folder).await?;
+        disk.sync_folder(parent(&folder)).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
