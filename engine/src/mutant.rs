@@ -65,11 +65,13 @@ pub enum Mutant {
     GapTakenForHole,
     /// Deletions are not kept with history.
     DeletionUnarchived,
+    /// History is as old as the wall clock says.
+    HistoryByClock,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -99,6 +101,7 @@ impl Mutant {
         Self::SealAhead,
         Self::GapTakenForHole,
         Self::DeletionUnarchived,
+        Self::HistoryByClock,
     ];
 }
 

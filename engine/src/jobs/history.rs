@@ -1,22 +1,30 @@
 //! Keeps raw/history/ within its bounds.
 //!
 //! History is the backup: what it holds is dealt, and nothing here needs it. Its oldest epochs are given up
-//! when they are too old, or when all files together are too long. An epoch's age is that of its name.
+//! when they are too old, or when all files together are too long. An epoch's age is that of its name, as far as the clock
+//! is believed. Deletions go when nothing is left that they concern.
+
+mod age;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use self::age::Age;
 use super::config::JobsConfig;
+use crate::deletions::archive::{self, ArchivedName};
 use crate::error::Result;
 use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::ids::Epoch;
-use crate::io::disk::{Disk, DiskResult, EntryKind};
+use crate::io::disk::{Disk, DiskResult, EntryKind, Transfer};
+use crate::raw_log::live::LiveView;
 use crate::raw_log::spare::{Retired, retire};
-use crate::time::WallMillis;
+use crate::time::Now;
 
 /// Files given up in one go, so that pruning a long history holds nobody up.
 const STEP_FILES: usize = 64;
+
+/// Files of history by epoch, with their lengths.
+type Epochs = BTreeMap<Epoch, Vec<(RawName, u64)>>;
 
 /// What was given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +42,7 @@ pub struct Pruned {
 pub struct History<D> {
     disk: D,
     layout: Layout,
-    age_max: Option<Duration>,
+    age: Option<Age>,
     bytes_max: Option<u64>,
     spares_max: usize,
     // Files of history don't change, so each is measured once.
@@ -48,7 +56,7 @@ impl<D: Disk> History<D> {
         Self {
             disk,
             layout,
-            age_max: config.history_age_max,
+            age: config.history_age_max.map(Age::new),
             bytes_max: config.history_bytes_max,
             spares_max: config.spares_max,
             lengths: BTreeMap::new(),
@@ -60,15 +68,19 @@ impl<D: Disk> History<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn prune(&mut self, checkpoint: Epoch, now: WallMillis) -> Result<Pruned> {
+    pub async fn prune(&mut self, checkpoint: Epoch, now: Now) -> Result<Pruned> {
         let mut pruned = Pruned::default();
-        if self.age_max.is_none() && self.bytes_max.is_none() {
+        if self.age.is_none() && self.bytes_max.is_none() {
             return Ok(pruned);
         }
-        let epochs = self.measure(checkpoint).await?;
+        let (epochs, deletions) = self.measure(checkpoint).await?;
+        let mut oldest_left = None;
+        let too_old = self.age.as_mut().and_then(|age| age.newest_too_old(epochs.keys().copied(), now));
         let mut total: u64 = epochs.values().flatten().map(|(_, bytes)| bytes).sum();
         for (epoch, files) in epochs {
-            if !self.is_too_old(epoch, now) && self.bytes_max.is_none_or(|most| total <= most) {
+            if too_old.is_none_or(|newest| epoch > newest) && self.bytes_max.is_none_or(|most| total <= most)
+            {
+                oldest_left = Some(epoch);
                 break;
             }
             for (name, bytes) in files {
@@ -87,21 +99,39 @@ impl<D: Disk> History<D> {
                 total -= bytes;
             }
         }
+        self.prune_deletions(deletions, checkpoint, oldest_left).await?;
         Ok(pruned)
     }
 
-    fn is_too_old(&self, epoch: Epoch, now: WallMillis) -> bool {
-        let age = Duration::from_millis(now.0.saturating_sub(epoch.millis()));
-        self.age_max.is_some_and(|most| age > most)
+    /// Gives up the deletions that concern nothing of what is left.
+    async fn prune_deletions(
+        &self,
+        deletions: Vec<ArchivedName>,
+        checkpoint: Epoch,
+        oldest: Option<Epoch>,
+    ) -> Result<()> {
+        let concerns = |name: &ArchivedName| {
+            name.before.epoch() >= checkpoint || oldest.is_some_and(|oldest| oldest <= name.before.epoch())
+        };
+        let done: Vec<_> = deletions.into_iter().filter(|name| !concerns(name)).collect();
+        if done.is_empty() {
+            return Ok(());
+        }
+        // What is dealt may not have come to history yet.
+        let live = LiveView::look(&self.disk, &self.layout, Transfer::Cached).await?;
+        for name in done.iter().filter(|name| live.epochs.range(..=name.before.epoch()).next().is_none()) {
+            archive::forget(&self.disk, &self.layout, name).await?;
+        }
+        Ok(())
     }
 
-    /// The files of history by epoch, with their lengths.
-    async fn measure(&mut self, checkpoint: Epoch) -> DiskResult<BTreeMap<Epoch, Vec<(RawName, u64)>>> {
+    /// The files of history by epoch, with their lengths; and the deletions.
+    async fn measure(&mut self, checkpoint: Epoch) -> DiskResult<(Epochs, Vec<ArchivedName>)> {
         let entries = match self.disk.list(&self.layout.raw_history()).await {
             Err(error) if error.is_not_found() => Vec::new(),
             entries => entries?,
         };
-        let mut epochs: BTreeMap<Epoch, Vec<(RawName, u64)>> = BTreeMap::new();
+        let mut epochs = Epochs::new();
         for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File) {
             let Some(name) = RawName::parse(&entry.name) else { continue };
             let Some(epoch) = name.epoch().filter(|epoch| *epoch < checkpoint) else { continue };
@@ -115,7 +145,7 @@ impl<D: Disk> History<D> {
             self.lengths.insert(name, bytes);
             epochs.entry(epoch).or_default().push((name, bytes));
         }
-        Ok(epochs)
+        Ok((epochs, archive::names(&entries)))
     }
 }
 
@@ -123,8 +153,11 @@ impl<D: Disk> History<D> {
 mod tests {
     use std::path::Path;
 
+    use std::time::Duration;
+
     use super::*;
     use crate::testing::{MemDisk, run};
+    use crate::time::{MonoNanos, WallMillis};
 
     fn history(config: &JobsConfig) -> (MemDisk, History<MemDisk>) {
         let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("/data"), None));
@@ -147,7 +180,11 @@ mod tests {
     }
 
     fn prune(history: &mut History<MemDisk>, checkpoint: u64, now: u64) -> Pruned {
-        run(history.prune(Epoch::new(checkpoint).unwrap(), WallMillis(now))).unwrap()
+        run(history.prune(
+            Epoch::new(checkpoint).unwrap(),
+            Now { wall: WallMillis(now), mono: MonoNanos(now.saturating_mul(1_000_000)) },
+        ))
+        .unwrap()
     }
 
     #[test]
@@ -159,10 +196,11 @@ mod tests {
 
     #[test]
     fn what_is_too_old_goes_but_never_what_may_not_be_dealt() {
-        let config = JobsConfig { history_age_max: Some(Duration::from_millis(50)), ..JobsConfig::default() };
+        let config =
+            JobsConfig { history_age_max: Some(Duration::from_millis(400)), ..JobsConfig::default() };
         let (disk, mut history) = history(&config);
         assert_eq!(prune(&mut history, 1_000, 20).files, 0, "a clock that stepped back makes nothing old");
-        assert_eq!(prune(&mut history, 1_000, 251), Pruned { files: 4, bytes: 55, more: false });
+        assert_eq!(prune(&mut history, 1_000, 601), Pruned { files: 4, bytes: 55, more: false });
         assert_eq!(left(&disk), ["300.raw", "x"]);
         assert_eq!(prune(&mut history, 300, 9_000).files, 0);
         assert_eq!(left(&disk), ["300.raw", "x"]);
@@ -175,5 +213,24 @@ mod tests {
         let (disk, mut history) = history(&config);
         assert_eq!(prune(&mut history, 1_000, 0), Pruned { files: 4, bytes: 55, more: false });
         assert_eq!(left(&disk), ["300.raw", "x"]);
+    }
+
+    #[test]
+    fn deletions_go_when_nothing_is_left_that_they_concern() {
+        let config = JobsConfig { history_bytes_max: Some(50), spares_max: 0, ..JobsConfig::default() };
+        let (disk, mut history) = history(&config);
+        for name in ["150-0-m.deleted", "250-7-m.deleted", "300-0-m.deleted", "2000-0-m.deleted"] {
+            disk.put(Path::new("/data/raw/history").join(name), b"");
+        }
+        let deletions = |disk: &MemDisk| {
+            left(disk).into_iter().filter(|name| name.ends_with(".deleted")).collect::<Vec<_>>()
+        };
+        // What is dealt and still in raw/live/ comes to history yet.
+        disk.put("/data/raw/live/240.raw", b"");
+        assert_eq!(prune(&mut history, 1_000, 0).files, 4);
+        assert_eq!(deletions(&disk), ["2000-0-m.deleted", "250-7-m.deleted", "300-0-m.deleted"]);
+        run(disk.remove_file(Path::new("/data/raw/live/240.raw"))).unwrap();
+        prune(&mut history, 1_000, 0);
+        assert_eq!(deletions(&disk), ["2000-0-m.deleted", "300-0-m.deleted"]);
     }
 }

@@ -244,7 +244,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         for code in empty {
             cleaned.folders += u64::from(self.deleted.remove_if_empty(&code).await?);
         }
-        let pruned = self.history.prune(checkpoint, now.wall).await?;
+        let pruned = self.history.prune(checkpoint, now).await?;
         Ok((cleaned, pruned))
     }
 
