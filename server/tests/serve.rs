@@ -106,7 +106,12 @@ fn what_was_written_is_read_back_also_after_a_restart() {
     let path = data.to_str().unwrap();
     let outcome = run(&["drain", "--data", path]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert_eq!(std::fs::read_dir(data.join("raw/live")).unwrap().count(), 0);
+    let checkpoint = std::fs::read_to_string(data.join("dealer.next_timestamp.info")).unwrap();
+    let left = std::fs::read_dir(data.join("raw/live")).unwrap().map(|entry| entry.unwrap());
+    let left: Vec<_> = left
+        .map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len()))
+        .collect();
+    assert_eq!(left, [(format!("{checkpoint}.raw"), 0)]);
     let outcome = run(&["verify", path]);
     assert_eq!((outcome.code, outcome.out.as_str()), (Some(0), ""), "{outcome:?}");
     inspected(&data);

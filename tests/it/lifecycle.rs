@@ -105,7 +105,10 @@ fn a_drained_host_has_an_empty_raw_log_and_every_byte_checks_out() {
     let path = data.to_str().unwrap();
     let (code, _, log) = run(&["drain", "--data", path], b"");
     assert_eq!(code, Some(0), "{log}");
-    assert_eq!(std::fs::read_dir(data.join("raw/live")).unwrap().count(), 0, "raw/live is empty");
+    let checkpoint = std::fs::read_to_string(data.join("dealer.next_timestamp.info")).unwrap();
+    let [left] = &walk(&data.join("raw/live"))[..] else { panic!("raw/live holds one file") };
+    assert_eq!(left.file_name().unwrap().to_str(), Some(&format!("{checkpoint}.raw")[..]));
+    assert_eq!(std::fs::metadata(left).unwrap().len(), 0);
     let (code, findings, log) = run(&["verify", path], b"");
     assert_eq!(code, Some(0), "{findings}\n{log}");
 

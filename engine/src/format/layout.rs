@@ -52,6 +52,11 @@ impl Layout {
     pub fn raw_live(&self) -> PathBuf {
         self.raw.join("live")
     }
+    /// `raw/live/` in the data directory: the original knows no other, also if [`Self::raw_live`] is elsewhere.
+    #[must_use]
+    pub fn original_live(&self) -> PathBuf {
+        self.data.join("raw").join("live")
+    }
     /// `raw/history/`
     #[must_use]
     pub fn raw_history(&self) -> PathBuf {

@@ -227,6 +227,21 @@ impl LiveView {
         missing
     }
 
+    /// Takes out the segments of the original at the end of the log in which nothing was ever written: its writer
+    /// makes one ahead of the first record, and a drained tree has one. Returns their files.
+    pub(super) fn take_empty_end(&mut self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        while let Some(last) = self.epochs.last_entry() {
+            let view = last.get();
+            let [segment] = &view.segments[..] else { break };
+            if view.lost.is_some() || segment.state != (SegmentState::Legacy { bytes: 0 }) {
+                break;
+            }
+            files.push(last.remove().segments.remove(0).path);
+        }
+        files
+    }
+
     /// The greatest epoch of which there is anything.
     #[must_use]
     pub fn greatest_epoch(&self) -> Option<Epoch> {

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Salvage what is whole of a stopped host's damaged segments, keep the damaged files, and say what is gone.
     Repair(RepairArgs),
-    /// Deal everything that a stopped host has received, so that raw/live is empty.
+    /// Deal everything that a stopped host has received, and make the data directory one that the original can take over.
     Drain(DrainArgs),
     /// Look at this machine, and measure the drive, for a data directory; say what should be otherwise, or make it so.
     Tune(TuneArgs),

@@ -1,9 +1,10 @@
-//! Deals everything that a stopped host has received, so that the original can take the directory over.
+//! Deals everything that a stopped host has received, and leaves a directory that the original can take over.
 
 use anyhow::Context;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use logtank_engine::format::names::time_of;
 use logtank_engine::io::disk::{Disk, Transfer};
+use logtank_engine::jobs::cleaner::hand_over;
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::jobs::schedule::{Background, Drained};
 use logtank_engine::jobs::shared::Shared;
@@ -11,6 +12,7 @@ use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::live::LiveView;
 use logtank_engine::raw_log::recovery::Recovered;
 use logtank_engine::roles;
+use logtank_engine::time::Clock;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 
@@ -37,10 +39,10 @@ pub(crate) fn run(args: &DrainArgs) -> anyhow::Result<()> {
         drain(&disk, &tree).await
     })??;
     remark!(
-        "{} epochs with {} records dealt; {} is empty",
+        "{} epochs with {} records dealt; {} holds nothing but the empty segment that the original begins with",
         drained.epochs,
         HumanCount(drained.records),
-        tree.layout.raw_live().display()
+        tree.layout.original_live().display()
     );
     if !tree.layout.safe_to_read().exists() {
         remark!(
@@ -88,10 +90,18 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<St
     };
     let shared = std::sync::Arc::new(Shared::new());
     let (limits, config) = (Limits::default(), JobsConfig::default());
-    let mut background = Background::new(disk.clone(), SystemClock, layout.clone(), limits, config, shared);
+    let mut background =
+        Background::new(disk.clone(), SystemClock, layout.clone(), limits, config, shared.clone());
     let drained = background.drain(&told).await.context("not everything could be dealt; nothing is lost")?;
-    progress.finish_and_clear();
     remove_ready(disk, tree).await?;
+    let told = |done: usize, of: usize| {
+        progress.set_message(format!("{done} of {of} indexes cleaned"));
+        progress.tick();
+    };
+    hand_over(disk, layout, &shared.deletions, SystemClock.now(), &told)
+        .await
+        .context("everything is dealt, but the original can't take the directory over yet")?;
+    progress.finish_and_clear();
     Ok((drained, gaps(&recovered)))
 }
 

@@ -5,37 +5,46 @@ use super::deleted::Deleted;
 use super::files::{Files, entries, remove, remove_segment, sync_folders};
 use super::{Cleaned, empty_trash};
 use crate::deletions::DeletionLog;
-use crate::error::Result;
+use crate::error::{Corruption, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::{RawName, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode};
 use crate::index_log::chain::Chain;
-use crate::io::disk::{Disk, EntryKind, publish_small};
+use crate::io::disk::{Disk, EntryKind, parent, publish_small};
 use crate::time::Now;
 
 /// Makes a tree of which everything is dealt one that the original reads as this host does: carries out and forgets
 /// all deletions, removes what other segments cover, and leaves the empty raw segment that the original expects at
-/// the checkpoint.
+/// the checkpoint, in the data directory, which is where it looks. `progress` is given how many indexes are done, of
+/// how many.
 ///
 /// Nothing else may work on the tree, and `raw/live/` must hold no epoch.
 ///
 /// # Errors
-/// The disk's; corruption if a sidecar's segment or the checkpoint can't be read. Calling again goes on.
+/// The disk's; corruption if a deletion, a sidecar's segment or the checkpoint can't be read, or if a segment that this
+/// host has not dealt lies where the original looks. Calling again goes on.
 pub async fn hand_over<D: Disk>(
     disk: &D,
     layout: &Layout,
     deletions: &DeletionLog,
     now: Now,
+    progress: &dyn Fn(usize, usize),
 ) -> Result<Cleaned> {
     empty_trash(disk, layout).await?;
     let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
+    let all = deletions.snapshot(disk, layout).await?;
+    if let Some((_, damage)) = all.unreadable().next() {
+        // The original would serve what was deleted.
+        return Err(damage.clone().into());
+    }
     let mut cleaned =
         Deleted::new(disk.clone(), layout.clone()).carry_out(deletions, checkpoint, now).await?;
-    let all = deletions.snapshot(disk, layout).await?;
-    for entry in entries(disk, &layout.indexes()).await? {
+    let indexes = entries(disk, &layout.indexes()).await?;
+    for (number, entry) in indexes.iter().enumerate() {
+        progress(number, indexes.len());
         let Ok(code) = IndexCode::new(entry.name.as_bytes()) else { continue };
-        if entry.kind == EntryKind::Folder && !all.is_unreadable(&code) {
+        if entry.kind == EntryKind::Folder {
             finish(disk, layout, &code, checkpoint, &mut cleaned).await?;
         }
     }
@@ -44,8 +53,33 @@ pub async fn hand_over<D: Disk>(
         cleaned.deletions += u64::from(deletions.prune(disk, layout, code, before).await?);
     }
     // Last: without it the original recovers nothing, so a hand-over that did not end is noticed.
-    publish_small(disk, &layout.live(RawName::Legacy(checkpoint)), b"").await?;
+    publish_beginning(disk, layout, checkpoint).await?;
     Ok(cleaned)
+}
+
+/// Publishes the empty raw segment with which the original's log goes on at `checkpoint`; no other may be beside it.
+async fn publish_beginning<D: Disk>(disk: &D, layout: &Layout, checkpoint: Epoch) -> Result<()> {
+    let folder = layout.original_live();
+    disk.create_folder(&folder).await?;
+    // It may be new, together with the one above it.
+    disk.sync_folder(parent(&folder)).await?;
+    disk.sync_folder(layout.data()).await?;
+    let beginning = RawName::Legacy(checkpoint);
+    for entry in disk.list(&folder).await? {
+        let Some(name @ RawName::Legacy(_)) = RawName::parse(&entry.name) else { continue };
+        let path = folder.join(&entry.name);
+        if disk.metadata(&path).await?.is_some_and(|metadata| metadata.len > 0) {
+            let what =
+                "a raw segment that this host has not dealt, where the original looks for its raw log: \
+                drain the data directory without --raw-dir first"
+                    .to_owned();
+            return Err(Corruption { path, offset: 0, what }.into());
+        }
+        if name != beginning {
+            remove(disk, &path).await?;
+        }
+    }
+    Ok(publish_small(disk, &folder.join(beginning.to_string()), b"").await?)
 }
 
 /// Removes what merges left of one index, then the sidecars of its optimized segments: the original may write one

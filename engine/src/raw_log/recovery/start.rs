@@ -54,6 +54,8 @@ pub async fn recover<D: Disk>(
     let dealt = dealt_before.millis().checked_sub(1).and_then(Epoch::new);
     let in_live = view.epochs.values().filter(|epoch| !is_empty(epoch)).map(|epoch| epoch.epoch).max();
     let last_epoch = there.last().copied().max(in_live).max(dealt);
+    // No record of it was ever acknowledged. Nobody deals it: it is the last of the log, and nothing tells that it ended.
+    let empty = view.take_empty_end();
 
     let mut inspector = Inspector {
         disk,
@@ -76,6 +78,9 @@ pub async fn recover<D: Disk>(
     apply(disk, layout, &plan, now).await?;
     report.renamed = rename_claimed(disk, layout, &view, &mut report.damaged).await?;
     report.reset = plan.resets.len() as u64;
+    for path in empty {
+        disk.remove_file(&path).await?;
+    }
     disk.sync_folder(&layout.raw_live()).await?;
 
     ready.extend(plan.resets.into_iter().map(|unusable| unusable.file));

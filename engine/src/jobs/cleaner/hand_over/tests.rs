@@ -32,7 +32,7 @@ fn tree(segments: &[(&str, u64, &str)]) -> MemDisk {
 
 fn handed_over(disk: &MemDisk) -> Cleaned {
     let now = ManualClock::at(1_000_000).now();
-    run(hand_over(disk, &layout(), &DeletionLog::new(), now)).unwrap()
+    run(hand_over(disk, &layout(), &DeletionLog::new(), now, &|_, _| {})).unwrap()
 }
 
 /// What the original's reader applies of an index, by its rules: the newest optimized segment, then all sorted ones,
@@ -95,7 +95,7 @@ fn wherever_a_crash_falls_the_next_hand_over_ends_the_same() {
         }
         let (slow, place, log) = (StepDisk(disk.clone()), layout(), DeletionLog::new());
         let now = ManualClock::at(1_000_000).now();
-        let ended = Stepped::new(hand_over(&slow, &place, &log, now)).steps(steps);
+        let ended = Stepped::new(hand_over(&slow, &place, &log, now, &|_, _| {})).steps(steps);
         handed_over(&disk);
         let read = |index| original_reads(&disk, index).unwrap();
         assert_eq!(read("m"), ["300.optimized_9", "400.sorted_40", "450.unsorted_1"], "{steps} calls");
@@ -109,4 +109,41 @@ fn wherever_a_crash_falls_the_next_hand_over_ends_the_same() {
             break;
         }
     }
+}
+
+/// The names in the folder in which the original looks for its raw log.
+fn original_live(disk: &MemDisk) -> Vec<String> {
+    let folder = layout().original_live();
+    run(disk.list(&folder)).unwrap().into_iter().map(|entry| entry.name).collect()
+}
+
+#[test]
+fn with_a_raw_folder_elsewhere_the_original_finds_its_own() {
+    let disk = tree(&[("m", 300, "unsorted_9")]);
+    run(disk.remove_folder(&layout().raw_live())).unwrap();
+    let place = Layout::new(Path::new("/data"), Some(Path::new("/drive")));
+    let hand_over =
+        || run(hand_over(&disk, &place, &DeletionLog::new(), ManualClock::at(1_000_000).now(), &|_, _| {}));
+    hand_over().unwrap();
+    assert_eq!(original_reads(&disk, "m").unwrap(), ["300.unsorted_9"]);
+    // What an earlier hand-over left would be taken for the beginning.
+    disk.put(layout().original_live().join("800.raw"), b"");
+    hand_over().unwrap();
+    assert_eq!(original_live(&disk), ["900.raw"]);
+    // And what the original received since then is not dealt.
+    disk.put(layout().original_live().join("950.raw"), b"record");
+    let error = hand_over().unwrap_err().to_string();
+    assert!(error.contains("950.raw") && error.contains("without --raw-dir"), "{error}");
+    assert!(disk.get(layout().original_live().join("950.raw")).is_some());
+}
+
+#[test]
+fn what_no_one_knows_the_deletion_of_is_not_handed_over() {
+    let disk = tree(&[("m", 300, "unsorted_9")]);
+    disk.put(layout().deletions().join("m"), b"5 6 00000000\n");
+    let now = ManualClock::at(1_000_000).now();
+    let error = run(hand_over(&disk, &layout(), &DeletionLog::new(), now, &|_, _| {})).unwrap_err();
+    assert!(error.to_string().contains("deletions/m"), "{error}");
+    assert_eq!(original_live(&disk), [""; 0]);
+    assert!(original_reads(&disk, "m").is_err());
 }

@@ -1,5 +1,6 @@
 mod crashes;
 mod damage;
+mod empty;
 mod order;
 mod restored;
 
