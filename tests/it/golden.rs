@@ -6,7 +6,7 @@ use logtank_tests::apply::{Document, State};
 use logtank_tests::client::Client;
 use logtank_tests::host::{Host, run};
 
-fn golden() -> PathBuf {
+pub(crate) fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
 }
 

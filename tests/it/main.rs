@@ -5,6 +5,7 @@ mod belonging;
 mod clock;
 mod descriptors;
 mod golden;
+mod hand_over;
 mod hostile;
 mod kill;
 mod lifecycle;
