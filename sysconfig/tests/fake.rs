@@ -46,6 +46,8 @@ impl Machine {
         machine.write("/proc/self/limits", "Max locked memory         unlimited            unlimited            bytes\nMax open files            1024                 1048576              files\n");
         machine.write("/proc/sys/kernel/osrelease", "6.1.0\n");
         machine.write("/proc/sys/kernel/io_uring_disabled", "0\n");
+        machine.write("/proc/sys/kernel/io_uring_group", "-1\n");
+        machine.write("/etc/group", "root:x:0:\nlogtank:x:987:\n");
         machine.write("/proc/sys/vm/dirty_background_bytes", "67108864\n");
         machine.write("/proc/sys/vm/dirty_bytes", "536870912\n");
         machine.write("/proc/sys/net/core/somaxconn", "4096\n");

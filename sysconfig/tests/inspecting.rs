@@ -79,7 +79,7 @@ fn applying_makes_it_as_wanted_and_stays_so() {
     }
     assert_eq!(before.state(), State::Differs);
     let applied = apply(&machine.system(), &before);
-    assert_eq!(applied.len(), spoiled.len() + 1, "io_uring is set and kept: {applied:#?}");
+    assert_eq!(applied.len(), spoiled.len() + 2, "io_uring is set for a group and kept: {applied:#?}");
     assert!(applied.iter().all(|applied| applied.outcome.is_ok()), "{applied:#?}");
     let after = machine.inspect();
     assert_eq!(after.state(), State::Good, "{:#?}", after.differing().collect::<Vec<_>>());
@@ -171,18 +171,62 @@ fn mount_options_that_cost_or_endanger_are_found() {
 }
 
 #[test]
-fn limits_are_those_of_a_running_host() {
+fn limits_are_those_of_the_host_of_this_data_directory() {
     let machine = Machine::with("sdb", "none mq-deadline [bfq]", false);
-    assert_eq!(machine.item("open files").current, "1048576 (of this process)");
-    machine.write("/proc/77/cmdline", "/usr/bin/logtank\0serve\0--config\0x\0");
-    machine
-        .write("/proc/77/limits", "Max open files            1024                 4096              files\n");
-    let item = machine.item("open files");
-    assert_eq!(
-        (item.current.as_str(), item.state),
-        ("4096 (of the running host, process 77)", State::Differs)
-    );
+    let nobody = "1048576 (of this process: no host is known to run on /data)";
+    assert_eq!(machine.item("open files").current, nobody);
+    let limits = |most| format!("Max open files            1024                 {most}              files\n");
+    for (process, most) in [(77, 4096), (78, 2048)] {
+        machine.write(&format!("/proc/{process}/cmdline"), "/usr/bin/logtank\0serve\0--config\0x\0");
+        machine.write(&format!("/proc/{process}/limits"), &limits(most));
+    }
+    assert_eq!(machine.item("open files").current, nobody, "they run on other directories");
+    machine.write("/data/writer.lock", "77\n");
+    let found = || {
+        let item = machine.item("open files");
+        (item.current, item.state)
+    };
+    let of = |most, process| (format!("{most} (of the running host, process {process})"), State::Differs);
+    assert_eq!(found(), of(4096, 77), "its descriptors may be hidden from this user");
     assert_eq!(machine.item("locked memory").state, State::Unknown);
+    machine.link("/proc/77/fd/5", "/data/other");
+    machine.write("/data/other", "");
+    assert_eq!(machine.item("open files").current, nobody, "it got the number of one that ended");
+    machine.link("/proc/77/fd/6", "/data/writer.lock");
+    assert_eq!(found(), of(4096, 77));
+    machine.write("/data/dealer.lock", "78\n");
+    assert_eq!(found(), of(2048, 78), "of two processes, the one that may less");
+    machine.write("/proc/78/cmdline", "/usr/bin/vim\0");
+    assert_eq!(found(), of(4096, 77));
+}
+
+#[test]
+fn io_uring_is_opened_for_the_group_of_the_service_only() {
+    let machine = Machine::with("sdb", "none mq-deadline [bfq]", false);
+    let set = |disabled: &str, group: &str| {
+        machine.write("/proc/sys/kernel/io_uring_disabled", disabled);
+        machine.write("/proc/sys/kernel/io_uring_group", group);
+        machine.item("io_uring by sysctl")
+    };
+    for (disabled, group) in [("0", "-1"), ("0", "5"), ("1", "987")] {
+        assert_eq!(set(disabled, group).state, State::Good, "{disabled} {group}");
+    }
+    let other = set("1", "5");
+    assert!(matches!(&other.fixes[..], [Fix::ByHand { what }] if what.contains("group 5")), "{other:?}");
+    for (disabled, group) in [("2", "-1"), ("2", "5"), ("1", "-1")] {
+        let item = set(disabled, group);
+        assert_eq!(item.state, State::Differs);
+        let report = logtank_sysconfig::Report { items: vec![item] };
+        assert!(apply(&machine.system(), &report).iter().all(|applied| applied.outcome.is_ok()));
+        let now = |name: &str| machine.system().read(format!("/proc/sys/kernel/{name}")).unwrap();
+        assert_eq!((now("io_uring_disabled"), now("io_uring_group")), ("1".to_owned(), "987".to_owned()));
+        assert_eq!(machine.item("io_uring by sysctl").state, State::Good);
+        let kept = machine.system().read("/etc/sysctl.d/61-logtank-io-uring.conf").unwrap();
+        assert!(kept.ends_with("kernel.io_uring_group = 987\nkernel.io_uring_disabled = 1"), "{kept}");
+    }
+    machine.write("/etc/group", "root:x:0:\nlogtankers:x:5:\n");
+    let unknown = set("2", "-1");
+    assert!(matches!(&unknown.fixes[..], [Fix::ByHand { .. }]), "{unknown:?}");
 }
 
 #[test]

@@ -54,8 +54,8 @@ pub fn inspect(subject: &Subject<'_>) -> Report {
     items.extend(space::items(&subject.raw, &subject.data));
     items.push(sharing::item(system, subject, &mounts, &drives));
     items.extend(speed::items(subject.measured.as_ref()));
-    items.extend(limits::items(system));
-    items.extend(io_uring::items(system, subject.io_uring.as_ref()));
+    items.extend(limits::items(system, &subject.data.folder));
+    items.extend(io_uring::items(system, &subject.data.folder, subject.io_uring.as_ref()));
     items.extend(processors::items(system));
     items.extend(memory::items(system));
     items.push(clock::item(system));

@@ -80,7 +80,7 @@ mod tests {
         assert!(refused(libc::EPERM).contains("seccomp"), "no such setting before 6.6");
         assert!(refused(libc::ENOSYS).contains("use Linux 6.1"));
         std::fs::write(settings.path().join("io_uring_disabled"), "2\n").unwrap();
-        assert!(refused(libc::EPERM).contains("sysctl -w kernel.io_uring_disabled=0"));
+        assert!(refused(libc::EPERM).contains("kernel.io_uring_group to a group of this user"));
         std::fs::write(settings.path().join("io_uring_disabled"), "1\n").unwrap();
         std::fs::write(settings.path().join("io_uring_group"), "-1\n").unwrap();
         assert!(refused(libc::EPERM).contains("kernel.io_uring_group is -1"));

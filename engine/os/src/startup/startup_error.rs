@@ -16,8 +16,9 @@ pub enum StartupError {
     },
     /// Switched off for all.
     #[error(
-        "io_uring is refused — it is switched off on this machine (kernel.io_uring_disabled is 2) — set it to 0: \
-         sysctl -w kernel.io_uring_disabled=0, and the same in /etc/sysctl.d/ to keep it"
+        "io_uring is refused — it is switched off on this machine (kernel.io_uring_disabled is 2) — set \
+         kernel.io_uring_group to a group of this user, then kernel.io_uring_disabled to 1 (sysctl -w, and in \
+         /etc/sysctl.d/ to keep it); 0 would open it to every user"
     )]
     IoUringDisabled,
     /// Switched off for those without privileges.
