@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod causes;
 mod cli;
 mod client;
 mod commands;
@@ -10,6 +11,7 @@ mod exit;
 mod logging;
 mod metrics;
 mod output;
+mod plain;
 mod record_json;
 mod serve;
 mod stderr;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use clap::FromArgMatches;
 
+use causes::causes;
 use cli::{Cli, Command};
 use stderr::remark;
 
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
         }
     };
     let code = outcome.unwrap_or_else(|error| {
-        remark!("logtank: {error:#}");
+        remark!("logtank: {}", causes(&error));
         exit::code(&error)
     });
     stderr::finish();

@@ -4,11 +4,12 @@ use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::plain::plain;
 use crate::stderr::remark;
 
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Prints a line, as `println!`, which would end the command midway when the reader has seen enough, as `head` has.
+/// Prints a line without what a terminal would obey. Not as `println!`, which would end the command midway when the reader has seen enough, as `head` has.
 macro_rules! say {
     ($($what:tt)*) => {
         $crate::output::line(format_args!($($what)*))
@@ -17,7 +18,7 @@ macro_rules! say {
 pub(crate) use say;
 
 pub(crate) fn line(what: fmt::Arguments<'_>) {
-    text(format!("{what}\n").as_bytes());
+    text(format!("{}\n", plain(&what.to_string(), &['\n', '\t'])).as_bytes());
 }
 
 /// Prints something of several lines.

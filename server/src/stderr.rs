@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::plain::plain;
+
 /// Bytes of lines that wait for the log's thread; beyond that they are dropped.
 const QUEUE_BYTES_MAX: usize = 1 << 20;
 /// At the end, for lines that still wait: whoever reads them may have stopped reading.
@@ -16,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
-/// Prints a line to standard error, as `eprintln!`, which would end the program if it could not.
+/// Prints a line to standard error without what a terminal would obey. Not as `eprintln!`, which would end the program if it could not.
 macro_rules! remark {
     ($($what:tt)*) => {
         $crate::stderr::line(format_args!($($what)*))
@@ -25,7 +27,7 @@ macro_rules! remark {
 pub(crate) use remark;
 
 pub(crate) fn line(what: fmt::Arguments<'_>) {
-    send(format!("{what}\n").as_bytes());
+    send(format!("{}\n", plain(&what.to_string(), &['\n', '\t'])).as_bytes());
 }
 
 /// Lines that could not be written.
@@ -69,11 +71,24 @@ fn write_now(text: &[u8]) -> bool {
 
 /// For `tracing`, which hands over a line at a time. It never fails: a failure would be printed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stderr;
+pub(crate) struct Stderr {
+    /// Whether the lines are colored: `tracing` itself has then made the escape sequences of others harmless.
+    pub(crate) colored: bool,
+}
+
+impl Stderr {
+    /// One event is one line, whatever is in it: nobody outside writes lines of this log.
+    fn shown(self, text: &[u8]) -> String {
+        let text = String::from_utf8_lossy(text);
+        let kept: &[char] = if self.colored { &['\u{1b}', '\t'] } else { &['\t'] };
+        let line = plain(text.strip_suffix('\n').unwrap_or(&text), kept).into_owned();
+        if text.ends_with('\n') { line + "\n" } else { line }
+    }
+}
 
 impl Write for Stderr {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        send(text);
+        send(self.shown(text).as_bytes());
         Ok(text.len())
     }
 
@@ -157,6 +172,14 @@ mod tests {
         let line = vec![b'x'; QUEUE_BYTES_MAX / 4];
         assert_eq!([(); 5].map(|()| queue.put(&line)), [true, true, true, true, false]);
         assert!(!queue.finish(Duration::ZERO), "nothing was written");
+    }
+
+    #[test]
+    fn an_event_of_the_log_is_one_line() {
+        let shown = |colored, text: &str| Stderr { colored }.shown(text.as_bytes());
+        let forged = "WARN \u{1b}[2J a\nERROR the drive\u{9b}\n";
+        assert_eq!(shown(false, forged), "WARN \\u001b[2J a\\u000aERROR the drive\\u009b\n");
+        assert_eq!(shown(true, "\u{1b}[33m WARN\u{1b}[0m a\nb\n"), "\u{1b}[33m WARN\u{1b}[0m a\\u000ab\n");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) struct TuneArgs {
     /// Print one JSON object in place of the table.
     #[arg(long, conflicts_with = "script")]
     pub(crate) json: bool,
-    /// Do what can be done, keep it over restarts, and look again. Needs root.
+    /// Do what can be done, keep it over restarts, keep the measurement for `serve`, and look again. Needs root.
     #[arg(long, conflicts_with = "script")]
     pub(crate) apply: bool,
     /// Print a shell script that does it, and do nothing.

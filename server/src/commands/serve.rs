@@ -2,6 +2,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 
+use crate::causes::causes;
 use crate::cli::HostArgs;
 use crate::config::{Layers, Settings};
 use crate::{exit, logging, serve};
@@ -21,7 +22,7 @@ pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
     leave_out()?;
     // From here on everything is a line of the log, also the last one.
     Ok(serve::run(&settings).unwrap_or_else(|error| {
-        tracing::error!("the host can't start: {error:#}");
+        tracing::error!("the host can't start: {}", causes(&error));
         exit::code(&error)
     }))
 }

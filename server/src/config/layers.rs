@@ -120,7 +120,7 @@ impl Layers {
             // Said only where anything hangs on it.
             if TUNED.iter().any(|name| self.get(name).origin == Origin::Default) {
                 self.warnings.push(format!(
-                    "{} is not used: {other}. Measure again: logtank tune --data {data} --raw-dir {raw}",
+                    "{} is not used: {other}. Measure again: logtank tune --data {data} --raw-dir {raw} --apply",
                     path.display()
                 ));
             }

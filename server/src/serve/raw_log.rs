@@ -31,6 +31,7 @@ use super::Tree;
 use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
 use super::starving::Starving;
+use crate::causes::causes;
 use crate::metrics::{Health, HostMetrics};
 
 /// Between two log lines about a recovery that takes long.
@@ -118,7 +119,8 @@ impl RawLog {
                     }
                     Err(error) => {
                         let why = format!(
-                            "no raw segment could be made ready, trying again in a second; look at the drive's room and health: {error:#}"
+                            "no raw segment could be made ready, trying again in a second; look at the drive's room and health: {}",
+                            causes(&error)
                         );
                         tracing::error!("{why}");
                         self.health.drive_failing(Some(why));

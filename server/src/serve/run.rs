@@ -29,6 +29,7 @@ use super::service_manager;
 use super::shards::{self, Shard};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
+use crate::causes::causes;
 use crate::config::{PortTls, Role, Settings};
 use crate::exit;
 use crate::metrics::{self, Exporter, Health, HostMetrics, Page, Sources};
@@ -374,8 +375,9 @@ impl<'s> Host<'s> {
             HostEvent::Fatal(what) => Ok(self.give_up(&what)),
             HostEvent::Step(_) => unreachable!("the host has started"),
             HostEvent::Ended(name, Err(error)) => {
-                tracing::error!("the host can't go on without its thread {name}: {error:#}");
-                self.health.failed(&format!("the thread {name} has failed: {error:#}"));
+                let why = causes(&error);
+                tracing::error!("the host can't go on without its thread {name}: {why}");
+                self.health.failed(&format!("the thread {name} has failed: {why}"));
                 Ok(exit_code(&error))
             }
             HostEvent::Ended(name, Ok(())) => {
@@ -424,7 +426,7 @@ impl<'s> Host<'s> {
                     let place = self.threads.iter().position(|thread| *thread == name);
                     self.threads.swap_remove(place.expect("it was started"));
                     if let Err(error) = outcome {
-                        tracing::error!("the thread {name} ended with an error: {error:#}");
+                        tracing::error!("the thread {name} ended with an error: {}", causes(&error));
                         if matches!(name, "shard" | "raw-log") {
                             return Ok(exit_code(&error));
                         }

@@ -1,10 +1,12 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{AtFlags, Mode, OFlags, fcntl_getfl, fcntl_setfl, openat, unlinkat};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use super::Latency;
@@ -62,11 +64,24 @@ fn run(folder: &Path, time: Duration, progress: &mut dyn FnMut(Progress)) -> io:
     Ok(Measured { write, sync, bytes_per_second, direct })
 }
 
+/// A file that no name leads to, in the folder that was opened: its owner may put another in its place at any time.
+fn nameless(folder: &File) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o600);
+    match openat(folder, ".", flags | OFlags::TMPFILE, mode) {
+        // Filesystems without such files answer the one or the other.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT) => {}
+        made => return Ok(made?.into()),
+    }
+    let name = format!(".logtank-measure-{:016x}", RandomState::new().build_hasher().finish());
+    let file = openat(folder, &*name, flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW, mode)?;
+    unlinkat(folder, &*name, AtFlags::empty())?;
+    Ok(file.into())
+}
+
 /// A file without a name, past the page cache where that is possible.
 fn open(folder: &Path) -> io::Result<(File, bool)> {
-    let path = folder.join(format!(".logtank-measure-{}", std::process::id()));
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-    std::fs::remove_file(&path)?;
+    let file = nameless(&File::open(folder)?)?;
     let direct = fcntl_getfl(&file).and_then(|flags| fcntl_setfl(&file, flags | OFlags::DIRECT)).is_ok()
         && file.write_at(Aligned::new(BLOCK).first(BLOCK), 0).is_ok();
     if !direct {
