@@ -5,4 +5,5 @@ mod fake;
 mod identity;
 mod inspecting;
 mod loop_device;
+mod package;
 mod shipped;

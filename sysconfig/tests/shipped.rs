@@ -78,9 +78,9 @@ fn run_scripts_start_the_host_with_their_class_of_io() {
     }
     put(folder.path(), "logtank", "echo metrics=$LOGTANK_METRICS_ADDR\necho logtank \"$@\"\n");
     let called = |service: &str| {
-        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        // Nothing else of the machine: it may have tools of more than one kind.
         let output = Command::new(here(&format!("daemontools/{service}/run")))
-            .env("PATH", path)
+            .env("PATH", folder.path())
             .env_remove("LOGTANK_METRICS_ADDR")
             .output()
             .unwrap();
@@ -99,6 +99,32 @@ fn run_scripts_start_the_host_with_their_class_of_io() {
         indexes.ends_with("logtank serve --config /etc/logtank/logtank.toml --role indexes\n"),
         "{indexes}"
     );
+}
+
+#[test]
+fn run_scripts_know_each_supervisors_way_to_change_the_user() {
+    for service in ["storage-writer", "storage-indexes"] {
+        for (name, arguments) in [("setuidgid", 1), ("s6-setuidgid", 1), ("chpst", 2)] {
+            let folder = tempfile::tempdir().unwrap();
+            put(folder.path(), name, &format!("echo {name} \"$@\"\numask\n"));
+            let output = Command::new(here(&format!("daemontools/{service}/run")))
+                .env("PATH", folder.path())
+                .output()
+                .unwrap();
+            let all = String::from_utf8_lossy(&output.stdout).into_owned();
+            let user = if arguments == 2 { "-u logtank" } else { "logtank" };
+            assert!(all.contains(&format!("{name} {user} ionice -c ")) && all.ends_with("0027\n"), "{all}");
+        }
+        let nothing = tempfile::tempdir().unwrap();
+        put(nothing.path(), "ionice", "echo started\n");
+        let output = Command::new(here(&format!("daemontools/{service}/run")))
+            .env("PATH", nothing.path())
+            .output()
+            .unwrap();
+        let all = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!output.status.success() && !all.contains("started"), "never as root: {all}");
+        assert!(all.contains("none of setuidgid"), "{all}");
+    }
 }
 
 fn put(folder: &Path, name: &str, body: &str) {
