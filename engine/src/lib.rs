@@ -10,6 +10,7 @@ pub mod error;
 pub mod foreign;
 pub mod format;
 pub mod identity;
+pub mod handshakes;
 pub mod ids;
 pub mod index_log;
 pub mod io;

@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use rustls::{ServerConfig, ServerConnection};
 
+mod records;
+
+use records::Records;
+
 /// Plaintext is taken out in portions of this: one TLS record.
 const PORTION_BYTES: usize = 16 * 1024;
 
@@ -28,7 +32,14 @@ impl TlsConfig {
         let mut connection = ServerConnection::new(self.0.clone()).expect("it was tried");
         // What is written is taken out at once, by `output`: the caller bounds it.
         connection.set_buffer_limit(None);
-        TlsSession { connection, plain: Vec::new(), taken: 0, peer: Peer::Sending }
+        TlsSession {
+            connection,
+            plain: Vec::new(),
+            taken: 0,
+            peer: Peer::Sending,
+            records: Records::default(),
+            undone_bytes: 0,
+        }
     }
 
     /// For libraries that make their own connections.
@@ -58,6 +69,9 @@ pub struct TlsSession {
     plain: Vec<u8>,
     taken: usize,
     peer: Peer,
+    records: Records,
+    /// Received bytes of which nothing came yet: neither plaintext, nor an answer, nor the end of the handshake.
+    undone_bytes: usize,
 }
 
 impl TlsSession {
@@ -86,9 +100,18 @@ impl TlsSession {
     fn process(&mut self, cipher: &mut &[u8]) -> Result<(), rustls::Error> {
         // It fails when a message of the handshake is longer than the connection keeps of one. (It would also fail while
         // plaintext waits to be taken; `fill` leaves none.)
+        let offered = *cipher;
+        let (handshaking, answering) = (self.is_handshaking(), self.connection.wants_write());
         let read =
             self.connection.read_tls(cipher).map_err(|error| rustls::Error::General(error.to_string()))?;
+        self.records.follow(&offered[..offered.len() - cipher.len()]);
+        self.undone_bytes += offered.len() - cipher.len();
         let state = self.connection.process_new_packets()?;
+        let agreed = handshaking && !self.is_handshaking();
+        let answered = !answering && self.connection.wants_write();
+        if agreed || answered || state.plaintext_bytes_to_read() > 0 {
+            self.undone_bytes = self.records.unfinished();
+        }
         // From a peer that has closed its direction it takes nothing more. Whoever else it takes nothing from is done
         // too: there would be no progress.
         if state.peer_has_closed() || read == 0 {
@@ -138,6 +161,18 @@ impl TlsSession {
             self.taken = 0;
             self.plain = Vec::new();
         }
+    }
+
+    /// Whether the peer is in the middle of something: of the handshake, or of a record.
+    #[must_use]
+    pub fn awaits_more(&self) -> bool {
+        self.is_handshaking() || self.records.unfinished() > 0
+    }
+
+    /// Bytes of memory that wait: for the rest of a record or of a message of the handshake, or to be consumed.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.plain().len() + self.undone_bytes
     }
 
     /// Encrypts a reply; [`Self::output`] has it then (or when the handshake is done).

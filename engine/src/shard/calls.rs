@@ -35,7 +35,7 @@ impl Shard {
         };
         let Taken { received, messages, replied_bytes: replied } = calls.take_messages(connection, bytes);
         self.metrics.received_bytes.add((offered - bytes.len()) as u64);
-        let Connection { inbound, pending_bytes, peer } = connection;
+        let Connection { inbound, pending_bytes, peer, .. } = connection;
         peer.active = now.mono;
         let pending = if peer.phase == Phase::Open { inbound.pending_bytes() } else { 0 };
         self.in_flight_bytes = self.in_flight_bytes - *pending_bytes + pending + replied;
@@ -63,6 +63,29 @@ impl Shard {
     pub fn begun(&mut self, id: ConnectionId, now: Now) {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.peer.message_begun.get_or_insert(now.mono);
+        }
+    }
+
+    /// The driver keeps so many bytes of a connection that are no part of a message yet: of a handshake, or of a record
+    /// that is not complete. They count like those of a message partly received.
+    pub fn holds(&mut self, id: ConnectionId, bytes: usize, now: Now) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.peer.phase == Phase::Closing {
+            return;
+        }
+        self.in_flight_bytes = self.in_flight_bytes - connection.outside_bytes + bytes;
+        let more = bytes > connection.outside_bytes;
+        connection.outside_bytes = bytes;
+        if more && self.in_flight_bytes > self.config.limits.in_flight_bytes_max {
+            self.shed(now);
+        }
+    }
+
+    /// Closes a connection that the driver has no room for.
+    pub fn shed_one(&mut self, id: ConnectionId) {
+        if self.connections.get_mut(id).is_some_and(|connection| connection.peer.phase != Phase::Closing) {
+            self.metrics.connections_shed.add(1);
+            self.close(id);
         }
     }
 

@@ -60,13 +60,15 @@ pub(super) struct Connection {
     pub(super) inbound: Inbound,
     /// Bytes that the inbound half keeps, as last counted.
     pub(super) pending_bytes: usize,
+    /// Bytes that the driver keeps of it.
+    pub(super) outside_bytes: usize,
     pub(super) peer: Peer,
 }
 
 impl Connection {
     /// Bytes that closing it gives back at once.
     pub(super) fn held_bytes(&self) -> usize {
-        self.pending_bytes + self.peer.out.len()
+        self.pending_bytes + self.outside_bytes + self.peer.out.len()
     }
 
     /// How much it holds, times how long it has.
@@ -82,6 +84,7 @@ impl Connection {
         // Nothing more is received from it.
         self.inbound = Inbound::new(InboundLimits { message_bytes_max: 0, depth_max: 0 });
         self.pending_bytes = 0;
+        self.outside_bytes = 0;
         self.peer.out = Vec::new();
         held
     }
@@ -126,7 +129,12 @@ impl Connections {
             active: now,
             expires: None,
         };
-        row.insert(Box::new(Connection { inbound: Inbound::new(self.limits), pending_bytes: 0, peer }));
+        row.insert(Box::new(Connection {
+            inbound: Inbound::new(self.limits),
+            pending_bytes: 0,
+            outside_bytes: 0,
+            peer,
+        }));
         Some(id)
     }
 

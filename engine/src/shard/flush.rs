@@ -113,7 +113,7 @@ impl Shard {
     pub(super) fn closed(&mut self, id: ConnectionId) {
         let connection = self.connections.remove(id);
         assert!(connection.peer.sending.is_none(), "closed while sending");
-        self.in_flight_bytes -= connection.pending_bytes + connection.peer.out.len();
+        self.in_flight_bytes -= connection.held_bytes();
         self.metrics.connections.set(self.connections.len() as u64);
     }
 }

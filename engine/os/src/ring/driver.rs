@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use logtank_engine::handshakes::Handshakes;
 use logtank_engine::io::in_flight::InFlight;
 use logtank_engine::io::op::{ConnectionId, Op, ShardEvent};
 use logtank_engine::raw_log::config::AppendMode;
@@ -23,6 +24,8 @@ use crate::clock;
 
 /// Disk operations under way at once; the shard itself keeps below.
 const DISK_OPS_MAX: usize = 96;
+/// Handshakes that wait for their turn at most; a few tenths of a second's.
+const HANDSHAKES_WAITING_MAX: usize = 1024;
 /// Descriptors that the rest of the process needs beside the connections.
 const OTHER_FILES: u64 = 256;
 /// The mailbox's place among the registered files; connections follow, then segments.
@@ -56,6 +59,8 @@ pub(super) struct Driver<'r> {
     /// There may be letters that nothing will wake this thread for.
     pub(super) mail_waits: bool,
     pub(super) held: VecDeque<Held>,
+    /// Encrypted connections that wait for a step of their handshake.
+    pub(super) handshakes: Handshakes<ConnectionId>,
     /// Connections that wait for a free buffer.
     pub(super) starved: Vec<ConnectionId>,
     pub(super) shut_down: bool,
@@ -117,6 +122,7 @@ pub fn run_shard(
         mail_armed: false,
         mail_waits: false,
         held: VecDeque::new(),
+        handshakes: Handshakes::new(HANDSHAKES_WAITING_MAX),
         starved: Vec::new(),
         shut_down: false,
         completed_inline: false,
@@ -138,6 +144,7 @@ impl Driver<'_> {
                 self.open_letters()?;
             }
             self.offer_held()?;
+            self.step_handshake()?;
             if self.shut_down && self.held.is_empty() {
                 self.shard.shut_down(self.now);
             }
@@ -218,7 +225,8 @@ impl Driver<'_> {
 
     /// How long nothing has to be done; `None`: until something happens.
     fn patience(&mut self) -> Option<Duration> {
-        if self.mail_waits || (!self.held.is_empty() && self.shard.may_receive()) {
+        let waiting = !self.held.is_empty() || !self.handshakes.is_empty();
+        if self.mail_waits || (waiting && self.shard.may_receive()) {
             return Some(Duration::ZERO);
         }
         let deadline: MonoNanos = self.shard.deadline()?;

@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use io_uring::opcode;
 use io_uring::types::Fixed;
+use io_uring::{opcode, squeue};
 use logtank_engine::io::op::{Completion, ConnectionId};
 use logtank_engine::shard::Received;
 
@@ -27,7 +27,11 @@ impl Driver<'_> {
         let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
         // Without a place the socket is dropped, which closes it.
         let Some(id) = self.shard.accept(self.now) else { return Ok(()) };
-        self.kernel.submitter.register_files_update(index(id).0, &[socket.as_raw_fd()])?;
+        if self.kernel.submitter.register_files_update(index(id).0, &[socket.as_raw_fd()]).is_err() {
+            // The kernel has no memory for it. That ends this connection and nothing else.
+            self.shard.complete(Completion::Closed { connection: id }, self.now);
+            return Ok(());
+        }
         self.sockets.open(id);
         let row = self.sockets.get(id);
         row.wanted = true;
@@ -38,10 +42,18 @@ impl Driver<'_> {
         self.arm(id)
     }
 
-    /// Receives until told otherwise.
-    fn arm(&mut self, id: ConnectionId) -> io::Result<()> {
+    /// Receives until told otherwise, or once while the connection's handshake waits for its turn.
+    pub(super) fn arm(&mut self, id: ConnectionId) -> io::Result<()> {
         self.sockets.get(id).armed = true;
-        let receive = opcode::RecvMulti::new(index(id), GROUP).build().user_data(Purpose::Receive(id).pack());
+        let stepwise = self.sockets.secured(id).is_some_and(|secured| secured.awaits_step());
+        // Who can send on without being looked at would fill the buffers of all.
+        let receive = if stepwise {
+            let receive = opcode::Recv::new(index(id), std::ptr::null_mut(), 0).buf_group(GROUP).build();
+            receive.flags(squeue::Flags::BUFFER_SELECT)
+        } else {
+            opcode::RecvMulti::new(index(id), GROUP).build()
+        };
+        let receive = receive.user_data(Purpose::Receive(id).pack());
         // SAFETY: it points to no memory of its own; the registered buffers live as long as the ring uses them.
         unsafe { self.kernel.push(&receive) }
     }
@@ -53,6 +65,9 @@ impl Driver<'_> {
         let row = self.sockets.get(id);
         row.armed = completed.more();
         match (filled, &result) {
+            (Some(filled), Ok(1..)) if self.sockets.secured(id).is_some_and(|tls| tls.awaits_step()) => {
+                self.await_step(id, filled);
+            }
             (Some(filled), Ok(1..)) => self.offer(Held { connection: id, filled, taken: 0 })?,
             (filled, _) => {
                 if let Some(filled) = filled {
@@ -76,7 +91,7 @@ impl Driver<'_> {
         if ended {
             row.wanted = false;
             self.finished(id);
-        } else if row.wanted && !row.armed && !row.closing {
+        } else if row.needs_arming() {
             self.arm(id)?;
         }
         self.rest(id)
@@ -84,6 +99,9 @@ impl Driver<'_> {
 
     /// The peer sends no more; what was received before is offered first.
     fn finished(&mut self, id: ConnectionId) {
+        if self.sockets.secured(id).is_some_and(Secured::peer_finished) {
+            return;
+        }
         if self.held.iter().any(|held| held.connection == id) {
             // A whole message may still be in what the shard has no room for; the order must hold.
             self.held.push_back(Held { connection: id, filled: Filled::END, taken: 0 });
@@ -135,7 +153,7 @@ impl Driver<'_> {
         for id in starved.drain(..) {
             if self.sockets.is_open(id) {
                 let row = self.sockets.get(id);
-                if row.wanted && !row.armed && !row.closing {
+                if row.needs_arming() {
                     self.arm(id)?;
                 }
             }

@@ -7,6 +7,7 @@ use logtank_engine::shard::{Received, Shard};
 use logtank_engine::time::Now;
 
 use super::driver::Driver;
+use super::receive_buffers::Filled;
 use super::sockets::Sending;
 use crate::tls::{TlsConfig, TlsSession};
 
@@ -22,12 +23,68 @@ pub(super) struct Secured {
     broken: bool,
     /// The shard knows that the peer sends nothing more.
     finished: bool,
+    /// Received before the two sides have agreed, and not looked at yet.
+    unread: Vec<u8>,
+    /// It is in the queue for a step of its handshake.
+    queued: bool,
+    /// It has had one.
+    answered: bool,
+    /// Nothing comes behind `unread`.
+    ends: bool,
 }
+
+/// Of an `unread` as long as this the peer has to wait. Few handshakes are longer.
+const UNREAD_BYTES_MAX: usize = 16 * 1024;
 
 impl Secured {
     pub(super) fn new(config: &TlsConfig) -> Box<Self> {
         let session = config.session();
-        Box::new(Self { session, waiting: None, shut: false, broken: false, finished: false })
+        Box::new(Self {
+            session,
+            waiting: None,
+            shut: false,
+            broken: false,
+            finished: false,
+            unread: Vec::new(),
+            queued: false,
+            answered: false,
+            ends: false,
+        })
+    }
+
+    /// Whether what is received has to wait for the connection's turn.
+    pub(super) fn awaits_step(&self) -> bool {
+        !self.session.has_ended() && (self.session.is_handshaking() || self.queued)
+    }
+
+    /// Whether more can be received.
+    pub(super) const fn has_room(&self) -> bool {
+        self.unread.len() < UNREAD_BYTES_MAX
+    }
+
+    /// The peer sends nothing more; whether that has to wait behind what is unread.
+    pub(super) fn peer_finished(&mut self) -> bool {
+        if !self.answered {
+            // Its first message alone agrees upon nothing.
+            self.unread = Vec::new();
+        }
+        self.ends = self.awaits_step() && !(self.unread.is_empty() && self.session.plain().is_empty());
+        self.ends
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.unread.len() + self.session.held_bytes()
+    }
+
+    /// Takes a step of the handshake, and what came behind it.
+    fn step(&mut self, shard: &mut Shard, id: ConnectionId, now: Now) -> Received {
+        let unread = std::mem::take(&mut self.unread);
+        let mut rest = unread.as_slice();
+        let received = self.receive(shard, id, &mut rest, now);
+        self.unread = rest.to_vec();
+        self.answered = true;
+        self.queued = received == Received::Stalled;
+        received
     }
 
     /// Decrypts `cipher`, and gives the shard what it has room for. Takes bytes off its front.
@@ -60,7 +117,7 @@ impl Secured {
                 if handshaking && !self.session.is_handshaking() {
                     // Agreed; the time of the first message has not begun.
                     shard.receive(id, &mut &[][..], now);
-                } else {
+                } else if self.session.awaits_more() {
                     shard.begun(id, now);
                 }
             }
@@ -69,6 +126,47 @@ impl Secured {
 }
 
 impl Driver<'_> {
+    /// Keeps bytes until it is the turn of the connection's handshake.
+    pub(super) fn await_step(&mut self, id: ConnectionId, filled: Filled) {
+        let secured = self.sockets.secured(id).expect("the caller saw it");
+        secured.unread.extend_from_slice(self.buffers.bytes(&filled));
+        self.buffers.give(filled);
+        let (answered, held) = (secured.answered, secured.held_bytes());
+        if !std::mem::replace(&mut secured.queued, true)
+            && let Some(given_up) = self.handshakes.wait(id, answered)
+        {
+            self.shard.shed_one(given_up);
+        }
+        self.shard.holds(id, held, self.now);
+    }
+
+    /// One step of one handshake: however many wait, those who are connected wait for no more than that.
+    pub(super) fn step_handshake(&mut self) -> io::Result<()> {
+        while self.shard.may_receive()
+            && let Some(id) = self.handshakes.take_next()
+        {
+            let Some(secured) = self.sockets.secured(id) else { continue };
+            if secured.unread.is_empty() && secured.session.plain().is_empty() {
+                // Its peer has gone.
+                secured.queued = false;
+                continue;
+            }
+            let received = secured.step(&mut self.shard, id, self.now);
+            let ends = secured.ends;
+            self.follow_secured(id)?;
+            if received == Received::Stalled {
+                self.handshakes.again(id);
+            } else if ends {
+                self.shard.peer_finished(id, self.now);
+            }
+            if self.sockets.get(id).needs_arming() {
+                self.arm(id)?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
     /// Sends the shard's reply on a connection that is encrypted.
     pub(super) fn send_secured(&mut self, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
         let secured = self.sockets.get(id).tls.as_mut().expect("the caller saw it");
@@ -108,6 +206,8 @@ impl Driver<'_> {
     /// After bytes of an encrypted connection were offered to the shard: answers of the encryption itself, and its end.
     pub(super) fn follow_secured(&mut self, id: ConnectionId) -> io::Result<()> {
         let Some(secured) = self.sockets.secured(id) else { return Ok(()) };
+        let held = secured.held_bytes();
+        self.shard.holds(id, held, self.now);
         let broken = std::mem::take(&mut secured.broken);
         // What it sent before is with the shard first.
         let finished = !secured.finished && secured.session.has_ended() && secured.session.plain().is_empty();

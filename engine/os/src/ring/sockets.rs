@@ -32,6 +32,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// Whether the next receive has to be begun.
+    pub(super) fn needs_arming(&self) -> bool {
+        self.wanted && !self.armed && !self.closing && self.tls.as_ref().is_none_or(|tls| tls.has_room())
+    }
+
     /// Whether it can be freed.
     pub(super) const fn at_rest(&self) -> bool {
         self.closing && !self.armed && self.sending.is_none() && self.controls == 0

@@ -238,3 +238,39 @@ fn after_its_own_end_a_session_ignores_what_comes() {
     to(&mut client, &session.output());
     assert_eq!(client.reader().read(&mut [0; 16]).unwrap(), 0);
 }
+
+#[test]
+fn what_a_session_keeps_is_counted_until_something_comes_of_it() {
+    let host = Host::new();
+    let mut session = host.server.session();
+    let hello = long_hello();
+    take(&mut session, &hello[..9000], 100).unwrap();
+    assert_eq!(session.held_bytes(), 9000);
+    assert!(session.awaits_more());
+    for version in [TLS12, TLS13] {
+        let (mut client, mut session) = host.agreed(version);
+        assert_eq!(session.held_bytes(), 0, "all of the handshake is done with");
+        assert!(!session.awaits_more());
+        client.writer().write_all(b"hello").unwrap();
+        let cipher = from(&mut client);
+        take(&mut session, &cipher[..cipher.len() - 1], usize::MAX).unwrap();
+        assert_eq!(session.held_bytes(), cipher.len() - 1);
+        assert!(session.awaits_more());
+        let mut last = &cipher[cipher.len() - 1..];
+        session.receive(&mut last).unwrap();
+        assert_eq!(session.held_bytes(), 5, "the plaintext");
+        session.consume(5);
+        assert_eq!(session.held_bytes(), 0);
+        assert!(!session.awaits_more());
+    }
+}
+
+#[test]
+fn new_keys_are_no_message_that_has_begun() {
+    let host = Host::new();
+    let (mut client, mut session) = host.agreed(TLS13);
+    client.refresh_traffic_keys().unwrap();
+    let cipher = from(&mut client);
+    take(&mut session, &cipher, usize::MAX).unwrap();
+    assert!(!session.awaits_more() && !session.has_ended());
+}

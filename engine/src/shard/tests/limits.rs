@@ -147,3 +147,34 @@ fn a_peer_that_finishes_gets_what_it_is_owed_first() {
     assert!(world.peers[0].closed);
     assert_eq!(world.peers[0].acknowledged.len(), 1);
 }
+
+#[test]
+fn what_the_driver_keeps_of_a_peer_counts_and_is_shed() {
+    let mut world = world(|config| config.limits.in_flight_bytes_max = 8192);
+    let peers: Vec<_> = (0..3).map(|_| world.connect(0)).collect();
+    let hold = |world: &mut World, place: usize, bytes| {
+        let (id, now) = (world.peers[peers[place]].id, world.now);
+        world.shards[0].begun(id, now);
+        world.shards[0].holds(id, bytes, now);
+        world.turn(0);
+    };
+    hold(&mut world, 0, 3000);
+    world.advance(SECOND);
+    hold(&mut world, 1, 3000);
+    assert_eq!(world.metrics[0].in_flight_bytes.get(), 6000);
+    hold(&mut world, 2, 4000);
+    assert!(world.peers[peers[0]].closed, "it has held them for longest");
+    assert!(!world.peers[peers[1]].closed && !world.peers[peers[2]].closed);
+    assert_eq!(world.metrics[0].in_flight_bytes.get(), 7000);
+    // Whoever lets go of what it held is not counted any more; whoever is closed neither.
+    hold(&mut world, 1, 0);
+    hold(&mut world, 0, 5000);
+    assert_eq!(world.metrics[0].in_flight_bytes.get(), 4000);
+    let id = world.peers[peers[2]].id;
+    world.shards[0].shed_one(id);
+    world.shards[0].shed_one(id);
+    world.turn(0);
+    assert!(world.peers[peers[2]].closed);
+    assert_eq!(world.metrics[0].connections_shed.get(), 2, "each once");
+    assert_eq!(world.metrics[0].in_flight_bytes.get(), 0);
+}

@@ -103,13 +103,23 @@ impl Host {
 
     /// A connection to the shards in turn.
     pub(super) fn connect(&self) -> TcpStream {
+        let (client, server) = self.pair();
+        self.hand_over(server);
+        client
+    }
+
+    /// A connection that no shard has yet.
+    pub(super) fn pair(&self) -> (TcpStream, TcpStream) {
         let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         client.set_nodelay(true).unwrap();
         let (server, _) = self.listener.accept().unwrap();
+        (client, server)
+    }
+
+    pub(super) fn hand_over(&self, server: TcpStream) {
         let place =
             usize::try_from(self.next.fetch_add(1, Ordering::Relaxed)).unwrap() % self.mailboxes.len();
         self.mailboxes[place].post(Mail::Connection(OwnedFd::from(server))).unwrap();
-        client
     }
 
     pub(super) fn sum(&self, metric: impl Fn(&ShardMetrics) -> u64) -> u64 {

@@ -149,6 +149,85 @@ fn who_begins_a_handshake_and_goes_no_further_is_let_go() {
     host.shut_down();
 }
 
+/// A client's first message.
+fn hello(config: Arc<ClientConfig>) -> Vec<u8> {
+    let mut client = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn between_two_steps_of_handshakes_the_others_have_their_turn() {
+    let authority = Authority::new();
+    let server = authority.server();
+    let mut host = Host::start(1, |_, ring| ring.tls = Some(server.clone()));
+    let mut honest = connect(&host, authority.client(Some(authority.issue())));
+    honest.send([record("a", 10).as_slice()]).unwrap();
+    let hello = hello(authority.client(None));
+    // All have spoken before the shard sees the first of them.
+    let strangers: Vec<_> = (0..200)
+        .map(|_| {
+            let (client, server) = host.pair();
+            (&client).write_all(&hello).unwrap();
+            (client, server)
+        })
+        .collect();
+    let before = host.sum(|metrics| metrics.turns.get());
+    let mut strangers: Vec<_> = strangers
+        .into_iter()
+        .map(|(client, server)| {
+            host.hand_over(server);
+            client
+        })
+        .collect();
+    honest.send([record("b", 10).as_slice()]).unwrap();
+    for stranger in &mut strangers {
+        let mut answer = [0; 1];
+        stranger.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, [0x16], "each is answered");
+    }
+    let turns = host.sum(|metrics| metrics.turns.get()) - before;
+    assert!(turns >= 200, "200 steps in {turns} turns");
+    drop(strangers);
+    honest.send([record("c", 10).as_slice()]).unwrap();
+    host.wait_until(|metrics| metrics.connections.get(), |sum| sum == 1);
+    assert_eq!(host.sum(|metrics| metrics.in_flight_bytes.get()), 0);
+    host.shut_down();
+    assert_eq!(check_dense(&host.segments()), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_handshake_that_never_ends_counts_as_memory() {
+    let authority = Authority::new();
+    let server = authority.server();
+    let mut host = Host::start(1, |config, ring| {
+        ring.tls = Some(server.clone());
+        config.limits.in_flight_bytes_max = 64 * 1024;
+    });
+    // A first message that says it is 60 kB long, and 20 kB of it.
+    let mut begin = b"\x16\x03\x01\x40\x00\x01\x00\xea\x60".to_vec();
+    begin.resize(5 + 0x4000, 0);
+    let holders: Vec<_> = (0..3)
+        .map(|_| {
+            let mut stream = host.connect();
+            stream.write_all(&begin).unwrap();
+            stream
+        })
+        .collect();
+    host.wait_until(|metrics| metrics.in_flight_bytes.get(), |sum| sum >= 3 * 0x4000);
+    let mut fourth = host.connect();
+    fourth.write_all(&begin).unwrap();
+    host.wait_until(|metrics| metrics.connections_shed.get(), |sum| sum == 1);
+    assert!(host.sum(|metrics| metrics.in_flight_bytes.get()) <= 64 * 1024);
+    drop(holders);
+    drop(fourth);
+    host.wait_until(|metrics| metrics.in_flight_bytes.get(), |sum| sum == 0);
+    let mut client = connect(&host, authority.client(Some(authority.issue())));
+    client.send([record("a", 10).as_slice()]).unwrap();
+    host.shut_down();
+}
+
 /// Sends bytes beside the encryption.
 fn send_raw(client: &mut Client<Stream>, bytes: &[u8]) {
     client.stream.flush().unwrap();
