@@ -25,6 +25,9 @@ impl Epoch {
         if millis <= Self::MAX.0 { Some(Self(millis)) } else { None }
     }
 
+    /// A clock that shows a later time (the year 2105 or more) is not believed: it would use up the epochs.
+    const CLOCK_MAX: u64 = Self::MAX.0 - (1 << 37);
+
     /// Milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn millis(self) -> u64 {
@@ -38,7 +41,7 @@ impl Epoch {
     #[must_use]
     pub fn successor(self, now: crate::time::WallMillis) -> Self {
         assert!(self < Self::MAX, "epochs are exhausted");
-        let now = if now.0 > Self::MAX.0 { 0 } else { now.0 };
+        let now = if now.0 > Self::CLOCK_MAX { 0 } else { now.0 };
         if crate::mutant::active(crate::mutant::Mutant::EpochByClock) {
             return Self(now);
         }
@@ -70,6 +73,15 @@ impl Position {
     pub const fn new(epoch: Epoch, ordinal: u32) -> Self {
         assert!(ordinal < 1 << limits::ORDINAL_BITS, "ordinal out of range");
         Self(epoch.0 << limits::ORDINAL_BITS | ordinal as u64)
+    }
+
+    /// The first position behind all of `epoch`; of the last epoch there is (in the year 2109), its last position.
+    #[must_use]
+    pub const fn behind(epoch: Epoch) -> Self {
+        match Epoch::new(epoch.0 + 1) {
+            Some(next) => Self::new(next, 0),
+            None => Self(u64::MAX),
+        }
     }
 
     /// From its packed form, as stored in frames; each u64 is one.
@@ -196,7 +208,9 @@ mod tests {
         let epoch = Epoch::new(1_000).unwrap();
         assert_eq!(epoch.successor(WallMillis(5)).millis(), 1_001);
         assert_eq!(epoch.successor(WallMillis(2_000)).millis(), 2_000);
-        assert_eq!(epoch.successor(WallMillis(u64::MAX)).millis(), 1_001);
+        for ahead in [u64::MAX, Epoch::MAX.millis(), Epoch::MAX.millis() - 1] {
+            assert_eq!(epoch.successor(WallMillis(ahead)).millis(), 1_001, "a clock does not use epochs up");
+        }
     }
 
     #[test]

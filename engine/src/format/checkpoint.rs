@@ -61,16 +61,17 @@ impl Checkpoint {
     /// Sets it, durably. What it says becomes true before: all epochs before `next` are dealt and durable.
     ///
     /// # Errors
-    /// The disk's; the file then holds what it held before.
-    ///
-    /// # Panics
-    /// If it would go back.
+    /// The disk's; the file then holds what it held before. Also if it would go back: somebody else has changed it.
     pub async fn advance<D: Disk>(disk: &D, layout: &Layout, next: Epoch) -> Result<()> {
         match Self::read(disk, layout).await? {
-            Self::At(present) => {
-                assert!(present <= next, "the checkpoint may not go back from {present} to {next}")
+            Self::At(present) if present > next => {
+                let what = format!(
+                    "it says that all before {present} is dealt, but this host has only dealt what comes before {next}: \
+                     whoever changed it must put {next} into it, or what lies between is never dealt"
+                );
+                return Err(Corruption { path: layout.checkpoint(), offset: 0, what }.into());
             }
-            Self::Missing | Self::Unreadable(_) => {}
+            Self::At(_) | Self::Missing | Self::Unreadable(_) => {}
         }
         Ok(publish_small(disk, &layout.checkpoint(), next.to_string().as_bytes()).await?)
     }
@@ -115,11 +116,12 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "may not go back")]
-    fn never_goes_back() {
+    fn never_goes_back_whoever_changed_it() {
         let disk = MemDisk::new();
         disk.put("/data/dealer.next_timestamp.info", b"9");
-        let _ =
-            run(Checkpoint::advance(&disk, &Layout::new(Path::new("/data"), None), Epoch::new(8).unwrap()));
+        let layout = Layout::new(Path::new("/data"), None);
+        let error = run(Checkpoint::advance(&disk, &layout, Epoch::new(8).unwrap())).unwrap_err();
+        assert!(error.to_string().contains("put 8 into it"), "{error}");
+        assert_eq!(run(Checkpoint::read(&disk, &layout)).unwrap(), Checkpoint::At(Epoch::new(9).unwrap()));
     }
 }

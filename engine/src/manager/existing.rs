@@ -107,5 +107,5 @@ impl Found<'_> {
 }
 
 fn after(epoch: Epoch) -> Position {
-    Position::new(Epoch::new(epoch.millis() + 1).expect("epochs end with the year 2109"), 0)
+    Position::behind(epoch)
 }

@@ -73,7 +73,7 @@ impl Tails {
 /// The first position behind all of `epoch`; of the last epoch there is (in the year 2109), its last position.
 #[must_use]
 pub fn beginning_after(epoch: Epoch) -> Position {
-    Epoch::new(epoch.millis() + 1).map_or(Position::from_packed(u64::MAX), |next| Position::new(next, 0))
+    Position::behind(epoch)
 }
 
 #[cfg(test)]

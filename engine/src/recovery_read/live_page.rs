@@ -130,5 +130,5 @@ fn hints<F: DiskFile>(scan: &EpochScan<F>, returned: Option<Returned>) -> Vec<Li
 }
 
 fn beginning_after(epoch: Epoch) -> Position {
-    Position::new(Epoch::new(epoch.millis() + 1).expect("epochs end with the year 2109"), 0)
+    Position::behind(epoch)
 }

@@ -130,7 +130,16 @@ fn try_writes(ring: &mut IoUring, file: &File) -> io::Result<Writes> {
     block.set_len(DIRECT_BLOCK_BYTES);
     let mut inline = 0;
     for index in 0..TRIES {
-        match try_write(ring, file, &block, (index * DIRECT_BLOCK_BYTES) as u64) {
+        let at = (index * DIRECT_BLOCK_BYTES) as u64;
+        let tried = match try_write(ring, file, &block, at) {
+            Ok(result) => result,
+            Err(broken) => {
+                // Whether the kernel has seen the write is not known, so its memory must stay.
+                std::mem::forget(block);
+                return Err(broken);
+            }
+        };
+        match tried {
             Ok(_) => inline += 1,
             Err(error) => match error.raw_os_error() {
                 Some(libc::EAGAIN | libc::EOPNOTSUPP) => {}
@@ -142,27 +151,29 @@ fn try_writes(ring: &mut IoUring, file: &File) -> io::Result<Writes> {
     Ok(if inline * 2 > TRIES { Writes::Inline } else { Writes::Handed })
 }
 
-/// One write, or EAGAIN or EOPNOTSUPP in place of handing it over.
-fn try_write(ring: &mut IoUring, file: &File, bytes: &[u8], at: u64) -> io::Result<u32> {
+/// One write, or EAGAIN or EOPNOTSUPP in place of handing it over. The outer error is the ring's, which may still hold
+/// the write: then neither `file`, whose end the kernel awaits, nor `bytes` may be used for anything else.
+fn try_write(ring: &mut IoUring, file: &File, bytes: &AlignedBuf, at: u64) -> io::Result<io::Result<u32>> {
     let len = u32::try_from(bytes.len()).expect("a block is short");
     let write = opcode::Write::new(types::Fd(file.as_raw_fd()), bytes.as_ptr(), len)
         .offset(at)
         .rw_flags(libc::RWF_NOWAIT)
         .build();
-    // SAFETY: descriptor and bytes are borrowed until this function returns, which is not before the completion
-    // has arrived.
+    // SAFETY: descriptor and bytes are borrowed until this function returns. That is not before the completion has arrived,
+    // unless the ring is broken; then the caller never frees the bytes, and the kernel has a reference to the file.
     unsafe { ring.submission().push(&write) }.expect("nothing else is in the queue");
     loop {
         match ring.submit_and_wait(1) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                // Whether the kernel has seen the write is not known, so its memory must stay.
-                panic!("the ring broke while it held a write: {error}");
+            Ok(_) => {}
+            // A signal came, or the kernel has no memory for a moment.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY)) => {
+                std::thread::yield_now();
             }
-            _ => {}
+            Err(error) => return Err(error),
         }
         if let Some(completion) = ring.completion().next() {
             let result = completion.result();
-            return u32::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));
+            return Ok(u32::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result)));
         }
     }
 }

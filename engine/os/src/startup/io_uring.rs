@@ -14,6 +14,9 @@ const OPERATIONS: &[(u8, &str)] = &[
     (opcode::PollAdd::CODE, "poll"),
     (opcode::Read::CODE, "read"),
     (opcode::Write::CODE, "write"),
+    (opcode::WriteFixed::CODE, "write from registered memory"),
+    (opcode::Shutdown::CODE, "shutdown"),
+    (opcode::Close::CODE, "close"),
     (opcode::Fsync::CODE, "fsync"),
     (opcode::SyncFileRange::CODE, "sync_file_range"),
     (opcode::Fallocate::CODE, "fallocate"),
@@ -33,7 +36,8 @@ pub fn check_io_uring(settings: &Path) -> Result<(), StartupError> {
     let ring = IoUring::new(4).map_err(|error| explain(error, settings))?;
     let mut probe = Probe::new();
     let probed = ring.submitter().register_probe(&mut probe);
-    probed.map_err(|source| StartupError::IoUringFailed { source })?;
+    // A filter may allow the one call and not the other.
+    probed.map_err(|error| explain(error, settings))?;
     if let Some((_, feature)) = OPERATIONS.iter().find(|(code, _)| !probe.is_supported(*code)) {
         return Err(StartupError::IoUringLacks { feature });
     }
