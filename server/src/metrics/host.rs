@@ -60,6 +60,7 @@ struct Cells {
     prepare_seconds: Histogram,
     index_connections: ByLabel<Gauge>,
     index_connections_refused: ByLabel<Counter>,
+    index_connections_shed: ByLabel<Counter>,
     calls: ByLabel<Calls>,
     page_records: Counter,
     page_bytes: Counter,
@@ -248,6 +249,13 @@ impl Default for HostMetrics {
                     &[("port", port)],
                 )
             }),
+            index_connections_shed: ByLabel::new(&PORTS, |port| {
+                new.counter(
+                    "logtank_index_connections_shed_total",
+                    "Connections of the reader and the manager that were closed for others: they held too much memory for too long.",
+                    &[("port", port)],
+                )
+            }),
             calls: ByLabel::new(&METHODS, calls),
             page_records: new.counter(
                 "logtank_page_records_total",
@@ -354,6 +362,11 @@ impl HostMetrics {
     /// The `reader` or `manager` port had no room for a connection.
     pub(crate) fn index_connection_refused(&self, port: &str) {
         self.0.index_connections_refused.get(port).increment(1);
+    }
+
+    /// A connection of the `reader` or `manager` port had to go for others.
+    pub(crate) fn index_connection_shed(&self, port: &str) {
+        self.0.index_connections_shed.get(port).increment(1);
     }
 
     /// A call of the reader or the manager was answered, after this long.

@@ -308,7 +308,7 @@ impl<'s> Host<'s> {
             },
             reader_tls: settings.tls.of("reader").map(|tls| tls.config().clone()),
             manager_tls: settings.tls.of("manager").map(|tls| tls.config().clone()),
-            page_bytes_max: settings.limits.in_flight_bytes_max,
+            memory_bytes_max: settings.limits.in_flight_bytes_max,
             policy: policy(settings, self.append),
             key,
             shared: self.shared.clone(),

@@ -1,24 +1,29 @@
 //! Calls of the reader and the manager to replies.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use logtank_engine::format::layout::Layout;
+use logtank_engine::ids::IndexCode;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::PAGE_BYTES_MAX;
-use logtank_engine::manager::{self, ManagerError};
+use logtank_engine::manager::{self, ManagerError, SharedPass};
 use logtank_engine::recovery_read::error::ReadError;
 use logtank_engine::recovery_read::page::{Chunk, ChunkMemory};
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::UringDisk;
 use logtank_wire::call::{CallError, ManagerCall, ReaderCall};
+use logtank_wire::info::RawLogInfo;
 use logtank_wire::message::Message;
 use logtank_wire::page::PageWriter;
 use logtank_wire::reply::{self, ExceptionKind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::places::{Place, Places};
 use super::reading_ahead::ReadingAhead;
 use crate::metrics::{HostMetrics, METHODS};
 
@@ -46,7 +51,9 @@ pub(super) struct Answerer {
     layout: Layout,
     reader: Rc<Reader<UringDisk, SystemClock>>,
     shared: Arc<Shared>,
-    pages: Arc<Semaphore>,
+    pages: Rc<Places>,
+    existing: SharedPass<Rc<BTreeSet<IndexCode>>>,
+    raw_log: SharedPass<Rc<RawLogInfo>>,
     metrics: HostMetrics,
 }
 
@@ -79,9 +86,6 @@ impl From<ManagerError> for Refusal {
     }
 }
 
-/// Leave to hold a page in memory, given back when this is dropped.
-type Memory = OwnedSemaphorePermit;
-
 /// A reply. Its records are sent from where they were read, without being copied into it.
 #[derive(Default)]
 pub(super) struct Reply {
@@ -94,7 +98,7 @@ pub(super) struct Reply {
     /// The next page is being read while this one is sent.
     pub(super) ahead: Option<ReadingAhead>,
     /// To be held until the reply is sent.
-    pub(super) memory: Option<Memory>,
+    pub(super) memory: Option<Place>,
 }
 
 impl Reply {
@@ -107,28 +111,53 @@ impl Reply {
 
 impl Answerer {
     /// As many pages as may be in memory at once.
-    pub(super) fn pages_at_once(bytes_max: usize) -> Arc<Semaphore> {
+    pub(super) fn pages_at_once(bytes_max: usize) -> Rc<Places> {
         // One page, while it is read and sent; more where it is put together of parts of several segments.
-        Arc::new(Semaphore::new((bytes_max / (3 * PAGE_BYTES_MAX)).max(1)))
+        Places::new(bytes_max / (3 * PAGE_BYTES_MAX))
     }
 
-    pub(super) const fn new(
+    /// A connection ends because it holds too much memory, or a place that others wait for.
+    ///
+    /// # Errors
+    /// Always: the connection's.
+    pub(super) fn shed(&self) -> io::Result<()> {
+        self.metrics.index_connection_shed(self.service.name());
+        Err(io::ErrorKind::ConnectionAborted.into())
+    }
+
+    pub(super) fn new(
         service: Service,
         disk: UringDisk,
         layout: Layout,
         reader: Rc<Reader<UringDisk, SystemClock>>,
         shared: Arc<Shared>,
-        pages: Arc<Semaphore>,
+        pages: Rc<Places>,
         metrics: HostMetrics,
     ) -> Self {
-        Self { service, disk, layout, reader, shared, pages, metrics }
+        Self {
+            service,
+            disk,
+            layout,
+            reader,
+            shared,
+            pages,
+            existing: SharedPass::default(),
+            raw_log: SharedPass::default(),
+            metrics,
+        }
     }
 
-    /// Makes `reply` the one to `call`. `ahead` is what was begun with the reply before it on this connection.
-    pub(super) async fn answer(&self, call: &Message<'_>, ahead: Option<ReadingAhead>, reply: &mut Reply) {
+    /// Makes `reply` the one to `call` of `peer`. `ahead` is what was begun with the reply before it on this connection.
+    pub(super) async fn answer(
+        &self,
+        call: &Message<'_>,
+        peer: IpAddr,
+        ahead: Option<ReadingAhead>,
+        reply: &mut Reply,
+    ) {
         let began = Instant::now();
         let outcome = match self.service {
-            Service::Reader => self.answer_reader(call, ahead, reply).await,
+            Service::Reader => self.answer_reader(call, peer, ahead, reply).await,
             Service::Manager => self.answer_manager(call, &mut reply.bytes).await,
         };
         self.metrics.call(method(call.name), outcome.is_ok(), began.elapsed());
@@ -141,6 +170,7 @@ impl Answerer {
     async fn answer_reader(
         &self,
         call: &Message<'_>,
+        peer: IpAddr,
         ahead: Option<ReadingAhead>,
         reply: &mut Reply,
     ) -> Result<(), Refusal> {
@@ -151,7 +181,7 @@ impl Answerer {
         };
         let memory = match memory {
             Some(memory) => memory,
-            None => self.pages.clone().acquire_owned().await.expect("the semaphore is never closed"),
+            None => self.pages.place(peer).await,
         };
         let page = self.reader.read_page_with(index_code, &token, ahead).await;
         if let Err(ReadError::Corrupt(damage)) = &page {
@@ -166,7 +196,7 @@ impl Answerer {
         reply.memory = Some(memory);
         if let Some(next) = page.next {
             // If there is no memory to spare, the next page is read when it is asked for.
-            let memory = self.pages.clone().try_acquire_owned().ok();
+            let memory = self.pages.place_ahead(peer);
             let reader = &self.reader;
             reply.ahead = memory.map(|memory| ReadingAhead::begin(reader.clone(), index_code, next, memory));
         }
@@ -187,7 +217,8 @@ impl Answerer {
                 reply::index_log_info(out, dialect, name, sequence, &info);
             }
             ManagerCall::GetRawLogInfo => {
-                let info = manager::get_raw_log_info(disk, layout).await?;
+                let pass = async { manager::get_raw_log_info(disk, layout).await.map(Rc::new) };
+                let info = self.raw_log.get(pass).await?;
                 reply::raw_log_info(out, dialect, name, sequence, &info);
             }
             ManagerCall::EnqueueForOptimization { index_code, priority, score } => {
@@ -205,7 +236,8 @@ impl Answerer {
                 reply::optimization_queue(out, dialect, name, sequence, entries);
             }
             ManagerCall::ListExistingIndexes => {
-                let codes = manager::list_existing_indexes(disk, layout, shared).await?;
+                let pass = async { manager::list_existing_indexes(disk, layout, shared).await.map(Rc::new) };
+                let codes = self.existing.get(pass).await?;
                 let names = codes.iter().map(|code| code.as_str().as_bytes());
                 reply::existing_indexes(out, dialect, name, sequence, names);
             }

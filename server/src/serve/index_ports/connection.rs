@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::calls::{Answerer, Reply};
 use super::sending::send;
 use super::stream::Stream;
+use super::turns::Turns;
 
 /// Received at once. Calls are short: a method, an index code, a token.
 const RECEIVE_BYTES: usize = 4096;
@@ -48,9 +49,10 @@ pub(super) async fn serve(
     mut stream: Stream,
     answerer: &Answerer,
     bounds: Bounds,
+    turns: &Turns,
     mut stop: watch::Receiver<bool>,
 ) {
-    let _ = converse(&mut stream, answerer, bounds, &mut stop).await;
+    let _ = converse(&mut stream, answerer, bounds, turns, &mut stop).await;
     let _ = timeout(PART_PATIENCE, stream.part()).await;
     stream.shut_down();
 }
@@ -59,15 +61,18 @@ async fn converse(
     stream: &mut Stream,
     answerer: &Answerer,
     bounds: Bounds,
+    turns: &Turns,
     stop: &mut watch::Receiver<bool>,
 ) -> io::Result<()> {
+    let shed = stream.shed();
     let limits = InboundLimits { message_bytes_max: CALL_BYTES_MAX, depth_max: DEPTH_MAX };
     let mut inbound = Inbound::new(limits);
     let mut begun: Option<Instant> = None;
     tokio::select! {
         biased;
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
-        agreed = timeout(bounds.message_timeout, stream.agree()) => match agreed {
+        () = shed.happens() => return answerer.shed(),
+        agreed = timeout(bounds.message_timeout, stream.agree(turns)) => match agreed {
             Ok(outcome) => outcome?,
             Err(_) => return Ok(()),
         },
@@ -83,6 +88,7 @@ async fn converse(
         let (result, buffer) = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = shed.happens() => return answerer.shed(),
             outcome = timeout(patience, receive) => match outcome {
                 Ok(outcome) => outcome,
                 Err(_) => return Ok(()),
@@ -97,7 +103,7 @@ async fn converse(
             reply.clear();
             let flow = match inbound.next(&mut input) {
                 Ok(Some(message)) if message.kind == MessageKind::Call => {
-                    answerer.answer(&message, ahead.take(), &mut reply).await;
+                    answerer.answer(&message, stream.peer(), ahead.take(), &mut reply).await;
                     Flow::On
                 }
                 // None of these methods makes sense if nobody waits for its reply.
@@ -130,9 +136,16 @@ async fn converse(
                 }
             };
             ahead = reply.ahead.take();
-            let sent = match timeout(bounds.message_timeout, send(stream, answerer, reply)).await {
-                Ok(outcome) => outcome?,
-                Err(_) => return Ok(()),
+            // What the peer does not take of it counts like what it does not finish.
+            stream.keeps(reply.bytes.len());
+            let sending = timeout(bounds.message_timeout, send(stream, answerer, reply));
+            let sent = tokio::select! {
+                biased;
+                sent = sending => match sent {
+                    Ok(outcome) => outcome?,
+                    Err(_) => return Ok(()),
+                },
+                () = shed.happens() => return answerer.shed(),
             };
             let bytes = if sent.capacity() > REPLY_BYTES_KEPT { Vec::new() } else { sent };
             reply = Reply { bytes, ..Reply::default() };
@@ -140,6 +153,7 @@ async fn converse(
                 return Ok(());
             }
         }
+        stream.keeps(inbound.pending_bytes());
         begun = match (inbound.pending_bytes(), begun) {
             (0, _) => None,
             (_, begun) => begun.or_else(|| Some(Instant::now())),

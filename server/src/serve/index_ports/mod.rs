@@ -2,11 +2,14 @@
 
 mod calls;
 mod connection;
+mod held;
+mod places;
 mod port;
 mod reading_ahead;
 mod sending;
 mod stream;
 mod thread;
+mod turns;
 
 pub(super) use connection::Bounds;
 pub(super) use thread::IndexThread;

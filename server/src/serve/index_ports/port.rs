@@ -11,7 +11,9 @@ use tokio::sync::{Notify, watch};
 
 use super::calls::Answerer;
 use super::connection::{Bounds, serve};
+use super::held::Held;
 use super::stream::Stream;
+use super::turns::Turns;
 use crate::metrics::HostMetrics;
 use crate::serve::listeners;
 
@@ -27,6 +29,8 @@ pub(super) struct Port {
     pub(super) bounds: Bounds,
     pub(super) metrics: HostMetrics,
     pub(super) open: Rc<Open>,
+    pub(super) turns: Rc<Turns>,
+    pub(super) held: Rc<Held>,
 }
 
 /// How many connections there are, over both ports.
@@ -59,8 +63,8 @@ impl Port {
             if *stop.borrow() {
                 return Ok(());
             }
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let accepted = match accepted {
+                Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
                 Err(error) if is_shortage(&error) => {
                     tracing::error!(port = self.name, %error, "no more connections can be taken until some are closed; raise the limit of open files");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -86,12 +90,14 @@ impl Port {
             own.set(own.get() + 1);
             self.open.count.set(self.open.count.get() + 1);
             self.metrics.index_connections(self.name, own.get());
-            let stream = Stream::new(stream, self.tls.as_ref());
+            let (socket, peer) = accepted;
+            let stream = Stream::new(socket, peer, self.tls.as_ref(), self.held.share());
+            let turns = self.turns.clone();
             let (answerer, bounds, stop) = (self.answerer.clone(), self.bounds, stop.clone());
             let (own, open) = (own.clone(), self.open.clone());
             let (metrics, name) = (self.metrics.clone(), self.name);
             tokio_uring::spawn(async move {
-                serve(stream, &answerer, bounds, stop).await;
+                serve(stream, &answerer, bounds, &turns, stop).await;
                 own.set(own.get() - 1);
                 open.count.set(open.count.get() - 1);
                 open.closed.notify_one();

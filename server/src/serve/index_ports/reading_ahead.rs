@@ -8,16 +8,18 @@ use logtank_engine::recovery_read::reader::Reader;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::UringDisk;
 use logtank_wire::page::LogPageToken;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+
+use super::places::Place;
 
 /// A peer that has not asked for its next page by then is busy with the last one: the memory goes to others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A page that is being read, or was, before it is asked for.
 pub(super) struct ReadingAhead {
-    task: JoinHandle<Option<(Ahead, OwnedSemaphorePermit)>>,
+    task: JoinHandle<Option<(Ahead, Place)>>,
     wanted: Rc<Notify>,
 }
 
@@ -27,20 +29,25 @@ impl ReadingAhead {
         reader: Rc<Reader<UringDisk, SystemClock>>,
         index_code: &[u8],
         token: LogPageToken,
-        memory: OwnedSemaphorePermit,
+        memory: Place,
     ) -> Self {
         let (index_code, wanted) = (index_code.to_vec(), Rc::new(Notify::new()));
         let notified = wanted.clone();
         let task = tokio_uring::spawn(async move {
             let ahead = reader.read_ahead(&index_code, &token).await?;
-            timeout(PATIENCE, notified.notified()).await.ok()?;
+            tokio::select! {
+                biased;
+                outcome = timeout(PATIENCE, notified.notified()) => outcome.ok()?,
+                () = memory.is_needed() => return None,
+            }
+            memory.wanted();
             Some((ahead, memory))
         });
         Self { task, wanted }
     }
 
     /// What was read, if anything was and the peer did not take too long.
-    pub(super) async fn finished(self) -> Option<(Ahead, OwnedSemaphorePermit)> {
+    pub(super) async fn finished(self) -> Option<(Ahead, Place)> {
         self.wanted.notify_one();
         match self.task.await {
             Ok(read) => read,

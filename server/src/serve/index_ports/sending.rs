@@ -4,11 +4,12 @@ use std::io;
 use std::ops::Range;
 
 use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::recovery_read::page::ChunkMemory;
+use logtank_engine::recovery_read::page::{Chunk, ChunkMemory};
 use logtank_os::disk::Window;
 use tokio_uring::buf::BoundedBuf;
 
 use super::calls::{Answerer, Reply};
+use super::places::Place;
 use super::stream::Stream;
 
 /// Sends all of a reply and gives its memory back; returns its bytes without the records, to be used again.
@@ -16,53 +17,89 @@ use super::stream::Stream;
 /// # Errors
 /// If the peer is gone.
 pub(super) async fn send(stream: &mut Stream, answerer: &Answerer, reply: Reply) -> io::Result<Vec<u8>> {
-    let Reply { mut bytes, records_at, chunks, ahead: _, memory } = reply;
-    if !chunks.is_empty() {
-        bytes = send_slice(stream, bytes, 0..records_at).await?;
-        for chunk in chunks {
-            let (chunk, range) = chunk.into_parts();
-            match chunk {
-                ChunkMemory::Segment(buffer) => {
-                    let (result, buffer) = send_window(stream, buffer, range).await;
-                    answerer.recycle(ChunkMemory::Segment(buffer));
-                    result?;
-                }
-                ChunkMemory::Live(records) => drop(send_slice(stream, records, range).await?),
-            }
-        }
+    let Reply { bytes, records_at, chunks, ahead: _, memory } = reply;
+    let Some(memory) = memory else {
         let end = bytes.len();
-        bytes = send_slice(stream, bytes, records_at..end).await?;
-    } else {
-        let end = bytes.len();
-        bytes = send_slice(stream, bytes, 0..end).await?;
+        return send_slice(stream, bytes, 0..end, None).await;
+    };
+    memory.sending();
+    tokio::select! {
+        biased;
+        sent = send_page(stream, answerer, bytes, records_at, chunks, &memory) => sent,
+        () = memory.is_needed() => answerer.shed().map(|()| Vec::new()),
     }
-    drop(memory);
-    Ok(bytes)
+}
+
+async fn send_page(
+    stream: &mut Stream,
+    answerer: &Answerer,
+    mut bytes: Vec<u8>,
+    records_at: usize,
+    chunks: Vec<Chunk>,
+    memory: &Place,
+) -> io::Result<Vec<u8>> {
+    bytes = send_slice(stream, bytes, 0..records_at, Some(memory)).await?;
+    for chunk in chunks {
+        let (chunk, range) = chunk.into_parts();
+        match chunk {
+            ChunkMemory::Segment(buffer) => {
+                let (result, buffer) = send_window(stream, buffer, range, memory).await;
+                answerer.recycle(ChunkMemory::Segment(buffer));
+                result?;
+            }
+            ChunkMemory::Live(records) => drop(send_slice(stream, records, range, Some(memory)).await?),
+        }
+    }
+    let end = bytes.len();
+    send_slice(stream, bytes, records_at..end, Some(memory)).await
 }
 
 async fn send_window(
     stream: &mut Stream,
-    buffer: AlignedBuf,
-    range: Range<usize>,
+    mut buffer: AlignedBuf,
+    mut range: Range<usize>,
+    memory: &Place,
 ) -> (io::Result<()>, AlignedBuf) {
-    match stream.plain() {
-        Some(socket) => {
-            let (result, window) = socket.write_all(Window::new(buffer, range.start, range.len())).await;
-            (result, window.into_buffer())
+    let Some(socket) = stream.plain() else {
+        let result = stream.write_secured(&buffer[range], |taken| memory.taken(taken)).await;
+        return (result, buffer);
+    };
+    while !range.is_empty() {
+        let (result, window) = socket.write(Window::new(buffer, range.start, range.len())).submit().await;
+        buffer = window.into_buffer();
+        match result.and_then(some) {
+            Ok(taken) => {
+                memory.taken(taken);
+                range.start += taken;
+            }
+            Err(error) => return (Err(error), buffer),
         }
-        None => (stream.write_secured(&buffer[range]).await, buffer),
     }
+    (Ok(()), buffer)
 }
 
-async fn send_slice(stream: &mut Stream, bytes: Vec<u8>, range: Range<usize>) -> io::Result<Vec<u8>> {
-    if range.is_empty() {
+async fn send_slice(
+    stream: &mut Stream,
+    mut bytes: Vec<u8>,
+    mut range: Range<usize>,
+    memory: Option<&Place>,
+) -> io::Result<Vec<u8>> {
+    let progress = |taken| memory.into_iter().for_each(|memory| memory.taken(taken));
+    let Some(socket) = stream.plain() else {
+        stream.write_secured(&bytes[range], progress).await?;
         return Ok(bytes);
+    };
+    while !range.is_empty() {
+        let (result, slice) = socket.write(bytes.slice(range.clone())).submit().await;
+        bytes = slice.into_inner();
+        let taken = result.and_then(some)?;
+        progress(taken);
+        range.start += taken;
     }
-    match stream.plain() {
-        Some(socket) => {
-            let (result, slice) = socket.write_all(bytes.slice(range)).await;
-            result.map(|()| slice.into_inner())
-        }
-        None => stream.write_secured(&bytes[range]).await.map(|()| bytes),
-    }
+    Ok(bytes)
+}
+
+/// A write that takes nothing would be tried for ever.
+fn some(taken: usize) -> io::Result<usize> {
+    if taken == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(taken) }
 }

@@ -1,10 +1,14 @@
 //! A connection's bytes, encrypted or not.
 
 use std::io;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
+use std::rc::Rc;
 
 use logtank_os::tls::{TlsConfig, TlsSession};
 use tokio_uring::net::TcpStream;
+
+use super::held::{Share, Shed};
+use super::turns::Turns;
 
 /// Ciphertext received at once.
 const RECEIVE_BYTES: usize = 4096;
@@ -16,6 +20,10 @@ const SEND_BYTES: usize = 64 * 1024;
 pub(super) struct Stream {
     socket: TcpStream,
     secured: Option<Box<Secured>>,
+    peer: IpAddr,
+    memory: Share,
+    /// Bytes of a call partly received.
+    call_bytes: usize,
 }
 
 struct Secured {
@@ -26,39 +34,70 @@ struct Secured {
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream, tls: Option<&TlsConfig>) -> Self {
+    pub(super) fn new(socket: TcpStream, peer: IpAddr, tls: Option<&TlsConfig>, memory: Share) -> Self {
         let secured = tls.map(|tls| {
             Box::new(Secured { session: tls.session(), cipher: Vec::with_capacity(RECEIVE_BYTES), at: 0 })
         });
-        Self { socket, secured }
+        Self { socket, secured, peer, memory, call_bytes: 0 }
+    }
+
+    /// Whose connection it is.
+    pub(super) const fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// What says that the connection has to go, because it holds too much.
+    pub(super) fn shed(&self) -> Rc<Shed> {
+        self.memory.shed()
+    }
+
+    /// So many bytes of a call have been received, and more are to come.
+    pub(super) fn keeps(&mut self, call_bytes: usize) {
+        self.call_bytes = call_bytes;
+        self.count();
+    }
+
+    fn count(&self) {
+        let secured = self.secured.as_ref().map_or(0, |secured| secured.session.held_bytes());
+        self.memory.hold(self.call_bytes + secured);
     }
 
     /// Agrees with the peer on the encryption, where there is one.
     ///
     /// # Errors
     /// The connection's, or that the peer is not trusted or speaks no TLS.
-    pub(super) async fn agree(&mut self) -> io::Result<()> {
-        let Self { socket, secured: Some(secured) } = self else { return Ok(()) };
-        while secured.session.is_handshaking() {
-            if secured.session.has_ended() || secured.more(socket).await? == 0 {
+    pub(super) async fn agree(&mut self, turns: &Turns) -> io::Result<()> {
+        let mut answered = false;
+        while let Some(secured) = &mut self.secured
+            && secured.session.is_handshaking()
+        {
+            if secured.session.has_ended() || !secured.fill(&self.socket).await? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            let turn = turns.turn(answered).await?;
+            let outcome = secured.decrypt();
+            turn.end().await;
+            answered = true;
+            secured.flush(&self.socket).await?;
+            outcome?;
+            self.count();
         }
         Ok(())
     }
 
     /// Receives into `buffer`, at most its capacity; returns it, and how many bytes came, 0 at the end.
     pub(super) async fn read(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
-        let Self { socket, secured: Some(secured) } = self else { return self.socket.read(buffer).await };
+        let Some(secured) = self.secured.as_mut() else { return self.socket.read(buffer).await };
         while secured.session.plain().is_empty() {
             if secured.session.has_ended() {
                 return (Ok(0), buffer);
             }
-            match secured.more(socket).await {
-                Ok(0) => return (Ok(0), buffer),
-                Ok(_) => {}
+            match secured.more(&self.socket).await {
+                Ok(true) => {}
+                Ok(false) => return (Ok(0), buffer),
                 Err(error) => return (Err(error), buffer),
             }
+            self.memory.hold(self.call_bytes + secured.session.held_bytes());
         }
         let plain = secured.session.plain();
         let plain = &plain[..plain.len().min(buffer.capacity())];
@@ -76,18 +115,19 @@ impl Stream {
         }
     }
 
-    /// Sends all of `bytes`, encrypted.
+    /// Sends all of `bytes`, encrypted; `taken` is given the length of each part that is sent.
     ///
     /// # Errors
     /// If the peer is gone.
     ///
     /// # Panics
     /// If the connection is not encrypted.
-    pub(super) async fn write_secured(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn write_secured(&mut self, bytes: &[u8], taken: impl Fn(usize)) -> io::Result<()> {
         let secured = self.secured.as_mut().expect("the caller saw that it is encrypted");
         for portion in bytes.chunks(SEND_BYTES) {
             secured.session.send(portion)?;
             secured.flush(&self.socket).await?;
+            taken(portion.len());
         }
         Ok(())
     }
@@ -108,27 +148,37 @@ impl Stream {
 }
 
 impl Secured {
-    /// Decrypts more of what was received, or receives more; 0 at the end.
-    async fn more(&mut self, socket: &TcpStream) -> io::Result<usize> {
-        if self.at == self.cipher.len() {
-            let (result, buffer) = socket.read(std::mem::take(&mut self.cipher)).await;
-            (self.cipher, self.at) = (buffer, 0);
-            if result? == 0 {
-                return Ok(0);
-            }
+    /// Decrypts more of what was received, or receives more; whether there was any.
+    async fn more(&mut self, socket: &TcpStream) -> io::Result<bool> {
+        if !self.fill(socket).await? {
+            return Ok(false);
         }
+        let outcome = self.decrypt();
+        // The alert that says what is wrong goes out first.
+        self.flush(socket).await?;
+        outcome.map(|()| true)
+    }
+
+    /// Receives, unless something is left to decrypt; whether there is anything then.
+    async fn fill(&mut self, socket: &TcpStream) -> io::Result<bool> {
+        if self.at < self.cipher.len() {
+            return Ok(true);
+        }
+        let (result, buffer) = socket.read(std::mem::take(&mut self.cipher)).await;
+        (self.cipher, self.at) = (buffer, 0);
+        Ok(result? > 0)
+    }
+
+    fn decrypt(&mut self) -> io::Result<()> {
         let mut rest = &self.cipher[self.at..];
         let offered = rest.len();
         let received = self.session.receive(&mut rest);
-        let taken = offered - rest.len();
-        self.at += taken;
+        self.at += offered - rest.len();
         if self.at == self.cipher.len() {
             self.cipher.clear();
             self.at = 0;
         }
-        self.flush(socket).await?;
-        received.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        Ok(taken)
+        received.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     async fn flush(&mut self, socket: &TcpStream) -> io::Result<()> {

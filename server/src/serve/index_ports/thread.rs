@@ -16,7 +16,9 @@ use tokio::sync::watch;
 
 use super::calls::{Answerer, Service};
 use super::connection::Bounds;
+use super::held::Held;
 use super::port::{Open, Port};
+use super::turns::Turns;
 use crate::metrics::HostMetrics;
 use crate::serve::boot::boot;
 use crate::serve::events::{Events, HostEvent, Step};
@@ -24,6 +26,8 @@ use crate::serve::{Tree, listeners};
 
 /// A page that is being sent when the host stops may be finished, for so long.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Calls partly received, and their encryption, may have this part of the memory; pages have the rest.
+const CALLS_SHARE: usize = 16;
 /// Between two looks for segments that are held open and read no more.
 const RELEASE_EVERY: Duration = Duration::from_secs(30);
 
@@ -36,8 +40,8 @@ pub(in crate::serve) struct IndexThread {
     /// How each port's connections are encrypted.
     pub(in crate::serve) reader_tls: Option<TlsConfig>,
     pub(in crate::serve) manager_tls: Option<TlsConfig>,
-    /// Memory for pages that are being filled or sent.
-    pub(in crate::serve) page_bytes_max: usize,
+    /// Memory for pages that are being filled or sent, and for calls partly received.
+    pub(in crate::serve) memory_bytes_max: usize,
     pub(in crate::serve) key: TokenKey,
     pub(in crate::serve) policy: Policy,
     pub(in crate::serve) shared: Arc<Shared>,
@@ -63,7 +67,9 @@ impl IndexThread {
                 self.key,
                 ReadOptions { boot: boot(), ..ReadOptions::default() },
             ));
-            let pages = Answerer::pages_at_once(self.page_bytes_max);
+            let held_bytes_max = self.memory_bytes_max / CALLS_SHARE;
+            let pages = Answerer::pages_at_once(self.memory_bytes_max - held_bytes_max);
+            let (turns, held) = (Turns::new(), Held::new(held_bytes_max));
             let open = Rc::new(Open::default());
             let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
             self.events.send(HostEvent::Step(Step::Equipped));
@@ -86,6 +92,8 @@ impl IndexThread {
                     bounds: self.bounds,
                     metrics: self.metrics.clone(),
                     open: open.clone(),
+                    turns: turns.clone(),
+                    held: held.clone(),
                 }
             };
             let reader_port = port(self.reader, self.reader_tls, Service::Reader).accept(self.stop.clone());
@@ -102,6 +110,7 @@ impl IndexThread {
                 tokio::select! {
                     _ = stop.wait_for(|stop| *stop) => {}
                     () = releasing => {}
+                    () = pages.keep_moving() => {}
                 }
                 closers.iter().for_each(listeners::close);
                 Ok(())
