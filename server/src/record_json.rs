@@ -80,6 +80,26 @@ impl<'de> Deserialize<'de> for Number {
 }
 
 impl<'a> RecordJson<'a> {
+    /// The record that a line holds.
+    ///
+    /// # Errors
+    /// What is wrong with it, and at which column of the line.
+    pub(crate) fn parse(line: &'a [u8]) -> Result<Self, String> {
+        // The library also takes an array, of values in the order of the fields; nobody means that.
+        if let Some(first) = line.trim_ascii_start().first().filter(|first| **first != b'{') {
+            let shown = first.escape_ascii();
+            return Err(format!(
+                "it begins with `{shown}`; a record is an object, as in {{\"docid\":\"d\"}}"
+            ));
+        }
+        serde_json::from_slice(line).map_err(|error| {
+            // A line is one line; which one of how many, the caller knows.
+            let (text, column) = (error.to_string(), error.column());
+            let place = format!(" at line {} column {column}", error.line());
+            format!("{}, at column {column}", text.strip_suffix(&place).unwrap_or(&text))
+        })
+    }
+
     /// The record that these Thrift bytes hold. Bytes that are not UTF-8 become U+FFFD; of a key that occurs
     /// twice the last value counts.
     pub(crate) fn from_view(view: &RecordView<'a>) -> Self {
@@ -132,6 +152,23 @@ mod tests {
         assert_eq!(length, bytes.len());
         assert_eq!(view.index_code, Some(&b"m"[..]));
         assert_eq!(serde_json::to_string(&RecordJson::from_view(&view)).unwrap(), line);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said_once_and_with_its_column() {
+        for (line, said) in [
+            (&b"[\"d\"]"[..], "it begins with `[`; a record is an object, as in {\"docid\":\"d\"}"),
+            (b"  [[\"d\", true]]", "it begins with `[`"),
+            (b"\"d\"", "it begins with `\\\"`"),
+            (b"{d: 1}", "key must be a string, at column 2"),
+            (b"{\"docid\":\"d\"", "EOF while parsing an object, at column 12"),
+            (b"{\"docid\":\"\xff\"}", "at column"),
+            (b"{\"docid\":\"d\"} {}", "trailing characters, at column 15"),
+        ] {
+            let error = RecordJson::parse(line).unwrap_err();
+            assert!(error.contains(said) && !error.contains("at line"), "{error}");
+        }
+        assert_eq!(RecordJson::parse(b" {\"docid\":\"d\"}\r\n").unwrap().docid, "d");
     }
 
     #[test]

@@ -24,7 +24,9 @@ impl Host {
         let mut command = logtank(&["serve", "--log-format", "json", "--shards", "1"]);
         command.arg("--data").arg(data);
         for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
-            command.args([port, "127.0.0.1:0"]);
+            if !more.contains(&port) {
+                command.args([port, "127.0.0.1:0"]);
+            }
         }
         let mut child = command.args(more).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

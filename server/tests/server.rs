@@ -1,6 +1,7 @@
 //! The program as a user runs it.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod certificates;
 mod client;
 mod config;
 mod foreign;

@@ -3,6 +3,9 @@
 use crate::error::{Corruption, DiskError, Error};
 use crate::ids::InvalidIndexCode;
 
+/// What is said of an error that may pass by itself, so that a client can tell it from one that stays.
+pub const TRY_AGAIN: &str = "try the same token again";
+
 /// Why there is no page. Each text is meant for whoever runs the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -16,7 +19,7 @@ pub enum ReadError {
     #[error(transparent)]
     StartOver(#[from] StartOver),
     /// The filesystem failed.
-    #[error("{0}; try again, and if it stays so look at this host's drives")]
+    #[error("{0}; {again}, and if it stays so look at this host's drives", again = TRY_AGAIN)]
     Disk(DiskError),
     /// Damaged bytes may hold records of this index. Recoveries of others, of which none are in there, go on.
     #[error(
@@ -27,7 +30,7 @@ pub enum ReadError {
     #[error("{0}; until then this index can't be recovered whole, and is not in part")]
     Gone(Corruption),
     /// Files kept changing while they were being looked at.
-    #[error("the files of this host changed too often while one page was read; try the same token again")]
+    #[error("the files of this host changed too often while one page was read; {again}", again = TRY_AGAIN)]
     Unsettled,
 }
 

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use crate::client::address;
+
 /// How to reach a host whose ports are encrypted.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Encryption")]
@@ -24,7 +26,7 @@ pub(crate) struct TlsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WriteArgs {
     /// The host's writer port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15000")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15000", value_parser = address::parse)]
     pub(crate) addr: String,
     /// The index that the records belong to.
     #[arg(long, value_name = "CODE")]
@@ -32,6 +34,9 @@ pub(crate) struct WriteArgs {
     /// Records sent in one batch.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=16_384))]
     pub(crate) batch_records: u32,
+    /// Where nobody listens, try again for this long: a host that starts opens its ports last.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) wait: Duration,
     /// Give up on a reply after this long.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
@@ -42,10 +47,14 @@ pub(crate) struct WriteArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReadArgs {
     /// The host's reader port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15100")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15100", value_parser = address::parse)]
     pub(crate) addr: String,
-    /// Attempts for one page before giving up; between them 1, 3, 9, 27, then 60 seconds pass.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Where nobody listens at the beginning, try again for this long: a host that starts opens its ports last.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) wait: Duration,
+    /// Attempts for one page; between them 1, 3, 9, 27, then 60 seconds pass. What can't pass by itself is not tried
+    /// again, and with 1 nothing is.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempts: u32,
     /// Give up on a reply after this long.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
@@ -60,14 +69,17 @@ pub(crate) struct ReadArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// The host's manager port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:16000")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:16000", value_parser = address::parse)]
     pub(crate) manager_addr: String,
     /// The host's metrics port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15200")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15200", value_parser = address::parse)]
     pub(crate) metrics_addr: String,
     /// Also show the segments of this index.
     #[arg(long, value_name = "CODE")]
     pub(crate) index: Option<String>,
+    /// Where nobody listens, try again for this long: a host that starts opens its ports last.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
+    pub(crate) wait: Duration,
     /// Print one JSON object in place of the summary.
     #[arg(long)]
     pub(crate) json: bool,

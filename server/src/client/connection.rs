@@ -1,48 +1,23 @@
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use logtank_wire::client::response::ResponseError;
-use logtank_wire::inbound::{Inbound, InboundLimits, ProtocolError};
+use logtank_wire::inbound::{Inbound, InboundLimits};
 use logtank_wire::message::{Dialect, Message};
 
+use super::address::resolve;
+use super::error::CallError;
 use super::tls::{Encryption, Stream};
 
 /// As the original's clients write: unframed, with the version in front.
 const DIALECT: Dialect = Dialect { strict: true, framed: false };
+/// Kept of the beginning of a reply, to see what it is if it is none.
+const FIRST_BYTES: usize = 64;
+/// To connect takes no longer than this, however long a reply may take.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// A page holds 5 MiB of records or one record, and no record is longer than a message may be.
 const REPLY_LIMITS: InboundLimits = InboundLimits { message_bytes_max: 1 << 30, depth_max: 16 };
-
-/// Why a call has no result.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CallError {
-    /// The connection failed: whether the host carried the call out is unknown.
-    #[error("the connection failed: {0}")]
-    Connection(#[from] io::Error),
-    /// The host's reply is no Thrift, or not the reply to this call.
-    #[error("the host's reply can't be read: {0}")]
-    Protocol(String),
-    /// The host answered with an exception.
-    #[error("the host answered: {0}")]
-    Refused(String),
-}
-
-impl From<ProtocolError> for CallError {
-    fn from(error: ProtocolError) -> Self {
-        Self::Protocol(error.to_string())
-    }
-}
-
-impl From<ResponseError> for CallError {
-    fn from(error: ResponseError) -> Self {
-        match error {
-            ResponseError::Exception { text, .. } => Self::Refused(text),
-            other @ (ResponseError::NotAReply | ResponseError::NoResult | ResponseError::Malformed(_)) => {
-                Self::Protocol(other.to_string())
-            }
-        }
-    }
-}
 
 /// A connection to one of a host's ports.
 #[derive(Debug)]
@@ -59,15 +34,15 @@ impl Connection {
     ///
     /// # Errors
     /// The system's, of the last address tried.
-    pub(crate) fn open(address: &str, timeout: Duration, encryption: &Encryption) -> io::Result<Self> {
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for resolved in address.to_socket_addrs()? {
+    pub(crate) fn open(address: &str, timeout: Duration, encryption: &Encryption) -> Result<Self, CallError> {
+        let mut last = None;
+        for resolved in resolve(address)? {
             match connect(resolved, timeout) {
                 Ok(socket) => return Ok(Self::over(encryption.wrap(socket, address)?)),
-                Err(error) => last = error,
+                Err(error) => last = Some(error),
             }
         }
-        Err(last)
+        Err(last.expect("a name has an address").into())
     }
 
     fn over(stream: Stream) -> Self {
@@ -87,15 +62,31 @@ impl Connection {
         self.sequence = self.sequence.wrapping_add(1);
         self.sent.clear();
         encode(&mut self.sent, DIALECT, self.sequence);
-        self.stream.write_all(&self.sent)?;
-        self.stream.flush()?;
+        if let Err(error) = self.stream.write_all(&self.sent).and_then(|()| self.stream.flush()) {
+            // A peer that is no host may have said what it is before it broke the connection off.
+            let length = self.stream.read(&mut self.received).unwrap_or(0);
+            return Err(CallError::of_foreign(&self.received[..length], "Thrift")
+                .unwrap_or_else(|| CallError::of_stream(error)));
+        }
+        let mut first = Vec::new();
         loop {
-            let length = self.stream.read(&mut self.received).map_err(explain)?;
-            if length == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host closed it").into());
-            }
+            let length = match self.stream.read(&mut self.received).map_err(CallError::of_stream) {
+                Ok(0) | Err(_) if CallError::of_foreign(&first, "Thrift").is_some() => {
+                    return Err(CallError::of_foreign(&first, "Thrift").expect("it was seen"));
+                }
+                Ok(0) => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host closed it").into());
+                }
+                length => length?,
+            };
             let mut input = &self.received[..length];
-            if let Some(message) = self.inbound.next(&mut input)? {
+            if first.len() < FIRST_BYTES {
+                first.extend_from_slice(&input[..length.min(FIRST_BYTES - first.len())]);
+            }
+            let message = self.inbound.next(&mut input).map_err(|error| {
+                CallError::of_foreign(&first, "Thrift").unwrap_or(CallError::Protocol(error.what))
+            })?;
+            if let Some(message) = message {
                 if message.sequence != self.sequence || !input.is_empty() {
                     return Err(CallError::Protocol("it belongs to another call".to_owned()));
                 }
@@ -107,19 +98,9 @@ impl Connection {
 
 /// A socket on which nothing takes longer than `timeout`.
 pub(super) fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, timeout)?;
+    let stream = TcpStream::connect_timeout(&address, timeout.min(CONNECT_PATIENCE))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     Ok(stream)
-}
-
-/// A timed out read says "resource temporarily unavailable", which helps nobody.
-fn explain(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            io::Error::new(io::ErrorKind::TimedOut, "no reply in time; is the host overloaded?")
-        }
-        _ => error,
-    }
 }

@@ -10,14 +10,14 @@ use logtank_wire::client::{request, response};
 use logtank_wire::page::LogPageToken;
 
 use crate::cli::ReadArgs;
-use crate::client::{CallError, Connection, Encryption};
+use crate::client::{CallError, Connection, Encryption, connect};
 use crate::record_json::RecordJson;
 use crate::stderr::remark;
 
-/// Prints the records of an index.
+/// Prints the records of an index. Of one that the host does not know there are none, as for an engine.
 ///
 /// # Errors
-/// A page that could not be had in as many attempts as allowed, or output that can't be written.
+/// A page that can't be had, or not in as many attempts as allowed, or output that can't be written.
 pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<()> {
     IndexCode::new(args.index.as_bytes()).with_context(|| args.index.clone())?;
     let progress = ProgressBar::new_spinner();
@@ -32,6 +32,7 @@ pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<()> {
         records: 0,
         bytes: 0,
     };
+    recovery.connect()?;
     let mut token = LogPageToken::default();
     let outcome = loop {
         match recovery.page_with_retries(&token, &progress) {
@@ -48,6 +49,13 @@ pub(crate) fn run(args: &ReadArgs) -> anyhow::Result<()> {
         Err(error)
             if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
         {
+            Ok(())
+        }
+        Ok(()) if recovery.records == 0 => {
+            remark!(
+                "logtank: no records: the host knows of none of an index `{}`; is the name right?",
+                args.index
+            );
             Ok(())
         }
         outcome => outcome,
@@ -68,6 +76,16 @@ impl Recovery<'_> {
         format!("{} records, {}", HumanCount(self.records), HumanBytes(self.bytes))
     }
 
+    /// Waits for a host that is about to start.
+    fn connect(&mut self) -> anyhow::Result<()> {
+        let ReadArgs { addr, timeout, wait, attempts, .. } = self.args;
+        let wait = if *attempts == 1 { Duration::ZERO } else { *wait };
+        let connection = connect(addr, *timeout, &self.encryption, wait)
+            .with_context(|| format!("can't connect to the reader port {addr}; is a host running there?"))?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
     /// Prints the page at `token`, however often it takes; returns the next token.
     fn page_with_retries(
         &mut self,
@@ -78,12 +96,19 @@ impl Recovery<'_> {
         loop {
             let (bytes, next) = match self.page(token) {
                 Ok(page) => page,
+                Err(error) if !error.may_pass() => return Err(self.at_port(&error)),
                 Err(error) if attempt == self.args.attempts => {
                     return Err(anyhow!("{error} ({attempt} attempts, after {})", self.summary()));
                 }
                 Err(error) => {
                     let wait = pause_after(attempt);
-                    progress.suspend(|| remark!("logtank: {error}; trying again in {} s", wait.as_secs()));
+                    let (next, most) = (attempt + 1, self.args.attempts);
+                    progress.suspend(|| {
+                        remark!(
+                            "logtank: {error}; trying again in {} s (attempt {next} of {most})",
+                            wait.as_secs()
+                        );
+                    });
                     self.connection = None;
                     std::thread::sleep(wait);
                     attempt += 1;
@@ -97,12 +122,23 @@ impl Recovery<'_> {
         }
     }
 
+    /// What is wrong with the port, or with what it answered.
+    fn at_port(&self, error: &CallError) -> anyhow::Error {
+        match self.records {
+            0 => anyhow!("the reader port {}: {error}", self.args.addr),
+            _ => anyhow!("{error} (after {})", self.summary()),
+        }
+    }
+
     /// One page as lines of JSON.
     fn page(&mut self, token: &LogPageToken) -> Result<(Vec<u8>, Option<LogPageToken>), CallError> {
         let (addr, index) = (&self.args.addr, self.args.index.as_bytes());
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => self.connection.insert(Connection::open(addr, self.args.timeout, &self.encryption)?),
+            None => {
+                let connection = connect(addr, self.args.timeout, &self.encryption, Duration::ZERO)?;
+                self.connection.insert(connection)
+            }
         };
         let (mut lines, mut records) = (Vec::new(), 0);
         let next = connection.call(

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use indicatif::{HumanBytes, HumanCount};
 use logtank_wire::client::{request, response};
 use logtank_wire::info::{IndexLogInfo, RawLogInfo, SegmentInfo};
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
-use crate::client::{Connection, Encryption, get};
+use crate::client::{CallError, Encryption, connect, get};
 use crate::output::say;
 
 /// What a host said.
@@ -34,6 +34,10 @@ impl Metrics {
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((name, value)) = line.rsplit_once(' ') else { continue };
             let name = name.split('{').next().unwrap_or(name);
+            // Each bucket counts those before it too: their sum means nothing.
+            if name.ends_with("_bucket") {
+                continue;
+            }
             if let Ok(value) = value.parse::<f64>() {
                 *values.entry(name.to_owned()).or_insert(0.0) += value;
             }
@@ -76,39 +80,72 @@ pub(crate) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn ask(args: &StatusArgs) -> anyhow::Result<Status> {
-    let port = |name: &str, address: &str| {
-        format!("can't connect to the {name} port {address}; is a host running there?")
-    };
     let encryption = Encryption::load(&args.tls)?;
-    let (code, readiness) = get(&args.metrics_addr, "/readyz", args.timeout, &encryption)
-        .with_context(|| port("metrics", &args.metrics_addr))?;
-    let (_, metrics) = get(&args.metrics_addr, "/metrics", args.timeout, &encryption)?;
-    let mut manager = Connection::open(&args.manager_addr, args.timeout, &encryption)
-        .with_context(|| port("manager", &args.manager_addr))?;
-    let raw = manager.call(request::get_raw_log_info, response::raw_log_info)?;
-    let indexes =
-        manager.call(request::list_existing_indexes, |reply| Ok(response::existing_indexes(reply)?.len()))?;
+    let at_metrics = |error| at_port("metrics", &args.metrics_addr, error);
+    if !args.wait.is_zero() {
+        connect(&args.metrics_addr, args.timeout, &encryption, args.wait).map_err(at_metrics)?;
+    }
+    let (code, readiness) =
+        get(&args.metrics_addr, "/readyz", args.timeout, &encryption).map_err(at_metrics)?;
+    let (_, metrics) = get(&args.metrics_addr, "/metrics", args.timeout, &encryption).map_err(at_metrics)?;
+    let metrics = Metrics::parse(&metrics);
+    if !metrics.0.contains_key("logtank_build_info") {
+        return Err(anyhow!(
+            "the metrics port {}: what answers is no host of LogTank's; another program listens there",
+            args.metrics_addr
+        ));
+    }
+    let at_manager = |error| at_port("manager", &args.manager_addr, error);
+    let mut manager =
+        connect(&args.manager_addr, args.timeout, &encryption, args.wait).map_err(at_manager)?;
+    let raw = manager.call(request::get_raw_log_info, response::raw_log_info).map_err(at_manager)?;
+    let (indexes, known) = manager
+        .call(request::list_existing_indexes, |reply| {
+            let codes = response::existing_indexes(reply)?;
+            let wanted = args.index.as_deref().unwrap_or_default().as_bytes();
+            Ok((codes.len(), codes.contains(&wanted)))
+        })
+        .map_err(at_manager)?;
     let queue = manager
-        .call(request::get_optimization_queue, |reply| Ok(response::optimization_queue(reply)?.len()))?;
+        .call(request::get_optimization_queue, |reply| Ok(response::optimization_queue(reply)?.len()))
+        .map_err(at_manager)?;
     let index = match &args.index {
         None => None,
+        Some(code) if !known => {
+            return Err(anyhow!(
+                "the host has no index `{code}`; of the {indexes} that it has, none is named so"
+            ));
+        }
         Some(code) => {
-            let info = manager.call(
-                |out, dialect, sequence| request::get_index_log_info(out, dialect, sequence, code.as_bytes()),
-                response::index_log_info,
-            )?;
+            let info = manager
+                .call(
+                    |out, dialect, sequence| {
+                        request::get_index_log_info(out, dialect, sequence, code.as_bytes())
+                    },
+                    response::index_log_info,
+                )
+                .map_err(at_manager)?;
             Some((code.clone(), info))
         }
     };
     Ok(Status {
         ready: code == 200,
         readiness: readiness.trim().to_owned(),
-        metrics: Metrics::parse(&metrics),
+        metrics,
         raw,
         indexes,
         queue,
         index,
     })
+}
+
+/// What is wrong with a port, or with what it answered.
+fn at_port(name: &str, address: &str, error: CallError) -> anyhow::Error {
+    match error {
+        CallError::Connection(_) => anyhow::Error::from(error)
+            .context(format!("can't connect to the {name} port {address}; is a host running there?")),
+        error => anyhow!("the {name} port {address}: {error}"),
+    }
 }
 
 fn bytes_of(segments: &[SegmentInfo]) -> u64 {
@@ -158,7 +195,7 @@ fn print(status: &Status) {
     say!("memory       {}, {} open files", bytes("process_resident_memory_bytes"), count("process_open_fds"));
     if let Some((code, info)) = index {
         say!(
-            "index {code}: {} records optimized, {} not",
+            "index {code}: of what is dealt, {} records optimized, {} not",
             info.optimized_record_count,
             info.unoptimized_record_count
         );
@@ -210,11 +247,11 @@ mod tests {
 
     #[test]
     fn metrics_are_summed_over_their_labels() {
-        let text =
-            "# HELP x y\nx_total{shard=\"0\"} 2\nx_total{shard=\"1\"} 3\nh_sum 1.5\nh_count 3\n# EOF\n";
+        let text = "# HELP x y\nx_total{shard=\"0\"} 2\nx_total{shard=\"1\"} 3\nh_bucket{le=\"1\"} 2\nh_sum 1.5\nh_count 3\n# EOF\n";
         let metrics = Metrics::parse(text);
         assert_eq!(metrics.count("x_total"), 5);
         assert_eq!(metrics.mean("h"), Some(Duration::from_millis(500)));
         assert_eq!(metrics.mean("none"), None);
+        assert!(!metrics.0.contains_key("h_bucket"));
     }
 }

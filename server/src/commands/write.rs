@@ -1,15 +1,17 @@
 //! Sends lines of JSON as batches. What was sent when an error stops it is said by line.
 
 use std::io::BufRead;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use logtank_engine::ids::IndexCode;
 use logtank_wire::client::{request, response};
 
 use crate::cli::WriteArgs;
-use crate::client::{CallError, Connection, Encryption};
+use crate::client::{CallError, Connection, Encryption, connect};
 use crate::record_json::RecordJson;
-use crate::stderr::remark;
+use crate::stderr::{self, remark};
 
 /// A batch is sent when it has grown to this many bytes, however few records it holds.
 const BATCH_BYTES: usize = 1 << 20;
@@ -28,11 +30,20 @@ impl Batch {
     }
 }
 
+/// What the host has acknowledged.
+#[derive(Debug, Default)]
+struct Written {
+    records: AtomicU64,
+    /// The last line of standard input that is among them.
+    line: AtomicU64,
+}
+
 struct Sender<'a> {
     args: &'a WriteArgs,
+    encryption: Encryption,
     connection: Connection,
     batch: Batch,
-    written: u64,
+    written: Arc<Written>,
 }
 
 /// Sends what standard input holds.
@@ -41,38 +52,74 @@ struct Sender<'a> {
 /// A line that is no record, or a batch that the host does not take; everything before it was written.
 pub(crate) fn run(args: &WriteArgs) -> anyhow::Result<()> {
     IndexCode::new(args.index.as_bytes()).with_context(|| format!("--index {}", args.index))?;
-    let connection = connect(args)?;
-    let mut sender = Sender { args, connection, batch: Batch::default(), written: 0 };
+    let encryption = Encryption::load(&args.tls)?;
+    let connection =
+        connect(&args.addr, args.timeout, &encryption, args.wait).map_err(|error| at_port(args, error))?;
+    let written = Arc::new(Written::default());
+    report_when_interrupted(args.index.clone(), written.clone())?;
+    let mut sender = Sender { args, encryption, connection, batch: Batch::default(), written };
     let outcome = sender.send_lines(std::io::stdin().lock());
-    remark!("{} records written to {}", sender.written, args.index);
+    remark!("{} records written to {}", sender.written.records.load(Ordering::Relaxed), args.index);
     outcome
 }
 
-fn connect(args: &WriteArgs) -> anyhow::Result<Connection> {
-    Connection::open(&args.addr, args.timeout, &Encryption::load(&args.tls)?)
-        .with_context(|| format!("can't connect to the writer port {}; is a host running there?", args.addr))
+/// What is wrong with the port, or with what it answered.
+fn at_port(args: &WriteArgs, error: CallError) -> anyhow::Error {
+    match error {
+        CallError::Connection(_) => anyhow::Error::from(error)
+            .context(format!("can't connect to the writer port {}; is a host running there?", args.addr)),
+        error => anyhow!("the writer port {}: {error}", args.addr),
+    }
+}
+
+/// Whoever interrupts it learns from where to go on.
+fn report_when_interrupted(index: String, written: Arc<Written>) -> anyhow::Result<()> {
+    let ending = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    let mut signals = signal_hook::iterator::Signals::new(ending)?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let Some(signal) = signals.forever().next() else { return };
+        let (records, line) = (&written.records, &written.line);
+        remark!(
+            "{} records written to {index}, up to line {}; interrupted, a batch after it may be written too",
+            records.load(Ordering::Relaxed),
+            line.load(Ordering::Relaxed)
+        );
+        stderr::finish();
+        // As a shell reports a process that a signal ended.
+        std::process::exit(128 + signal);
+    })?;
+    Ok(())
 }
 
 impl Sender<'_> {
     fn send_lines(&mut self, mut input: impl BufRead) -> anyhow::Result<()> {
-        let (mut line, mut number) = (String::new(), 0u64);
+        let (mut line, mut number) = (Vec::new(), 0u64);
         loop {
             line.clear();
-            let length = input.read_line(&mut line).with_context(|| format!("line {}", number + 1))?;
+            let length = input.read_until(b'\n', &mut line).with_context(|| format!("line {}", number + 1));
+            let length = match length {
+                Ok(length) => length,
+                Err(error) => {
+                    self.send(number)?;
+                    return Err(error);
+                }
+            };
             number += 1;
             if length == 0 {
                 return self.send(number - 1);
             }
-            if line.trim().is_empty() {
+            // What other programs put in front of text that is UTF-8.
+            let text = if number == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line) } else { &line };
+            if text.trim_ascii().is_empty() {
                 continue;
             }
-            match serde_json::from_str::<RecordJson<'_>>(&line) {
+            match RecordJson::parse(text) {
                 Ok(record) => self.add(&record),
                 Err(error) => {
                     self.send(number - 1)?;
-                    bail!(
+                    return Err(anyhow!(
                         "line {number} is no record: {error}; the lines before it were written, nothing after"
-                    );
+                    ));
                 }
             }
             if self.batch.ends.len() >= self.args.batch_records as usize
@@ -95,17 +142,24 @@ impl Sender<'_> {
             return Ok(());
         }
         let outcome = match self.send_once() {
-            Err(CallError::Connection(error)) => {
+            Err(error @ CallError::Connection(_)) if error.may_pass() => {
                 remark!("logtank: {error}; connecting anew");
-                self.connection = connect(self.args)?;
+                let WriteArgs { addr, timeout, wait, .. } = self.args;
+                self.connection = connect(addr, *timeout, &self.encryption, *wait)
+                    .map_err(|error| at_port(self.args, error))?;
                 self.send_once()
             }
             outcome => outcome,
         };
         outcome.map_err(|error| {
-            anyhow!("the batch of {} records that ends with line {line}: {error}", self.batch.ends.len())
+            let at = &self.args.addr;
+            anyhow!(
+                "the batch of {} records that ends with line {line}, to the writer port {at}: {error}",
+                self.batch.ends.len()
+            )
         })?;
-        self.written += self.batch.ends.len() as u64;
+        self.written.records.fetch_add(self.batch.ends.len() as u64, Ordering::Relaxed);
+        self.written.line.store(line, Ordering::Relaxed);
         self.batch = Batch::default();
         Ok(())
     }
