@@ -8,4 +8,5 @@ mod foreign;
 mod program;
 mod serve;
 mod streams;
+mod tour;
 mod users;
