@@ -49,6 +49,11 @@ fn inspect_says_which_files_it_knows() {
     let outcome = run(&["inspect", "Cargo.toml"]);
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.err.contains("a raw segment"), "{}", outcome.err);
+    for missing in ["/nowhere/nosuch", "nosuch"] {
+        let outcome = run(&["inspect", missing]);
+        assert_eq!(outcome.code, Some(1));
+        assert!(outcome.err.contains("nosuch: No such file or directory"), "{}", outcome.err);
+    }
     let outcome = run(&["inspect", "/nowhere/1795343512642-0-0.rawlog"]);
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.err.contains("/nowhere"), "{}", outcome.err);

@@ -135,6 +135,19 @@ fn every_setting_has_help_and_completions() {
         let outcome = run(&["completions", shell]);
         assert_eq!(outcome.code, Some(0));
         assert!(outcome.out.contains("check-config"));
+        for [one, other] in [
+            ["interval", "always"],
+            ["writer", "indexes"],
+            ["buffered", "direct"],
+            ["warn", "info"],
+            ["text", "json"],
+        ] {
+            let offered = match shell {
+                "fish" => format!("{one}\\t''\n{other}\\t''"),
+                _ => format!("{one} {other}"),
+            };
+            assert!(outcome.out.contains(&offered), "{shell} offers {one} and {other}");
+        }
     }
 }
 

@@ -218,3 +218,78 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
     assert_eq!(outcome.status.code(), Some(1), "{said}");
     assert!(said.contains("File too large"), "{said}");
 }
+
+#[test]
+fn what_was_not_printed_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let host = crate::serve::Host::start(&data, &[]);
+    let write = ["write", "--addr", host.address("writer"), "--index", "m"];
+    let written = crate::program::run_with_input(&write, "{\"docid\":\"a\"}\n");
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let status =
+        ["status", "--manager-addr", host.address("manager"), "--metrics-addr", host.address("metrics")];
+    let read = ["read", "--addr", host.address("reader"), "m"];
+    let fails = |arguments: &[&str]| {
+        let outcome = logtank(arguments).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(outcome.stderr).unwrap();
+        // `tune` says 2 of what it could not do.
+        assert!(matches!(outcome.status.code(), Some(1 | 2)), "{arguments:?}: {said}");
+        assert!(said.contains("No space left"), "{arguments:?}: {said}");
+        // Neither can the reason be written.
+        let code = logtank(arguments).stdout(full()).stderr(full()).status().unwrap().code();
+        assert!(matches!(code, Some(1 | 2)), "{arguments:?}: {code:?}");
+    };
+    fails(&status);
+    fails(&[&status[..], &["--json"]].concat());
+    fails(&read);
+    assert_eq!(host.stop().0, Some(0));
+    let history = std::fs::read_dir(data.join("raw/live")).unwrap();
+    let raw =
+        history.map(|entry| entry.unwrap().path()).find(|path| path.to_str().unwrap().ends_with(".rawlog"));
+    let raw = raw.unwrap();
+    fails(&["inspect", raw.to_str().unwrap()]);
+    fails(&["inspect", "--json", "--records", raw.to_str().unwrap()]);
+    fails(&["tune", "--data", data.to_str().unwrap()]);
+}
+
+#[test]
+fn lines_to_the_journal_begin_with_their_priority() {
+    use std::os::linux::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["text", "json"] {
+        let path = folder.path().join(format);
+        let log = File::create(&path).unwrap();
+        let about = log.metadata().unwrap();
+        let mut stream = format!("{}:{}", about.st_dev(), about.st_ino());
+        let arguments = ["serve", "--data", "/dev/null/none", "--log-format", format];
+        for prefix in ["<3>", ""] {
+            let code = logtank(&arguments)
+                .env("JOURNAL_STREAM", &stream)
+                .stderr(File::create(&path).unwrap())
+                .status()
+                .unwrap()
+                .code();
+            assert_eq!(code, Some(1));
+            let log = std::fs::read_to_string(&path).unwrap();
+            let line = log.lines().find(|line| line.contains("the host can't start")).unwrap();
+            assert_eq!(line.starts_with("<3>"), !prefix.is_empty(), "{log}");
+            // Another file is not the journal, whatever the variable says.
+            stream = "1:1".to_owned();
+        }
+    }
+}
+
+#[test]
+fn too_few_descriptors_are_named_with_their_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = logtank(&[]).get_program().to_owned();
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 300; exec \"$0\" \"$@\""]).arg(program).args(["serve", "--data"]);
+    let outcome = limited.arg(folder.path().join("data")).output().unwrap();
+    let said = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{said}");
+    for needed in ["17920 open files are needed", "may have 300", "connections_max"] {
+        assert!(said.contains(needed), "{needed}: {said}");
+    }
+}

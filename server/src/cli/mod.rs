@@ -4,6 +4,7 @@ mod client;
 mod files;
 mod settings;
 mod tune;
+mod words;
 
 use std::path::PathBuf;
 

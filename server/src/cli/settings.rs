@@ -5,6 +5,8 @@
 
 use clap::{Args, ValueHint};
 
+use super::words::Words;
+
 /// All settings. A setting's variable is its name in capitals after `LOGTANK_`.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
@@ -87,13 +89,13 @@ struct NetworkArgs {
 #[command(next_help_heading = "Raw log")]
 struct RawLogArgs {
     /// When a power cut loses nothing: after the `interval`, or `always`, before each reply.
-    #[arg(long, value_name = "interval|always", default_value = "interval")]
+    #[arg(long, value_name = "interval|always", value_parser = Words(&["interval", "always"]), hide_possible_values = true, default_value = "interval")]
     sync: String,
     /// With sync = interval: a power cut loses nothing older than this.
     #[arg(long, value_name = "DURATION", default_value = "1s")]
     sync_interval: String,
     /// How segments are written: through the page cache, past it, or as a probe of the drive finds better.
-    #[arg(long, value_name = "auto|buffered|direct", default_value = "auto")]
+    #[arg(long, value_name = "auto|buffered|direct", value_parser = Words(&["auto", "buffered", "direct"]), hide_possible_values = true, default_value = "auto")]
     append: String,
     /// Deal what was received at the latest after this long.
     #[arg(long, value_name = "DURATION", default_value = "10m")]
@@ -119,7 +121,7 @@ struct RawLogArgs {
 #[command(next_help_heading = "Threads")]
 struct ThreadsArgs {
     /// What to run: the writer, what owns the indexes, or both.
-    #[arg(long, value_name = "all|writer|indexes", default_value = "all")]
+    #[arg(long, value_name = "all|writer|indexes", value_parser = Words(&["all", "writer", "indexes"]), hide_possible_values = true, default_value = "all")]
     role: String,
     /// Threads that receive and append, each on a processor of its own, or `auto`: one less than there are.
     #[arg(long, value_name = "N", default_value = "auto")]
@@ -153,9 +155,9 @@ struct BackgroundArgs {
 #[command(next_help_heading = "Log")]
 struct LogArgs {
     /// How log lines are written.
-    #[arg(long, value_name = "text|json", default_value = "text")]
+    #[arg(long, value_name = "text|json", value_parser = Words(&["text", "json"]), hide_possible_values = true, default_value = "text")]
     log_format: String,
     /// The least important lines to write.
-    #[arg(long, value_name = "error|warn|info|debug|trace", default_value = "info")]
+    #[arg(long, value_name = "error|warn|info|debug|trace", value_parser = Words(&["error", "warn", "info", "debug", "trace"]), hide_possible_values = true, default_value = "info")]
     log_level: String,
 }

@@ -142,7 +142,7 @@ pub enum StartupError {
     /// Too few descriptors.
     #[error(
         "{wanted} open files are needed — this process may have {limit} — raise the limit (LimitNOFILE= in the \
-         systemd unit, ulimit -Hn), or lower the number of connections"
+         systemd unit, ulimit -Hn), or lower connections_max and open_files_max, which they are for"
     )]
     OpenFiles {
         /// How many are needed.

@@ -52,6 +52,7 @@ fn kind(path: &Path) -> Option<Kind> {
 pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     check_machine()?;
     let path = std::path::absolute(&args.file)?;
+    path.symlink_metadata().with_context(|| path.display().to_string())?;
     let Some(kind) = kind(&path) else {
         bail!(
             "{} is none of the files that this program knows by name: a raw segment, a segment of an index or its \
