@@ -4,6 +4,9 @@ use std::path::Path;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
+use crate::program::run;
+use crate::serve::Host;
+
 /// A certificate that signed itself, valid for these whole years, and its key: their files.
 pub(crate) fn files(folder: &Path, name: &str, years: std::ops::Range<i32>) -> [String; 2] {
     let key = KeyPair::generate().unwrap();
@@ -15,4 +18,42 @@ pub(crate) fn files(folder: &Path, name: &str, years: std::ops::Range<i32>) -> [
     std::fs::write(path("pem"), certificate.pem()).unwrap();
     std::fs::write(path("key"), key.serialize_pem()).unwrap();
     [path("pem"), path("key")]
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_warned_of_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, years, said, expiry) in [
+        ("expired", 2001..2002, "the certificate expired at 2002-01-01T00:00:00Z", "1009843200"),
+        ("future", 2110..2120, "the certificate is not valid before 2110-01-01", "4733510400"),
+        ("valid", 2020..2120, "", "4733510400"),
+    ] {
+        let [cert, key] = files(folder.path(), name, years);
+        let tls = ["--tls-cert", &cert, "--tls-key", &key, "--tls-ports", "writer"];
+        let outcome = run(&[&["check-config"][..], &tls].concat());
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert!(outcome.err.contains(said) && said.is_empty() == outcome.err.is_empty(), "{outcome:?}");
+        let host = Host::start(&folder.path().join("data"), &tls);
+        let line = format!("\nlogtank_certificate_expiry_timestamp_seconds {expiry}\n");
+        assert!(host.get("/metrics").contains(&line), "{}", host.get("/metrics"));
+        assert!(
+            host.before.iter().any(|line| line.contains("WARN") && line.contains(said)) != said.is_empty()
+        );
+        assert_eq!(host.stop().0, Some(0));
+    }
+}
+
+#[test]
+fn a_key_that_can_not_be_read_is_told_what_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key] = files(folder.path(), "host", 2020..2120);
+    // PEM of a kind that is read, around bytes that are no key; and one that is encrypted.
+    for kind in ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+        std::fs::write(&key, format!("-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n")).unwrap();
+        let outcome = run(&["check-config", "--tls-cert", &cert, "--tls-key", &key]);
+        assert_eq!(outcome.code, Some(1), "{kind}: {outcome:?}");
+        for said in ["host.key", "PKCS#8, PKCS#1 (RSA) or SEC1 (EC)", "P-256"] {
+            assert!(outcome.err.contains(said), "{kind}: {said}: {}", outcome.err);
+        }
+    }
 }

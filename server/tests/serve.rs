@@ -13,6 +13,8 @@ pub(crate) struct Host {
     child: Child,
     ready: serde_json::Value,
     lines: Receiver<String>,
+    /// Lines of the log before it was ready.
+    pub(crate) before: Vec<String>,
 }
 
 impl Host {
@@ -40,7 +42,7 @@ impl Host {
             let line = line.unwrap_or_else(|error| panic!("not ready: {error}\n{}", said.join("\n")));
             let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
             if parsed["message"] == "ready to serve" {
-                return Self { child, ready: parsed, lines };
+                return Self { child, ready: parsed, lines, before: said };
             }
             said.push(line);
         }
@@ -162,6 +164,29 @@ fn a_line_that_is_no_record_ends_writing_and_is_named() {
     let read = run(&["read", "--addr", host.address("reader"), "m"]);
     assert_eq!(read.out.lines().count(), 1, "{read:?}");
     assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn who_can_not_be_understood_is_counted_and_logged_with_its_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(&folder.path().join("data"), &[]);
+    for port in ["reader", "manager"] {
+        for round in 1..=3 {
+            let mut stream = TcpStream::connect(host.address(port)).unwrap();
+            let peer = stream.local_addr().unwrap().to_string();
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+            let counted = format!("\nlogtank_index_protocol_errors_total{{port=\"{port}\"}} {round}\n");
+            assert!(host.get("/metrics").contains(&counted), "{counted}");
+            if round == 1 {
+                let line = host.lines.recv_timeout(Duration::from_secs(60)).unwrap();
+                assert!(line.contains(&peer) && line.contains("begins like HTTP"), "{line}");
+            }
+        }
+    }
+    let (code, log) = host.stop();
+    assert_eq!(code, Some(0));
+    assert!(!log.contains("can't be understood"), "the others are not worth a line each: {log}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::cli::TlsArgs;
-use crate::config::certificates;
+use crate::config::{KEYS, certificates};
 
 /// How connections of a command are encrypted, if they are.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +36,10 @@ impl Encryption {
             (Some(cert), Some(key)) => {
                 let chain = certificates(cert).map_err(anyhow::Error::msg)?;
                 let key = PrivateKeyDer::from_pem_file(key)
-                    .with_context(|| format!("{}: no unencrypted private key in PEM", key.display()))?;
-                builder.with_client_auth_cert(chain, key)?
+                    .with_context(|| format!("{}: {KEYS}", key.display()))?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .with_context(|| format!("--tls-cert and --tls-key: of the key, {KEYS}"))?
             }
             _ => builder.with_no_client_auth(),
         };

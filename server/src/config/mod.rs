@@ -8,8 +8,9 @@ mod problems;
 mod settings;
 mod tls;
 mod units;
+mod validity;
 
 pub(crate) use layers::Layers;
 pub(crate) use print::to_toml;
 pub(crate) use settings::{Append, LogFormat, Role, Settings, Sync};
-pub(crate) use tls::{PortTls, certificates};
+pub(crate) use tls::{KEYS, PortTls, certificates};

@@ -252,6 +252,7 @@ impl Settings {
             warnings: layers.warnings().to_vec(),
         };
         settings.check_addresses(&mut check);
+        settings.warnings.extend(settings.tls.warning(std::time::SystemTime::now()));
         check.problems.or(settings)
     }
 

@@ -10,6 +10,11 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 use super::settings::Check;
+use super::validity::Validity;
+
+/// What a private key may be.
+pub(crate) const KEYS: &str = "it takes an unencrypted private key in PEM: PKCS#8, PKCS#1 (RSA) or SEC1 (EC), of RSA \
+                               with 2048 to 8192 bits, ECDSA with P-256 or P-384, or Ed25519";
 
 /// The ports, by the beginning of their address's setting.
 const PORTS: [&str; 4] = ["writer", "reader", "manager", "metrics"];
@@ -19,6 +24,8 @@ const PORTS: [&str; 4] = ["writer", "reader", "manager", "metrics"];
 pub(crate) struct PortTls {
     config: TlsConfig,
     mutual: bool,
+    /// Of the certificates that it shows, what they have in common.
+    validity: Option<Validity>,
 }
 
 impl PortTls {
@@ -45,6 +52,17 @@ impl Tls {
     pub(crate) fn of(&self, name: &str) -> Option<&PortTls> {
         let port = name.trim_end_matches("_addr");
         self.how.as_ref().filter(|_| self.ports.contains(&port))
+    }
+
+    /// When clients begin to refuse the host's certificate, in seconds since 1970; `None` without one.
+    pub(crate) fn expiry(&self) -> Option<u64> {
+        Some(self.how.as_ref()?.validity?.until)
+    }
+
+    /// What is to be known of the host's certificate.
+    pub(super) fn warning(&self, now: std::time::SystemTime) -> Option<String> {
+        let warning = self.how.as_ref()?.validity?.warning(now)?;
+        Some(format!("tls_cert: {warning}; put another one there and restart the host"))
     }
 
     pub(super) fn check(check: &mut Check<'_>) -> Self {
@@ -83,7 +101,9 @@ impl Tls {
             }
         };
         match load(&cert, &key, client_ca.as_deref()) {
-            Ok(config) => Self { how: Some(PortTls { config, mutual: client_ca.is_some() }), ports },
+            Ok((config, validity)) => {
+                Self { how: Some(PortTls { config, mutual: client_ca.is_some(), validity }), ports }
+            }
             Err(error) => {
                 check.problems.add(&check.layers.get("tls_cert").origin, error);
                 Self::default()
@@ -93,12 +113,15 @@ impl Tls {
 }
 
 /// Reads the files and tries what they say. An error names the file and what to do.
-fn load(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<TlsConfig, String> {
+fn load(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<(TlsConfig, Option<Validity>), String> {
     let chain = certificates(cert)?;
+    let validity = chain
+        .iter()
+        .filter_map(|certificate| Validity::of(certificate))
+        .reduce(|one, other| Validity { from: one.from.max(other.from), until: one.until.min(other.until) });
     let key_file = key.display();
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| {
-        format!("tls_key: {key_file}: {error}; it takes an unencrypted private key in PEM")
-    })?;
+    let key =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| format!("tls_key: {key_file}: {error}; {KEYS}"))?;
     let builder = match client_ca {
         None => ServerConfig::builder().with_no_client_auth(),
         Some(path) => {
@@ -114,10 +137,14 @@ fn load(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<TlsConfig, 
             ServerConfig::builder().with_client_cert_verifier(verifier)
         }
     };
-    let config = builder
-        .with_single_cert(chain, key)
-        .map_err(|error| format!("tls_cert and tls_key: {} and {key_file}: {error}", cert.display()))?;
-    TlsConfig::new(Arc::new(config)).map_err(|error| format!("tls_cert and tls_key: {error}"))
+    let config = builder.with_single_cert(chain, key).map_err(|error| match error {
+        // What the key can't be read for has no kind of its own.
+        rustls::Error::General(why) => format!("tls_key: {key_file}: {why}; {KEYS}"),
+        error => format!("tls_cert and tls_key: {} and {key_file}: {error}", cert.display()),
+    })?;
+    let config =
+        TlsConfig::new(Arc::new(config)).map_err(|error| format!("tls_cert and tls_key: {error}"))?;
+    Ok((config, validity))
 }
 
 /// All certificates of a file; at least one.

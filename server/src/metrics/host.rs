@@ -61,6 +61,8 @@ struct Cells {
     index_connections: ByLabel<Gauge>,
     index_connections_refused: ByLabel<Counter>,
     index_connections_shed: ByLabel<Counter>,
+    index_protocol_errors: ByLabel<Counter>,
+    certificate_expiry: Gauge,
     calls: ByLabel<Calls>,
     page_records: Counter,
     page_bytes: Counter,
@@ -256,6 +258,18 @@ impl Default for HostMetrics {
                     &[("port", port)],
                 )
             }),
+            index_protocol_errors: ByLabel::new(&PORTS, |port| {
+                new.counter(
+                    "logtank_index_protocol_errors_total",
+                    "Connections of the reader and the manager closed because their bytes could not be parsed.",
+                    &[("port", port)],
+                )
+            }),
+            certificate_expiry: new.gauge(
+                "logtank_certificate_expiry_timestamp_seconds",
+                "When clients begin to refuse the host's certificate (the first of its file to expire), in seconds since 1970; 0 without one.",
+                &[],
+            ),
             calls: ByLabel::new(&METHODS, calls),
             page_records: new.counter(
                 "logtank_page_records_total",
@@ -367,6 +381,17 @@ impl HostMetrics {
     /// A connection of the `reader` or `manager` port had to go for others.
     pub(crate) fn index_connection_shed(&self, port: &str) {
         self.0.index_connections_shed.get(port).increment(1);
+    }
+
+    /// Bytes of a connection of the `reader` or `manager` port could not be parsed.
+    pub(crate) fn index_protocol_error(&self, port: &str) {
+        self.0.index_protocol_errors.get(port).increment(1);
+    }
+
+    /// When the host's certificate expires, in seconds since 1970.
+    #[expect(clippy::cast_precision_loss, reason = "exact for the next hundred million years")]
+    pub(crate) fn certificate_expires(&self, at: u64) {
+        self.0.certificate_expiry.set(at as f64);
     }
 
     /// A call of the reader or the manager was answered, after this long.

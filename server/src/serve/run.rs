@@ -27,6 +27,7 @@ use super::placement::Placement;
 use super::raw_log::RawLog;
 use super::service_manager;
 use super::shards::{self, Shard};
+use super::shortage::{self, Needs};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
 use crate::causes::causes;
@@ -43,6 +44,22 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Why it can't start.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
+    start_and_serve(settings).map_err(|error| {
+        let shards = settings.shards.map_or_else(logical_processors, u64::from);
+        let needs = Needs { shards, open_files: machine::open_files(settings) };
+        match shortage::advice(&error, needs) {
+            Some(advice) => anyhow!("{error:#}; {advice}"),
+            None => error,
+        }
+    })
+}
+
+/// As many shards as there can be without a setting.
+fn logical_processors() -> u64 {
+    std::thread::available_parallelism().map_or(1, |number| number.get() as u64)
+}
+
+fn start_and_serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     abort_on_panic();
     check_machine()?;
     machine::raise_limits(settings)?;
@@ -51,6 +68,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     let tree = Tree::open(&settings.data, settings.raw_dir.as_deref())?;
     let _locks = tree.lock(settings.role.writes(), settings.role.indexes())?;
     let key = tree.initialize()?;
+    machine::check_drives(&tree, settings.sync);
     let mut host = Host::new(settings, tree, events)?;
     match host.start(key, &heard)? {
         Started::Running => host.serve(&heard),
@@ -107,6 +125,11 @@ impl<'s> Host<'s> {
         let placement =
             Placement::choose(settings.shards).context("finding out which processors there are")?;
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
+        machine::check_memory(settings, shards.len());
+        let metrics = HostMetrics::default();
+        if let Some(at) = settings.tls.expiry() {
+            metrics.certificate_expires(at);
+        }
         Ok(Self {
             signal: AppendSignal::new(shards.len()),
             append: None,
@@ -115,7 +138,7 @@ impl<'s> Host<'s> {
             events,
             placement,
             health: Health::starting(),
-            metrics: HostMetrics::default(),
+            metrics,
             shared: Arc::new(Shared::new()),
             shards,
             stopping: Arc::default(),

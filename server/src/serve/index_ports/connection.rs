@@ -1,9 +1,12 @@
 //! One connection of the reader or the manager: calls in, replies out, in order.
 
+use std::cell::Cell;
 use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use logtank_wire::inbound::{Inbound, InboundLimits};
+use logtank_wire::inbound::{Inbound, InboundLimits, ProtocolError};
 use logtank_wire::message::MessageKind;
 use logtank_wire::reply::{self, ExceptionKind};
 use tokio::sync::watch;
@@ -13,6 +16,7 @@ use super::calls::{Answerer, Reply};
 use super::sending::send;
 use super::stream::Stream;
 use super::turns::Turns;
+use crate::metrics::HostMetrics;
 
 /// Received at once. Calls are short: a method, an index code, a token.
 const RECEIVE_BYTES: usize = 4096;
@@ -22,6 +26,9 @@ const CALL_BYTES_MAX: usize = 64 * 1024;
 const DEPTH_MAX: usize = 16;
 /// A reply's buffer is given back when it has grown beyond this: most connections are idle most of the time.
 const REPLY_BYTES_KEPT: usize = 16 * 1024;
+
+/// Between two log lines about peers that can't be understood.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// For telling the peer that its connection ends.
 const PART_PATIENCE: Duration = Duration::from_secs(1);
@@ -44,15 +51,52 @@ enum Flow {
     Close,
 }
 
+/// Who is at the other end of a connection, and of which port.
+#[derive(Clone)]
+pub(super) struct Remote {
+    pub(super) port: &'static str,
+    pub(super) peer: SocketAddr,
+    pub(super) metrics: HostMetrics,
+    pub(super) reports: Rc<Reports>,
+}
+
+/// Keeps peers that can't be understood from filling the log.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    last: Cell<Option<Instant>>,
+    /// Since then, not reported.
+    more: Cell<u64>,
+}
+
+impl Remote {
+    /// The peer's bytes can't be parsed.
+    fn is_not_understood(&self, why: &ProtocolError) {
+        self.metrics.index_protocol_error(self.port);
+        let Reports { last, more } = &*self.reports;
+        if last.get().is_some_and(|at| at.elapsed() < REPORT_EVERY) {
+            more.set(more.get() + 1);
+            return;
+        }
+        last.set(Some(Instant::now()));
+        tracing::warn!(
+            port = self.port,
+            peer = %self.peer,
+            unreported = more.take(),
+            "a connection can't be understood and is closed: {why}"
+        );
+    }
+}
+
 /// Serves a connection until the peer is done, breaks the contract, is too slow, or the host stops.
 pub(super) async fn serve(
     mut stream: Stream,
     answerer: &Answerer,
     bounds: Bounds,
     turns: &Turns,
+    remote: &Remote,
     mut stop: watch::Receiver<bool>,
 ) {
-    let _ = converse(&mut stream, answerer, bounds, turns, &mut stop).await;
+    let _ = converse(&mut stream, answerer, bounds, turns, remote, &mut stop).await;
     let _ = timeout(PART_PATIENCE, stream.part()).await;
     stream.shut_down();
 }
@@ -62,6 +106,7 @@ async fn converse(
     answerer: &Answerer,
     bounds: Bounds,
     turns: &Turns,
+    remote: &Remote,
     stop: &mut watch::Receiver<bool>,
 ) -> io::Result<()> {
     let shed = stream.shed();
@@ -122,6 +167,7 @@ async fn converse(
                 }
                 Ok(None) => break,
                 Err(error) => {
+                    remote.is_not_understood(&error);
                     let (dialect, name, sequence) = error.address();
                     let what = error.to_string();
                     reply::exception(

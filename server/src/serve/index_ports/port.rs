@@ -10,7 +10,7 @@ use logtank_os::tls::TlsConfig;
 use tokio::sync::{Notify, watch};
 
 use super::calls::Answerer;
-use super::connection::{Bounds, serve};
+use super::connection::{Bounds, Remote, Reports, serve};
 use super::held::Held;
 use super::stream::Stream;
 use super::turns::Turns;
@@ -58,13 +58,14 @@ impl Port {
         let own = Rc::new(Cell::new(0usize));
         let listener = tokio_uring::net::TcpListener::from_std(self.listener);
         let mut reported: Option<Instant> = None;
+        let reports = Rc::new(Reports::default());
         loop {
             let accepted = listener.accept().await;
             if *stop.borrow() {
                 return Ok(());
             }
-            let accepted = match accepted {
-                Ok((stream, peer)) => (stream, peer.ip().to_canonical()),
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) if is_shortage(&error) => {
                     tracing::error!(port = self.name, %error, "no more connections can be taken until some are closed; raise the limit of open files");
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -90,14 +91,14 @@ impl Port {
             own.set(own.get() + 1);
             self.open.count.set(self.open.count.get() + 1);
             self.metrics.index_connections(self.name, own.get());
-            let (socket, peer) = accepted;
-            let stream = Stream::new(socket, peer, self.tls.as_ref(), self.held.share());
+            let stream = Stream::new(stream, peer.ip().to_canonical(), self.tls.as_ref(), self.held.share());
             let turns = self.turns.clone();
             let (answerer, bounds, stop) = (self.answerer.clone(), self.bounds, stop.clone());
             let (own, open) = (own.clone(), self.open.clone());
             let (metrics, name) = (self.metrics.clone(), self.name);
+            let remote = Remote { port: name, peer, metrics: metrics.clone(), reports: reports.clone() };
             tokio_uring::spawn(async move {
-                serve(stream, &answerer, bounds, &turns, stop).await;
+                serve(stream, &answerer, bounds, &turns, &remote, stop).await;
                 own.set(own.get() - 1);
                 open.count.set(open.count.get() - 1);
                 open.closed.notify_one();
