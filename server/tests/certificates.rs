@@ -1,10 +1,13 @@
 //! Certificates for encrypted ports.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
-use crate::program::run;
+use crate::program::{run, run_with_input};
 use crate::serve::Host;
 
 /// A certificate that signed itself, valid for these whole years, and its key: their files.
@@ -56,4 +59,45 @@ fn a_key_that_can_not_be_read_is_told_what_is() {
             assert!(outcome.err.contains(said), "{kind}: {said}: {}", outcome.err);
         }
     }
+}
+
+#[test]
+fn a_certificate_that_was_replaced_is_shown_after_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key] = files(folder.path(), "host", 2020..2110);
+    let tls = ["--tls-cert", &cert, "--tls-key", &key, "--tls-ports", "writer,reader"];
+    let host = Host::start(&folder.path().join("data"), &tls);
+    let [old, _] = files(folder.path(), "old", 2020..2110);
+    std::fs::copy(&cert, &old).unwrap();
+    let code = |ca: &str| {
+        let write = ["write", "--addr", host.address("writer"), "--index", "m", "--tls-ca", ca];
+        run_with_input(&write, "{\"docid\":\"a\"}\n").code
+    };
+    assert_eq!(code(&old), Some(0));
+
+    // A key that is not the certificate's changes nothing.
+    let [new, new_key] = files(folder.path(), "new", 2020..2120);
+    std::fs::copy(&new, &cert).unwrap();
+    host.signal("HUP");
+    let line = host.line();
+    assert!(line.contains("ERROR") && line.contains("goes on with the certificate"), "{line}");
+    assert_eq!(code(&old), Some(0));
+
+    std::fs::copy(&new_key, &key).unwrap();
+    host.signal("HUP");
+    let line = host.line();
+    assert!(line.contains("new connections see the certificate"), "{line}");
+    assert_eq!((code(&new), code(&old)), (Some(0), Some(1)));
+    let expiry = "\nlogtank_certificate_expiry_timestamp_seconds 4733510400\n";
+    assert!(host.get("/metrics").contains(expiry), "{}", host.get("/metrics"));
+
+    // Who does not encrypt is counted, and named by its address.
+    let mut plain = TcpStream::connect(host.address("reader")).unwrap();
+    plain.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    plain.read_to_end(&mut Vec::new()).unwrap();
+    let line = host.line();
+    assert!(line.contains(&plain.local_addr().unwrap().to_string()), "{line}");
+    assert!(host.get("/metrics").contains("logtank_index_tls_failures_total{port=\"reader\"} 1\n"));
+    assert_eq!(host.stop().0, Some(0));
 }

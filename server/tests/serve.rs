@@ -60,6 +60,16 @@ impl Host {
         answer
     }
 
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+    }
+
+    /// The next line of the log.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(Duration::from_secs(60)).unwrap()
+    }
+
     /// Sends SIGTERM and waits for the end; returns exit code and the rest of the log.
     pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();

@@ -2,6 +2,7 @@
 //! the texts say, [`print`] shows both.
 
 mod file;
+mod identity;
 mod layers;
 mod print;
 mod problems;
@@ -10,7 +11,8 @@ mod tls;
 mod units;
 mod validity;
 
+pub(crate) use identity::KEYS;
 pub(crate) use layers::Layers;
 pub(crate) use print::to_toml;
 pub(crate) use settings::{Append, LogFormat, Role, Settings, Sync};
-pub(crate) use tls::{KEYS, PortTls, certificates};
+pub(crate) use tls::{PortTls, Tls, certificates};

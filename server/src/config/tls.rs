@@ -4,17 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use logtank_os::tls::TlsConfig;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
+use super::identity::Identity;
 use super::settings::Check;
-use super::validity::Validity;
-
-/// What a private key may be.
-pub(crate) const KEYS: &str = "it takes an unencrypted private key in PEM: PKCS#8, PKCS#1 (RSA) or SEC1 (EC), of RSA \
-                               with 2048 to 8192 bits, ECDSA with P-256 or P-384, or Ed25519";
 
 /// The ports, by the beginning of their address's setting.
 const PORTS: [&str; 4] = ["writer", "reader", "manager", "metrics"];
@@ -24,8 +20,7 @@ const PORTS: [&str; 4] = ["writer", "reader", "manager", "metrics"];
 pub(crate) struct PortTls {
     config: TlsConfig,
     mutual: bool,
-    /// Of the certificates that it shows, what they have in common.
-    validity: Option<Validity>,
+    identity: Arc<Identity>,
 }
 
 impl PortTls {
@@ -56,13 +51,21 @@ impl Tls {
 
     /// When clients begin to refuse the host's certificate, in seconds since 1970; `None` without one.
     pub(crate) fn expiry(&self) -> Option<u64> {
-        Some(self.how.as_ref()?.validity?.until)
+        Some(self.how.as_ref()?.identity.validity()?.until)
     }
 
     /// What is to be known of the host's certificate.
-    pub(super) fn warning(&self, now: std::time::SystemTime) -> Option<String> {
-        let warning = self.how.as_ref()?.validity?.warning(now)?;
-        Some(format!("tls_cert: {warning}; put another one there and restart the host"))
+    pub(crate) fn warning(&self, now: std::time::SystemTime) -> Option<String> {
+        let warning = self.how.as_ref()?.identity.validity()?.warning(now)?;
+        Some(format!("tls_cert: {warning}; put another one there and send SIGHUP to the host"))
+    }
+
+    /// Reads certificate and key again, for connections to come; `None` if nothing is encrypted.
+    ///
+    /// # Errors
+    /// What is wrong with which file; the host goes on with those that it has.
+    pub(crate) fn read_again(&self) -> Option<Result<(), String>> {
+        Some(self.how.as_ref()?.identity.read_again())
     }
 
     pub(super) fn check(check: &mut Check<'_>) -> Self {
@@ -101,8 +104,8 @@ impl Tls {
             }
         };
         match load(&cert, &key, client_ca.as_deref()) {
-            Ok((config, validity)) => {
-                Self { how: Some(PortTls { config, mutual: client_ca.is_some(), validity }), ports }
+            Ok((config, identity)) => {
+                Self { how: Some(PortTls { config, mutual: client_ca.is_some(), identity }), ports }
             }
             Err(error) => {
                 check.problems.add(&check.layers.get("tls_cert").origin, error);
@@ -113,17 +116,11 @@ impl Tls {
 }
 
 /// Reads the files and tries what they say. An error names the file and what to do.
-fn load(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<(TlsConfig, Option<Validity>), String> {
-    let chain = certificates(cert)?;
-    let validity = chain
-        .iter()
-        .filter_map(|certificate| Validity::of(certificate))
-        .reduce(|one, other| Validity { from: one.from.max(other.from), until: one.until.min(other.until) });
-    let key_file = key.display();
-    let key =
-        PrivateKeyDer::from_pem_file(key).map_err(|error| format!("tls_key: {key_file}: {error}; {KEYS}"))?;
+fn load(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<(TlsConfig, Arc<Identity>), String> {
+    let builder = ServerConfig::builder();
+    let identity = Arc::new(Identity::read(cert, key, builder.crypto_provider())?);
     let builder = match client_ca {
-        None => ServerConfig::builder().with_no_client_auth(),
+        None => builder.with_no_client_auth(),
         Some(path) => {
             let mut roots = RootCertStore::empty();
             for authority in certificates(path)? {
@@ -134,17 +131,12 @@ fn load(cert: &Path, key: &Path, client_ca: Option<&Path>) -> Result<(TlsConfig,
             let verifier = WebPkiClientVerifier::builder(Arc::new(roots))
                 .build()
                 .map_err(|error| format!("tls_client_ca: {}: {error}", path.display()))?;
-            ServerConfig::builder().with_client_cert_verifier(verifier)
+            builder.with_client_cert_verifier(verifier)
         }
     };
-    let config = builder.with_single_cert(chain, key).map_err(|error| match error {
-        // What the key can't be read for has no kind of its own.
-        rustls::Error::General(why) => format!("tls_key: {key_file}: {why}; {KEYS}"),
-        error => format!("tls_cert and tls_key: {} and {key_file}: {error}", cert.display()),
-    })?;
-    let config =
-        TlsConfig::new(Arc::new(config)).map_err(|error| format!("tls_cert and tls_key: {error}"))?;
-    Ok((config, validity))
+    let config = TlsConfig::new(Arc::new(builder.with_cert_resolver(identity.clone())))
+        .map_err(|error| format!("tls_cert and tls_key: {error}"))?;
+    Ok((config, identity))
 }
 
 /// All certificates of a file; at least one.

@@ -62,6 +62,7 @@ struct Cells {
     index_connections_refused: ByLabel<Counter>,
     index_connections_shed: ByLabel<Counter>,
     index_protocol_errors: ByLabel<Counter>,
+    index_tls_failures: ByLabel<Counter>,
     certificate_expiry: Gauge,
     calls: ByLabel<Calls>,
     page_records: Counter,
@@ -265,6 +266,13 @@ impl Default for HostMetrics {
                     &[("port", port)],
                 )
             }),
+            index_tls_failures: ByLabel::new(&PORTS, |port| {
+                new.counter(
+                    "logtank_index_tls_failures_total",
+                    "Connections of the reader and the manager closed because they could not be encrypted.",
+                    &[("port", port)],
+                )
+            }),
             certificate_expiry: new.gauge(
                 "logtank_certificate_expiry_timestamp_seconds",
                 "When clients begin to refuse the host's certificate (the first of its file to expire), in seconds since 1970; 0 without one.",
@@ -386,6 +394,11 @@ impl HostMetrics {
     /// Bytes of a connection of the `reader` or `manager` port could not be parsed.
     pub(crate) fn index_protocol_error(&self, port: &str) {
         self.0.index_protocol_errors.get(port).increment(1);
+    }
+
+    /// A connection of the `reader` or `manager` port could not be encrypted.
+    pub(crate) fn index_tls_failure(&self, port: &str) {
+        self.0.index_tls_failures.get(port).increment(1);
     }
 
     /// When the host's certificate expires, in seconds since 1970.

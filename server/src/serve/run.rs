@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
 use logtank_engine::jobs::shared::Shared;
@@ -31,7 +31,7 @@ use super::shortage::{self, Needs};
 use super::space::SpaceWatch;
 use super::{Tree, signals};
 use crate::causes::causes;
-use crate::config::{PortTls, Role, Settings};
+use crate::config::{PortTls, Role, Settings, Tls};
 use crate::exit;
 use crate::metrics::{self, Exporter, Health, HostMetrics, Page, Sources};
 use crate::stderr::{self, remark};
@@ -64,15 +64,48 @@ fn start_and_serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     check_machine()?;
     machine::raise_limits(settings)?;
     let (events, heard) = Events::new();
-    signals::watch(events.clone()).context("signal handlers can't be installed")?;
+    let metrics = HostMetrics::default();
+    note_certificate(&settings.tls, &metrics);
+    let read_again = {
+        let (tls, metrics) = (settings.tls.clone(), metrics.clone());
+        move || read_again(&tls, &metrics)
+    };
+    signals::watch(events.clone(), read_again).context("signal handlers can't be installed")?;
     let tree = Tree::open(&settings.data, settings.raw_dir.as_deref())?;
     let _locks = tree.lock(settings.role.writes(), settings.role.indexes())?;
     let key = tree.initialize()?;
     machine::check_drives(&tree, settings.sync);
-    let mut host = Host::new(settings, tree, events)?;
+    let mut host = Host::new(settings, tree, events, metrics)?;
     match host.start(key, &heard)? {
         Started::Running => host.serve(&heard),
         Started::Asked => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn note_certificate(tls: &Tls, metrics: &HostMetrics) {
+    if let Some(at) = tls.expiry() {
+        metrics.certificate_expires(at);
+    }
+}
+
+/// Takes a certificate that was replaced into use.
+fn read_again(tls: &Tls, metrics: &HostMetrics) {
+    match tls.read_again() {
+        None => tracing::warn!(
+            "SIGHUP has no effect: settings are read at the start; restart the host to have them read"
+        ),
+        Some(Err(error)) => {
+            tracing::error!("SIGHUP: the host goes on with the certificate that it has: {error}");
+        }
+        Some(Ok(())) => {
+            note_certificate(tls, metrics);
+            tracing::info!(
+                "SIGHUP: new connections see the certificate as it is now in its file; other settings are read at the start only"
+            );
+            if let Some(warning) = tls.warning(SystemTime::now()) {
+                tracing::warn!("{warning}");
+            }
+        }
     }
 }
 
@@ -121,15 +154,11 @@ struct Host<'s> {
 }
 
 impl<'s> Host<'s> {
-    fn new(settings: &'s Settings, tree: Tree, events: Events) -> anyhow::Result<Self> {
+    fn new(settings: &'s Settings, tree: Tree, events: Events, metrics: HostMetrics) -> anyhow::Result<Self> {
         let placement =
             Placement::choose(settings.shards).context("finding out which processors there are")?;
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
         machine::check_memory(settings, shards.len());
-        let metrics = HostMetrics::default();
-        if let Some(at) = settings.tls.expiry() {
-            metrics.certificate_expires(at);
-        }
         Ok(Self {
             signal: AppendSignal::new(shards.len()),
             append: None,

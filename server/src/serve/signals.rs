@@ -12,11 +12,12 @@ const SIGNALLED: i32 = 128;
 const SAME: Duration = Duration::from_secs(1);
 
 /// Turns the first SIGTERM or SIGINT into an event; a second one ends the process at once, which loses nothing
-/// that was acknowledged: the kernel has it. Signals that ask for what a host has not, are logged and do no harm.
+/// that was acknowledged: the kernel has it. SIGHUP calls `read_again`. Signals that ask for what a host has not, are
+/// logged and do no harm.
 ///
 /// # Errors
 /// If the handlers can't be installed.
-pub(super) fn watch(events: Events) -> std::io::Result<()> {
+pub(super) fn watch(events: Events, read_again: impl Fn() + Send + 'static) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let (mut ending, mut said) = (Ending::default(), BTreeSet::new());
@@ -33,9 +34,7 @@ pub(super) fn watch(events: Events) -> std::io::Result<()> {
                         std::process::exit(SIGNALLED + signal);
                     }
                 },
-                SIGHUP => tracing::warn!(
-                    "SIGHUP has no effect: settings and certificates are read at the start; restart the host to have them read"
-                ),
+                SIGHUP => read_again(),
                 // The kernel sends it for each write that it refuses, with EFBIG.
                 SIGXFSZ if said.insert(signal) => tracing::error!(
                     "a file may not become as long as the host needs it; raise the limit of file sizes (LimitFSIZE=, ulimit -f) and restart the host"

@@ -72,6 +72,19 @@ impl Remote {
     /// The peer's bytes can't be parsed.
     fn is_not_understood(&self, why: &ProtocolError) {
         self.metrics.index_protocol_error(self.port);
+        self.report(why);
+    }
+
+    /// The connection can't be encrypted.
+    fn is_not_encrypted(&self, why: &io::Error) {
+        // Others are those of a peer that is gone.
+        if why.kind() == io::ErrorKind::InvalidData {
+            self.metrics.index_tls_failure(self.port);
+            self.report(why);
+        }
+    }
+
+    fn report(&self, why: &dyn std::fmt::Display) {
         let Reports { last, more } = &*self.reports;
         if last.get().is_some_and(|at| at.elapsed() < REPORT_EVERY) {
             more.set(more.get() + 1);
@@ -118,7 +131,7 @@ async fn converse(
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
         () = shed.happens() => return answerer.shed(),
         agreed = timeout(bounds.message_timeout, stream.agree(turns)) => match agreed {
-            Ok(outcome) => outcome?,
+            Ok(outcome) => outcome.inspect_err(|error| remote.is_not_encrypted(error))?,
             Err(_) => return Ok(()),
         },
     }
