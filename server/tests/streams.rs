@@ -293,3 +293,16 @@ fn too_few_descriptors_are_named_with_their_settings() {
         assert!(said.contains(needed), "{needed}: {said}");
     }
 }
+
+#[test]
+fn a_port_that_another_process_has_is_waited_for_aloud() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = logtank(&["serve", "--writer-addr", &address, "--data"]);
+    let outcome = command.arg(folder.path().join("data")).output().unwrap();
+    let said = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{said}");
+    let (waiting, given_up) = (said.find("trying for 5 s"), said.find("another process has it"));
+    assert!(waiting.is_some() && waiting < given_up && said.contains(&address), "{said}");
+}

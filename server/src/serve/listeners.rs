@@ -10,6 +10,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// A process that was killed holds its ports a moment longer than it lives.
 const BIND_PATIENCE: Duration = Duration::from_secs(5);
+/// So many tries take a few hundred milliseconds.
+const TRIES_UNREPORTED: u32 = 10;
 /// Of silence, until a peer is asked whether it is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 /// After an error of accept(2) that says nothing of the listener: one that stays must not keep a processor busy.
@@ -26,7 +28,13 @@ pub(super) struct Bound(Socket);
 /// # Errors
 /// If the port is taken, or the address can't be.
 pub(super) fn bind(address: SocketAddr) -> Result<Bound, StartupError> {
+    let mut tries = 0;
     bind_patiently(address, BIND_PATIENCE, || {
+        tries += 1;
+        // Not the first: the ports of a process that was killed a moment ago are no news.
+        if tries == TRIES_UNREPORTED {
+            tracing::info!(%address, "another process has the port; trying for 5 s, in case it is about to end");
+        }
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // Without it, a restart would have to wait for the connections of the process before to be forgotten.
         socket.set_reuse_address(true)?;
