@@ -55,6 +55,8 @@ pub(super) struct Accepted {
     pub(super) dropped: u32,
     /// Which indexes the records to store are of.
     pub(super) indexes: FrameIndexes,
+    /// Records to store whose docid is not UTF-8. Dealing makes it so, as the original does.
+    pub(super) malformed: u32,
     /// Bytes of the records to store.
     pub(super) bytes: usize,
     /// Where they are, as (offset, length) in the batch's bytes: one piece, unless records between were dropped. Kept
@@ -70,7 +72,7 @@ impl Accepted {
         batch: &BatchView<'_>,
         limits: &Limits,
     ) -> Result<(), Refusal> {
-        (self.records, self.dropped, self.bytes) = (0, 0, 0);
+        (self.records, self.dropped, self.malformed, self.bytes) = (0, 0, 0, 0);
         self.indexes = FrameIndexes::NONE;
         self.pieces.clear();
         if batch.len() > limits.batch_records_max {
@@ -94,6 +96,7 @@ impl Accepted {
                 last = view.index_code;
                 last.into_iter().for_each(|code| self.indexes.add(code));
             }
+            self.malformed += u32::from(view.docid.is_some_and(|docid| str::from_utf8(docid).is_err()));
             self.records += 1;
             self.bytes += bytes.len();
         }

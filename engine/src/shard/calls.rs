@@ -180,13 +180,14 @@ impl Calls<'_> {
             counter.add(1);
             return self.refuse(message, ExceptionKind::InternalError, &refusal.to_string(), peer);
         }
-        let Accepted { records, indexes, dropped, bytes, .. } = *self.accepted;
+        let Accepted { records, indexes, dropped, malformed, bytes, .. } = *self.accepted;
         if records > 0 && !self.appends_allowed {
             self.metrics.refused_full.add(1);
             let text = "the drive of the raw log is nearly full; nothing of the batch was stored: send it again later, here or to another host";
             return self.refuse(message, ExceptionKind::InternalError, text, peer);
         }
         self.metrics.dropped_records.add(dropped.into());
+        self.metrics.malformed_docids.add(malformed.into());
         if records > 0 {
             peer.last_frame = self.writer.stage(records, indexes, bytes, self.accepted.pieces(message.body));
         } else if peer.waiting == 0 {

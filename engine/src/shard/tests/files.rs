@@ -157,7 +157,7 @@ impl Segment {
                 let (record, len) = RecordView::parse(payload).unwrap();
                 records.push((
                     frame.first.advanced(place),
-                    String::from_utf8(record.docid.unwrap().to_vec()).unwrap(),
+                    String::from_utf8_lossy(record.docid.unwrap()).into_owned(),
                 ));
                 payload = &payload[len..];
             }

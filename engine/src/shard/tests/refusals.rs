@@ -87,6 +87,20 @@ fn records_that_say_nothing_are_left_out_and_counted_and_empty_batches_acknowled
 }
 
 #[test]
+fn docids_that_are_no_text_are_stored_and_counted() {
+    let mut world = world();
+    let named = |docid: &[u8]| with(|record| (record.index_code(b"i"), record.docid(docid)).0);
+    let records = [named(b"caf\xe9"), named(b"caf\xe8"), named("café".as_bytes()), named(b"")];
+    world.post_records(0, vec!["café".to_owned()], &records);
+    // Of a batch that is refused nothing is counted.
+    world.post_records(0, Vec::new(), &[named(b"\xff"), with_id()]);
+    world.settle();
+    assert_eq!((world.peers[0].acknowledged.len(), world.peers[0].errors.len()), (1, 1));
+    assert_eq!(world.metrics[0].malformed_docids.get(), 2);
+    assert_eq!(world.metrics[0].records.get(), 4);
+}
+
+#[test]
 fn replies_keep_the_order_of_the_calls_also_errors_between_batches() {
     let mut world = world();
     world.post(0, 1, 10);
