@@ -59,8 +59,6 @@ pub enum Mutant {
     StrayArchived,
     /// A sidecar without its segment says nothing.
     GoneUnnoticed,
-    /// A segment is sealed while what its shard wrote before is on its way to the drive.
-    SealAhead,
     /// What follows on a file that is not there counts as lost.
     GapTakenForHole,
     /// Deletions are not kept with history.
@@ -71,7 +69,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 29] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -98,7 +96,6 @@ impl Mutant {
         Self::DamagePassedOver,
         Self::StrayArchived,
         Self::GoneUnnoticed,
-        Self::SealAhead,
         Self::GapTakenForHole,
         Self::DeletionUnarchived,
         Self::HistoryByClock,

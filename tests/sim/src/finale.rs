@@ -17,6 +17,7 @@ use crate::manager;
 use crate::nemesis::Nemesis;
 use crate::oracle::Crash;
 use crate::reader::{Recovered, recover};
+use crate::restore;
 
 /// Longest that anything may take when nothing fails.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -53,6 +54,9 @@ pub(crate) async fn finale(nemesis: &Nemesis) {
     verify_all(nemesis, false).await;
     let known = world.oracle.borrow().all_known();
     world.check(known);
+    if nemesis.random.percent(40) {
+        restore::restore(nemesis).await;
+    }
     if world.plan.menu.flips {
         flip(nemesis).await;
     }
@@ -126,9 +130,11 @@ async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
     let Some(host) = world.open_host() else { return 0 };
     let (codes, limits) = (world.plan.codes.clone(), world.plan.limits.clone());
     let look = async move {
-        let raw = verify(&host.disk, &host.layout).await.map(|report| report.findings);
-        let mut findings: Vec<String> = match raw {
-            Ok(findings) => findings.iter().map(ToString::to_string).collect(),
+        let mut findings: Vec<String> = match verify(&host.disk, &host.layout).await {
+            Ok(report) => {
+                let gaps = report.gaps.iter().map(ToString::to_string);
+                report.findings.iter().map(ToString::to_string).chain(gaps).collect()
+            }
             Err(error) => vec![error.to_string()],
         };
         let undealt = dealer::undealt(&host.disk, &host.layout).await.unwrap_or_default();

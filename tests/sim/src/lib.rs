@@ -13,6 +13,7 @@ pub mod oracle;
 pub mod plan;
 pub mod random;
 pub mod reader;
+mod restore;
 pub mod run;
 mod spares;
 pub mod world;

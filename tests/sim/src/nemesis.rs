@@ -1,10 +1,12 @@
 //! Causes the troubles, restarts the host, and in the end sees that all is well.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use logtank_engine::ids::IndexCode;
+use logtank_engine::format::names::RawName;
+use logtank_engine::ids::{Epoch, IndexCode};
 
 use crate::disk::CutPolicy;
 use crate::finale;
@@ -20,6 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// In a few of these what others cover is cleaned away, between two pages of a patient reader.
 const A_WHILE: Duration = Duration::from_secs(25);
+
+/// So much is the clock of a start ahead.
+const MONTH_MILLIS: i64 = 30 * 86_400_000;
 
 /// Longest that one waits for the moment to crash at.
 const PATIENCE_NANOS: u64 = 4_000_000_000;
@@ -185,6 +190,7 @@ impl Nemesis {
                     faults.slowness.set(1);
                 }
             }
+            11 if menu.clock && self.prunes_by_age() && random.percent(70) => self.wrong_month().await,
             11 if menu.clock => {
                 self.world.executor.trace().count("clock steps");
                 let millis = i64::try_from(random.below(7_200_000)).expect("hours");
@@ -198,6 +204,41 @@ impl Nemesis {
             _ if self.world.plan.piles_up() => self.pile_up().await,
             _ => {}
         }
+    }
+
+    /// Whether nothing but its age has history pruned. (Deletions are forgotten by the clock, too.)
+    fn prunes_by_age(&self) -> bool {
+        let (jobs, menu) = (&self.world.plan.jobs, self.world.plan.menu);
+        jobs.history_age_max.is_some() && jobs.history_bytes_max.is_none() && !menu.deletions
+    }
+
+    /// One start with a clock that is a month ahead: history that is young must outlive it.
+    async fn wrong_month(&self) {
+        let world = &self.world;
+        let most = world.plan.jobs.history_age_max.expect("the caller has looked");
+        world.executor.trace().count("starts a month ahead");
+        // What others cover is cleaned away first, and history pruned as it should be.
+        self.attend(most / 10).await;
+        self.crash(Crash::Kill);
+        let history = || {
+            let files = world.disk.files().into_iter().map(|(path, _)| path);
+            let names = files.filter(|path| path.parent() == Some(&world.layout.raw_history()));
+            names.filter_map(|path| path.file_name()?.to_str().and_then(RawName::parse)?.epoch())
+        };
+        let there: BTreeSet<Epoch> = history().collect();
+        let newest = there.last().map_or(0, |epoch| epoch.millis());
+        world.clock.step_wall(MONTH_MILLIS);
+        self.start();
+        self.attend(most / 10).await;
+        self.crash(Crash::Kill);
+        world.clock.step_wall(-MONTH_MILLIS);
+        let left: BTreeSet<Epoch> = history().collect();
+        let half = u64::try_from(most.as_millis()).expect("short") / 2;
+        let young = |epoch: &&Epoch| newest - epoch.millis() <= half;
+        if let Some(gone) = there.difference(&left).find(young) {
+            world.check(Err(format!("epoch {gone} is gone from history, where the newest is {newest}")));
+        }
+        self.start();
     }
 
     /// Nothing of one shard gets to the drive for so long, while the others go on and epochs end.

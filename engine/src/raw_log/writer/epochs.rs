@@ -104,7 +104,7 @@ impl Writer {
 
     /// Whether a frame that got its place before those of this segment is not known durable.
     fn is_unsynced_before(&self, place: usize) -> bool {
-        !mutant::active(Mutant::SealAhead) && self.segments.iter().take(place).any(Segment::has_unsynced)
+        self.segments.iter().take(place).any(Segment::has_unsynced)
     }
 
     /// Nothing in it is durable, and all that was to be in it is durable elsewhere.

@@ -17,7 +17,6 @@ use logtank_engine::raw_log::segment::ReadySegment;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_engine::roles;
-use logtank_engine::sequencer::Sequencer;
 use logtank_engine::time::Clock as _;
 use tokio::sync::Notify;
 
@@ -167,7 +166,7 @@ impl Host {
         }
         world.check(world.oracle.borrow_mut().recovered(recovered.report(), world.flipped.get()));
         let preparer = Preparer::open(disk.clone(), layout.clone(), &plan.limits, &recovered).await?;
-        let sequencer = Arc::new(Sequencer::new(recovered.first_epoch()));
+        let sequencer = Arc::new(recovered.sequencer());
         for shard in 0..plan.shards {
             let driver = Driver::new(world.clone(), self.clone(), shard, sequencer.clone());
             world.executor.spawn(Group::Host, driver.run());

@@ -9,7 +9,9 @@ mod document;
 mod judge;
 mod known;
 mod read;
+mod restored;
 
 pub use document::{Document, Record, State};
 pub use known::{Attempt, BatchId, Crash, DeletionId, Oracle, Promise};
 pub use read::Begun;
+pub use restored::Restored;

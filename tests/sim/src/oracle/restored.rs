@@ -1,0 +1,62 @@
+//! Checks what was made again from a copy of history.
+
+use std::collections::BTreeSet;
+
+use logtank_engine::ids::Epoch;
+use logtank_wire::record::RecordView;
+
+use super::known::{Must, Oracle};
+
+/// What was made again of an index.
+#[derive(Debug)]
+pub struct Restored<'a> {
+    /// Epochs of which everything was copied that there was.
+    pub epochs: &'a BTreeSet<Epoch>,
+    /// Its records, as they were read.
+    pub records: &'a [Vec<u8>],
+}
+
+impl Oracle {
+    /// Everything that stands in the epochs that were copied must be there, and nothing that was lost or deleted. To be asked when
+    /// all is known.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn restored(&self, index: usize, restored: &Restored<'_>) -> Result<(), String> {
+        let code = &self.codes[index];
+        let mut there = BTreeSet::new();
+        for chunk in restored.records {
+            let mut rest = &chunk[..];
+            while !rest.is_empty() {
+                let (view, len) = RecordView::parse(rest).map_err(|error| format!("no record: {error}"))?;
+                let marker = view.docid.and_then(|docid| docid.strip_prefix(b"m"));
+                there.extend(
+                    marker.and_then(|number| std::str::from_utf8(number).ok()?.parse::<usize>().ok()),
+                );
+                rest = &rest[len..];
+            }
+        }
+        for (number, batch) in self.batches.iter().enumerate() {
+            let copied =
+                |position: &logtank_engine::ids::Position| restored.epochs.contains(&position.epoch());
+            let whole = !batch.positions.is_empty() && batch.positions.iter().all(copied);
+            for part in batch.parts.iter().filter(|part| part.index == index) {
+                match part.must {
+                    Must::BeThere if whole && !there.contains(&number) => {
+                        return Err(format!(
+                            "batch {number} of {code} stands in history at {:?}, but is not in what was restored from it",
+                            batch.positions
+                        ));
+                    }
+                    Must::NotBeThere if there.contains(&number) => {
+                        return Err(format!(
+                            "batch {number} of {code} was lost or deleted, but came back when restored"
+                        ));
+                    }
+                    Must::BeThere | Must::NotBeThere | Must::Either => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
