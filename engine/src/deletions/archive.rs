@@ -151,29 +151,32 @@ pub(crate) async fn take_over<D: Disk>(disk: &D, layout: &Layout) -> Result<Vec<
     Ok(damaged)
 }
 
-/// What is wrong with the deletions that are kept with history, and how many there are.
+/// What is wrong with the deletions that are kept with history, or were put into `raw/live/` with a copy of it, and how many there
+/// are.
 ///
 /// # Errors
 /// The disk's.
 pub(crate) async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<(u64, Vec<Corruption>)> {
-    let entries = match disk.list(&layout.raw_history()).await {
-        Err(error) if error.is_not_found() => Vec::new(),
-        entries => entries?,
-    };
     let (mut files, mut damaged) = (0, Vec::new());
-    for name in names(&entries) {
-        let path = path(layout, &name);
-        match read(disk, &path).await {
-            Ok(bytes) if decode(&name.code, &bytes) == Some(name.before) => {}
-            Ok(_) => {
-                let what = "no deletion with a valid checksum; take it from a backup".to_owned();
-                damaged.push(Corruption { path, offset: 0, what });
-            }
-            // Pruned meanwhile.
+    for folder in [layout.raw_live(), layout.raw_history()] {
+        let entries = match disk.list(&folder).await {
             Err(error) if error.is_not_found() => continue,
-            Err(error) => return Err(error.into()),
+            entries => entries?,
+        };
+        for name in names(&entries) {
+            let path = folder.join(name.to_string());
+            match read(disk, &path).await {
+                Ok(bytes) if decode(&name.code, &bytes) == Some(name.before) => {}
+                Ok(_) => {
+                    let what = "no deletion with a valid checksum; take it from a backup".to_owned();
+                    damaged.push(Corruption { path, offset: 0, what });
+                }
+                // Taken over or pruned meanwhile.
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error.into()),
+            }
+            files += 1;
         }
-        files += 1;
     }
     Ok((files, damaged))
 }

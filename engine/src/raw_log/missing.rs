@@ -33,7 +33,7 @@ impl fmt::Display for Missing {
             (None, Some(before)) => write!(f, "nothing is there before {}", named(before))?,
             (None, None) => f.write_str("nothing is there")?,
         }
-        write!(f, ": not {} and maybe others", named(self.epoch))
+        write!(f, "; {} is missing, and maybe others", named(self.epoch))
     }
 }
 
@@ -74,8 +74,8 @@ mod tests {
         assert_eq!(texts, expected);
         assert_eq!(
             found[1].to_string(),
-            "nothing is there between epoch 5 (1970-01-01 00:00:00.005 UTC) and epoch 9 (1970-01-01 00:00:00.009 UTC): \
-             not epoch 8 (1970-01-01 00:00:00.008 UTC) and maybe others"
+            "nothing is there between epoch 5 (1970-01-01 00:00:00.005 UTC) and epoch 9 (1970-01-01 00:00:00.009 UTC); \
+             epoch 8 (1970-01-01 00:00:00.008 UTC) is missing, and maybe others"
         );
     }
 }

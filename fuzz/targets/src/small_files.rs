@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use logtank_engine::deletions::archive::ArchivedName;
 use logtank_engine::deletions::load_one;
 use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::{RawName, SegmentName};
+use logtank_engine::format::names::{RawName, SegmentName, is_temporary};
 use logtank_engine::identity::Written;
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::raw_log::lost::Lost;
@@ -30,6 +31,10 @@ pub(crate) fn small_files(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Some(name) = RawName::parse(text) {
         assert_eq!(name.to_string(), text);
+    }
+    if let Some(name) = ArchivedName::parse(text) {
+        assert_eq!(name.to_string(), text);
+        assert!(RawName::parse(text).is_none() && !is_temporary(text), "{text:?} is two things");
     }
     if let Some(name) = SegmentName::parse(text) {
         assert_eq!(name.to_string(), text);

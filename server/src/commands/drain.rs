@@ -102,6 +102,9 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<St
         .await
         .context("everything is dealt, but the original can't take the directory over yet")?;
     progress.finish_and_clear();
+    // Of those nothing was there to be dealt.
+    let missing = recovered.report().missing_epochs.len() as u64;
+    let drained = Drained { epochs: drained.epochs.saturating_sub(missing), ..drained };
     Ok((drained, gaps(&recovered)))
 }
 

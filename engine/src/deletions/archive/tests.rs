@@ -163,6 +163,8 @@ fn an_older_deletion_of_a_copy_gives_nothing_back() {
 #[test]
 fn of_a_damaged_deletion_nobody_claims_to_know_what_is_gone() {
     let disk = copied(b"12 1 00000000\n");
+    let (_, found) = run(verify(&disk, &layout())).unwrap();
+    assert_eq!(found[0].path, layout().raw_live().join("12-1-m.deleted"), "named before it is taken over");
     let damaged = run(take_over(&disk, &layout())).unwrap();
     assert_eq!(damaged.len(), 1);
     assert!(run(Deletions::load(&disk, &layout())).unwrap().is_unreadable(&code("m")));
