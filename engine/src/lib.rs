@@ -25,6 +25,7 @@ pub mod page_places;
 pub mod raw_log;
 pub mod recovery_read;
 pub mod roles;
+pub mod room;
 pub mod sequencer;
 pub mod shard;
 #[cfg(any(test, feature = "testing"))]

@@ -65,11 +65,15 @@ pub enum Mutant {
     DeletionUnarchived,
     /// History is as old as the wall clock says.
     HistoryByClock,
+    /// An epoch that stays incomplete is not noticed.
+    IncompleteUnnoticed,
+    /// An epoch that stays incomplete does not count as waiting.
+    IncompleteUncounted,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -99,6 +103,8 @@ impl Mutant {
         Self::GapTakenForHole,
         Self::DeletionUnarchived,
         Self::HistoryByClock,
+        Self::IncompleteUnnoticed,
+        Self::IncompleteUncounted,
     ];
 }
 

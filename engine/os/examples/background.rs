@@ -85,6 +85,9 @@ impl Tree {
                 }
                 Outcome::Nothing => return Ok(done),
                 Outcome::Blocked { corruption, .. } => return Err(corruption.into()),
+                Outcome::NoRoom { needed, .. } => {
+                    return Err(format!("dealing needs {needed} bytes of the drive").into());
+                }
             }
         }
     }

@@ -51,6 +51,8 @@ pub struct Space {
     pub total_bytes: u64,
     /// Bytes that this process may still write.
     pub available_bytes: u64,
+    /// Files that it can hold in all; 0 where the filesystem has no such bound.
+    pub total_files: u64,
     /// Files that may still be created; `u64::MAX` where the filesystem has no such bound.
     pub available_files: u64,
 }

@@ -16,8 +16,10 @@ use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, DiskResult, EntryKind, Transfer};
+use crate::limits::Limits;
 use crate::raw_log::live::LiveView;
-use crate::raw_log::spare::{Retired, retire};
+use crate::raw_log::spare::{self, Retired, retire};
+use crate::room::Reserve;
 use crate::time::Now;
 
 /// Files given up in one go, so that pruning a long history holds nobody up.
@@ -45,6 +47,7 @@ pub struct History<D> {
     age: Option<Age>,
     bytes_max: Option<u64>,
     spares_max: usize,
+    reserve: Reserve,
     // Files of history don't change, so each is measured once.
     lengths: BTreeMap<RawName, u64>,
 }
@@ -52,19 +55,20 @@ pub struct History<D> {
 impl<D: Disk> History<D> {
     /// Looks at nothing yet.
     #[must_use]
-    pub fn new(disk: D, layout: Layout, config: &JobsConfig) -> Self {
+    pub fn new(disk: D, layout: Layout, limits: &Limits, config: &JobsConfig) -> Self {
         Self {
             disk,
             layout,
             age: config.history_age_max.map(Age::new),
             bytes_max: config.history_bytes_max,
             spares_max: config.spares_max,
+            reserve: Reserve::new(limits.free_bytes_min),
             lengths: BTreeMap::new(),
         }
     }
 
     /// Gives up what exceeds the bounds, oldest epochs first, up to 64 files. Touches nothing that may not be
-    /// dealt, and nothing that has no name of ours.
+    /// dealt, and nothing that has no name of ours. Where room is scarce, nothing is kept for recycling.
     ///
     /// # Errors
     /// The disk's.
@@ -74,6 +78,7 @@ impl<D: Disk> History<D> {
             return Ok(pruned);
         }
         let (epochs, deletions) = self.measure(checkpoint).await?;
+        let spares_max = if self.is_scarce().await? { 0 } else { self.spares_max };
         let mut oldest_left = None;
         let too_old = self.age.as_mut().and_then(|age| age.newest_too_old(epochs.keys().copied(), now));
         let mut total: u64 = epochs.values().flatten().map(|(_, bytes)| bytes).sum();
@@ -88,7 +93,7 @@ impl<D: Disk> History<D> {
                     pruned.more = true;
                     return Ok(pruned);
                 }
-                match retire(&self.disk, &self.layout, name, self.spares_max).await? {
+                match retire(&self.disk, &self.layout, name, spares_max).await? {
                     Retired::Spared | Retired::Deleted => {
                         pruned.files += 1;
                         pruned.bytes += bytes;
@@ -123,6 +128,18 @@ impl<D: Disk> History<D> {
             archive::forget(&self.disk, &self.layout, name).await?;
         }
         Ok(())
+    }
+
+    /// Gives the room of what waits to be recycled back to the filesystem, where room is scarce; returns how many files.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn give_up_spares(&self) -> Result<u64> {
+        Ok(if self.is_scarce().await? { spare::give_up(&self.disk, &self.layout).await? } else { 0 })
+    }
+
+    async fn is_scarce(&self) -> DiskResult<bool> {
+        Ok(self.reserve.is_scarce(&self.disk.space(&self.layout.raw_history()).await?))
     }
 
     /// The files of history by epoch, with their lengths; and the deletions.
@@ -171,7 +188,7 @@ mod tests {
         ] {
             disk.put(layout.raw_history().join(name), &vec![0; length]);
         }
-        (disk.clone(), History::new(disk, layout, config))
+        (disk.clone(), History::new(disk, layout, &Limits::default(), config))
     }
 
     fn left(disk: &MemDisk) -> Vec<String> {
@@ -232,5 +249,17 @@ mod tests {
         run(disk.remove_file(Path::new("/data/raw/live/240.raw"))).unwrap();
         prune(&mut history, 1_000, 0);
         assert_eq!(deletions(&disk), ["2000-0-m.deleted", "300-0-m.deleted"]);
+    }
+
+    #[test]
+    fn where_room_is_scarce_nothing_is_kept_for_recycling() {
+        let config = JobsConfig { history_bytes_max: Some(50), ..JobsConfig::default() };
+        let (disk, mut history) = history(&config);
+        disk.put("/data/raw/spare/50-0-0.rawlog", b"x");
+        assert_eq!(run(history.give_up_spares()).unwrap(), 0);
+        disk.set_available_bytes(2 * Limits::default().free_bytes_min - 1);
+        assert_eq!(run(history.give_up_spares()).unwrap(), 1);
+        assert_eq!(prune(&mut history, 1_000, 0).files, 4);
+        assert_eq!(run(disk.list(Path::new("/data/raw/spare"))).unwrap_or_default(), []);
     }
 }

@@ -56,6 +56,13 @@ pub fn is_worth(chain: &Chain) -> Option<f64> {
     (counts.unoptimized_segments > WORTH_SEGMENTS && ratio > WORTH_RATIO).then_some(score)
 }
 
+/// What optimizing the index may take of the drive at most: its inputs stay until no recovery can need them any more.
+#[must_use]
+pub fn needed_to_optimize(chain: &Chain, limits: &Limits) -> u64 {
+    let inputs = choose(chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
+    inputs.iter().map(|segment| segment.bytes).sum()
+}
+
 /// Optimizes an index: merges its optimized segment and the sorted ones after it, at most 40 in all, from the
 /// oldest on, of those before the epoch `checkpoint` and not before its `deletion`. Unsorted segments are left
 /// alone: sort before, as the original does. Calls `progress` about once per MiB.

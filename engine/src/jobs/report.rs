@@ -22,6 +22,24 @@ pub enum Report {
     Unblocked,
     /// A raw segment from before the checkpoint that nothing proves to be dealt; told once while it is there.
     Stray(Corruption),
+    /// An epoch has been closed for minutes and is still not complete, and those after it wait; told once for each.
+    Incomplete {
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// That epoch is complete, or gone.
+    Complete,
+    /// A job would take of the room that is kept free, so it waits; told once until there is room for all again.
+    NoRoom {
+        /// What waits, as in "deal".
+        job: &'static str,
+        /// Bytes that it may take.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
+    /// No job waits for room any more.
+    Room,
     /// An index was sorted.
     Sorted {
         /// The index.

@@ -40,6 +40,15 @@ pub fn needs_sort(chain: &Chain, segments_max: usize) -> bool {
     chain.unsorted.len() > segments_max || bytes > SORT_BYTES_MAX
 }
 
+/// What sorting the index may take of the drive at most, before it gives back what its inputs take.
+#[must_use]
+pub fn needed_to_sort(chain: &Chain, limits: &Limits) -> u64 {
+    let bytes: u64 = chain.unsorted.iter().map(|segment| segment.bytes).sum();
+    // What does not fit into memory becomes runs first.
+    let copies = if bytes > limits.job_bytes_max as u64 / 2 { 2 } else { 1 };
+    bytes.saturating_mul(copies)
+}
+
 /// Sorts an index now: its unsorted segments before the epoch `checkpoint` and not before its `deletion`, into
 /// one named by the first's time. Calls `progress` now and then.
 ///

@@ -47,12 +47,20 @@ pub struct JobStats {
     pub waiting_epochs: Number,
     /// Gauge: bytes of their records.
     pub waiting_bytes: Number,
+    /// Gauge: what their files take of the drive, in bytes.
+    pub waiting_file_bytes: Number,
+    /// Gauge: what dealing them, and the epoch that is open, may take of the drive, in bytes.
+    pub needed_bytes: Number,
     /// Gauge: time of the oldest of them, ms since 1970; 0 if none waits.
     pub oldest_waiting_ms: Number,
     /// Gauge: 1 while an epoch can't be dealt because of damage.
     pub blocked: Number,
     /// Gauge: epochs in raw/live/ from before the checkpoint that nothing proves to be dealt.
     pub stray_epochs: Number,
+    /// Gauge: 1 while the oldest of them has been incomplete for minutes.
+    pub incomplete: Number,
+    /// Gauge: kinds of work that wait for room on the drive.
+    pub without_room: Number,
     /// Gauge: the checkpoint: the next epoch to deal, ms since 1970.
     pub checkpoint_ms: Number,
     /// Gauge: segments of indexes that are gone, though nothing else holds their records, as the last walk met them.
@@ -75,6 +83,10 @@ pub struct JobStats {
     pub pruned_files: Number,
     /// Counter: their bytes.
     pub pruned_bytes: Number,
+    /// Counter: turns of the loop that deals and sorts; it turns every few seconds, if only to look around.
+    pub dealing_turns: Number,
+    /// Counter: turns of the loop that optimizes and cleans; as above.
+    pub tending_turns: Number,
     /// Counter: steps that failed.
     pub errors: Number,
 }

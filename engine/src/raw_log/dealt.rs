@@ -41,7 +41,10 @@ pub async fn repair<D: Disk>(disk: &D, layout: &Layout) -> Result<Epoch> {
 }
 
 /// The next epoch to deal, by the checkpoint and by what else is on disk.
-pub(super) async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Checkpoint) -> Result<Epoch> {
+///
+/// # Errors
+/// The disk's.
+pub async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Checkpoint) -> Result<Epoch> {
     let history = raw_names(disk, &layout.raw_history()).await?;
     let after = |epoch: Epoch| super::tails::beginning_after(epoch).epoch();
     if let Checkpoint::At(next) = stored {

@@ -249,6 +249,28 @@ impl LiveView {
     }
 }
 
+impl SegmentState {
+    /// Bytes of its records, as they stand in it; 0 as long as it is not sealed.
+    #[must_use]
+    pub const fn record_bytes(&self) -> u64 {
+        match self {
+            Self::Legacy { bytes } => *bytes,
+            Self::Sealed(_, seal) => seal.end - FRAMES_OFFSET,
+            Self::Open(_) | Self::SealDamaged(..) | Self::HeaderDamaged(_) => 0,
+        }
+    }
+
+    /// Length of the file, as it was made.
+    #[must_use]
+    pub const fn file_bytes(&self) -> u64 {
+        match self {
+            Self::Legacy { bytes } => *bytes,
+            Self::Sealed(header, _) | Self::Open(header) | Self::SealDamaged(header, _) => header.file_bytes,
+            Self::HeaderDamaged(_) => 0,
+        }
+    }
+}
+
 impl SegmentView {
     /// Where the segment may be: where it was seen, and under its name, which a ready file may get at any time.
     pub(super) fn places(&self) -> [PathBuf; 2] {

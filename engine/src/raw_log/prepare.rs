@@ -17,6 +17,7 @@ use crate::format::raw::FRAMES_OFFSET;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer, temporary_beside};
 use crate::limits::{Limits, MIB};
+use crate::room::Reserve;
 
 /// Written at once, so that other I/O gets its turn in between.
 const FILL_BYTES: u64 = MIB;
@@ -31,6 +32,7 @@ pub struct Preparer<D> {
     // Never used twice, so that a name stands for one file as long as anyone may remember it.
     next_number: u64,
     ready: VecDeque<ReadyFile>,
+    reserve: Reserve,
 }
 
 impl<D: Disk> Preparer<D> {
@@ -56,7 +58,8 @@ impl<D: Disk> Preparer<D> {
                 disk.remove_file(&file.path).await?;
             }
         }
-        Ok(Self { disk, layout, file_bytes, next_number, ready })
+        let reserve = Reserve::new(limits.free_bytes_min);
+        Ok(Self { disk, layout, file_bytes, next_number, ready, reserve })
     }
 
     /// How many files are ready and not handed out.
@@ -73,6 +76,38 @@ impl<D: Disk> Preparer<D> {
     /// Takes back a file that was handed out and never written to.
     pub fn put_back(&mut self, file: ReadyFile) {
         self.ready.push_back(file);
+    }
+
+    /// Whether one more file leaves the reserve whole, and besides `undealt` bytes that dealing will take of the same
+    /// filesystem. [`Self::prepare_one`] does not ask: whoever waits for a file with batches in memory takes what there is.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn has_room(&self, undealt: u64) -> Result<bool> {
+        let room = self.disk.space(&self.layout.raw_live()).await?;
+        Ok(self.reserve.admits(&room, self.file_bytes.saturating_add(undealt)))
+    }
+
+    /// Where room is scarce, gives back what is there only to save time: all spare files, and of those ready all but
+    /// `least`. Returns how many.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn give_up(&mut self, least: usize) -> Result<u64> {
+        let room = self.disk.space(&self.layout.raw_live()).await?;
+        if !self.reserve.is_scarce(&room) {
+            return Ok(0);
+        }
+        let mut given_up = spare::give_up(&self.disk, &self.layout).await?;
+        while self.ready.len() > least {
+            let file = self.ready.pop_back().expect("there are more than the least");
+            if let Err(error) = self.disk.remove_file(&file.path).await {
+                self.ready.push_back(file);
+                return Err(error.into());
+            }
+            given_up += 1;
+        }
+        Ok(given_up)
     }
 
     /// Makes one more file ready: from a spare one if there is any, otherwise a new one, filled with zeros by

@@ -54,6 +54,31 @@ pub async fn retire<D: Disk>(disk: &D, layout: &Layout, name: RawName, spares_ma
     Ok(if recyclable { Retired::Spared } else { Retired::Deleted })
 }
 
+/// Gives the room of all spare files back to the filesystem; returns how many there were. That they go need not be durable:
+/// they mean nothing.
+///
+/// # Errors
+/// The disk's.
+pub async fn give_up<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<u64> {
+    let folder = layout.raw_spare();
+    let entries = match disk.list(&folder).await {
+        Err(error) if error.is_not_found() => return Ok(0),
+        entries => entries?,
+    };
+    let mut given_up = 0;
+    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
+        match disk.remove_file(&folder.join(&entry.name)).await {
+            // Recycled meanwhile, or given up by another process.
+            Err(error) if error.is_not_found() => {}
+            done => {
+                done?;
+                given_up += 1;
+            }
+        }
+    }
+    Ok(given_up)
+}
+
 /// Takes a spare file of this length to `to`, durably; deletes those of another length. `false` if there is none.
 pub(super) async fn take<D: Disk>(disk: &D, layout: &Layout, file_bytes: u64, to: &Path) -> DiskResult<bool> {
     let folder = layout.raw_spare();
@@ -70,12 +95,19 @@ pub(super) async fn take<D: Disk>(disk: &D, layout: &Layout, file_bytes: u64, to
                 // cut gives back to history would destroy it there.
                 disk.sync_folder(&folder).await?;
                 disk.sync_folder(&layout.raw_history()).await?;
-                disk.rename(&path, to).await?;
+                match disk.rename(&path, to).await {
+                    // Given up meanwhile, by whoever prunes history.
+                    Err(error) if error.is_not_found() => continue,
+                    done => done?,
+                }
                 disk.sync_folder(parent(to)).await?;
                 disk.sync_folder(&folder).await?;
                 return Ok(true);
             }
-            Some(_) => disk.remove_file(&path).await?,
+            Some(_) => match disk.remove_file(&path).await {
+                Err(error) if error.is_not_found() => {}
+                done => done?,
+            },
             None => {}
         }
     }

@@ -244,7 +244,7 @@ impl Disk for MemDisk {
 
     async fn space(&self, _path: &Path) -> DiskResult<Space> {
         let available_bytes = self.0.borrow().available_bytes.unwrap_or(1 << 40);
-        Ok(Space { total_bytes: 1 << 40, available_bytes, available_files: u64::MAX })
+        Ok(Space { total_bytes: 1 << 40, available_bytes, total_files: 0, available_files: u64::MAX })
     }
 }
 

@@ -255,7 +255,12 @@ impl Disk for PowerDisk {
     }
 
     async fn space(&self, _path: &Path) -> DiskResult<Space> {
-        Ok(Space { total_bytes: 1 << 40, available_bytes: 1 << 40, available_files: u64::MAX })
+        Ok(Space {
+            total_bytes: 1 << 40,
+            available_bytes: 1 << 40,
+            total_files: 0,
+            available_files: u64::MAX,
+        })
     }
 }
 

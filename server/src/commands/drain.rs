@@ -89,7 +89,9 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<St
         progress.tick();
     };
     let shared = std::sync::Arc::new(Shared::new());
-    let (limits, config) = (Limits::default(), JobsConfig::default());
+    // Whoever drains by hand has chosen where: nothing is kept free.
+    let limits = Limits { free_bytes_min: 0, ..Limits::default() };
+    let config = JobsConfig::default();
     let mut background =
         Background::new(disk.clone(), SystemClock, layout.clone(), limits, config, shared.clone());
     let drained = background.drain(&told).await.context("not everything could be dealt; nothing is lost")?;

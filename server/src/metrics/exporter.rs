@@ -1,6 +1,7 @@
 //! Everything that a host exports, on one page.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::metrics::ShardMetrics;
@@ -28,6 +29,15 @@ impl Exporter {
         let help = "1 while everything is served, 0 while /readyz gives a reason why not.";
         cells.family("logtank_ready", help, Kind::Gauge);
         cells.value("logtank_ready", "", u8::from(self.health.not_ready().is_none()));
+        let name = "logtank_thread_heartbeat_age_seconds";
+        cells.family(
+            name,
+            "For how long each thread has given no sign of life; one that is idle gives some.",
+            Kind::Gauge,
+        );
+        for (thread, age) in self.health.heartbeats().ages(Instant::now()) {
+            cells.value(name, &format!("thread=\"{thread}\""), age.as_secs_f64());
+        }
         process::export(&mut cells);
         let mut page = self.host.export();
         page.push_str(&cells.into_text());

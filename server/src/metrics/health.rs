@@ -1,8 +1,14 @@
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::heartbeats::Heartbeats;
 
 /// Why the host does not answer everything just now; nothing if it does.
 #[derive(Clone, Debug)]
-pub(crate) struct Health(Arc<Mutex<Reasons>>);
+pub(crate) struct Health {
+    reasons: Arc<Mutex<Reasons>>,
+    heartbeats: Heartbeats,
+}
 
 #[derive(Debug, Default)]
 struct Reasons {
@@ -12,6 +18,9 @@ struct Reasons {
     drive_failing: Option<String>,
     role: Option<String>,
     blocked: Option<String>,
+    incomplete: Option<String>,
+    no_room: Option<String>,
+    read_only: Option<String>,
     background: Option<String>,
     failed: Option<String>,
 }
@@ -20,11 +29,16 @@ impl Health {
     /// Of a host that is starting.
     pub(crate) fn starting() -> Self {
         let reasons = Reasons { starting: true, ..Reasons::default() };
-        Self(Arc::new(Mutex::new(reasons)))
+        Self { reasons: Arc::new(Mutex::new(reasons)), heartbeats: Heartbeats::default() }
+    }
+
+    /// Signs of life of its threads: one that is stuck is a reason.
+    pub(crate) const fn heartbeats(&self) -> &Heartbeats {
+        &self.heartbeats
     }
 
     fn change(&self, change: impl FnOnce(&mut Reasons)) {
-        change(&mut self.0.lock().expect("nobody panics while holding it"));
+        change(&mut self.reasons.lock().expect("nobody panics while holding it"));
     }
 
     /// It serves.
@@ -62,6 +76,26 @@ impl Health {
         self.change(|reasons| reasons.blocked = why);
     }
 
+    /// Dealing waits for an epoch that does not become complete, or continues.
+    pub(crate) fn epoch_incomplete(&self, why: Option<String>) {
+        self.change(|reasons| reasons.incomplete = why);
+    }
+
+    /// Background work waits for room on the indexes' drive, or continues.
+    pub(crate) fn without_room(&self, why: Option<String>) {
+        self.change(|reasons| reasons.no_room = why);
+    }
+
+    /// The indexes' filesystem takes nothing, or does again. Whether that is a change.
+    pub(crate) fn indexes_read_only(&self, why: Option<String>) -> bool {
+        let mut changed = false;
+        self.change(|reasons| {
+            changed = reasons.read_only.is_some() != why.is_some();
+            reasons.read_only = why;
+        });
+        changed
+    }
+
     /// It receives and serves, but deals and merges no more.
     pub(crate) fn background_halted(&self, why: String) {
         self.change(|reasons| reasons.background = Some(why));
@@ -74,7 +108,7 @@ impl Health {
 
     /// What keeps it from serving everything, most serious first, on one line.
     pub(crate) fn not_ready(&self) -> Option<String> {
-        let reasons = self.0.lock().expect("nobody panics while holding it");
+        let reasons = self.reasons.lock().expect("nobody panics while holding it");
         if let Some(why) = &reasons.failed {
             Some(why.clone())
         } else if reasons.stopping {
@@ -82,12 +116,33 @@ impl Health {
         } else if reasons.starting {
             Some("starting: the raw log is being put in order".to_owned())
         } else {
-            let Reasons { drive_failing, drive_full, background, blocked, role, .. } = &*reasons;
-            let all: Vec<&str> = [drive_failing, drive_full, background, blocked, role]
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
-                .collect();
+            let Reasons {
+                drive_failing,
+                drive_full,
+                background,
+                blocked,
+                incomplete,
+                no_room,
+                read_only,
+                role,
+                ..
+            } = &*reasons;
+            let stuck = self.heartbeats.stuck(Instant::now());
+            let all: Vec<&str> = [
+                &stuck,
+                drive_failing,
+                drive_full,
+                background,
+                blocked,
+                incomplete,
+                no_room,
+                read_only,
+                role,
+            ]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
             (!all.is_empty()).then(|| all.join("; "))
         }
     }

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use logtank_engine::error::Corruption;
 use logtank_engine::ids::Epoch;
+use logtank_engine::io::disk::Space;
 use logtank_engine::raw_log::recovery::RecoveryReport;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::Slowest;
 use super::damaged::DamagedPlaces;
+use crate::config::Sync;
 
 /// Methods of the reader and the manager, as labels; `other` is none of them.
 pub(crate) const METHODS: [&str; 8] = [
@@ -51,6 +53,8 @@ struct Cells {
     recovery_damaged: Gauge,
     recovery_restored_bytes: Gauge,
     free_bytes: ByLabel<Gauge>,
+    filesystem_bytes: ByLabel<Gauge>,
+    sync_interval: Gauge,
     appends_allowed: Gauge,
     master: Gauge,
     safe_to_read: Gauge,
@@ -209,9 +213,21 @@ impl Default for HostMetrics {
                     &[("filesystem", filesystem)],
                 )
             }),
+            filesystem_bytes: ByLabel::new(&FILESYSTEMS, |filesystem| {
+                new.gauge(
+                    "logtank_filesystem_bytes",
+                    "Bytes that the filesystem of the raw log, and that of the indexes, hold in all.",
+                    &[("filesystem", filesystem)],
+                )
+            }),
+            sync_interval: new.gauge(
+                "logtank_sync_interval_seconds",
+                "The setting sync_interval: how old a frame may get before it is synced; 0 with sync = always, +Inf with never.",
+                &[],
+            ),
             appends_allowed: new.gauge(
                 "logtank_appends_allowed",
-                "1 while batches are taken, 0 while they are refused because the drive is nearly full.",
+                "1 while batches are taken, 0 while they are refused: the drive is nearly full, read-only, or takes no more raw segments.",
                 &[],
             ),
             master: new.gauge(
@@ -346,9 +362,20 @@ impl HostMetrics {
         (free_raw_bytes.load(Ordering::Relaxed), free_index_bytes.load(Ordering::Relaxed))
     }
 
-    /// The `raw` or `indexes` filesystem has so many bytes free.
-    pub(crate) fn free_bytes(&self, filesystem: &str, bytes: u64) {
+    /// Frames are synced at least so often.
+    pub(crate) fn sync_interval(&self, sync: Sync) {
+        self.0.sync_interval.set(match sync {
+            Sync::Always => 0.0,
+            Sync::Interval(interval) => interval.as_secs_f64(),
+            Sync::Never => f64::INFINITY,
+        });
+    }
+
+    /// The `raw` or `indexes` filesystem has this room.
+    pub(crate) fn filesystem(&self, filesystem: &str, room: &Space) {
+        let bytes = room.available_bytes;
         self.0.free_bytes.get(filesystem).set(float(bytes));
+        self.0.filesystem_bytes.get(filesystem).set(float(room.total_bytes));
         let Shown { free_raw_bytes, free_index_bytes, .. } = &self.0.shown;
         (if filesystem == "raw" { free_raw_bytes } else { free_index_bytes }).store(bytes, Ordering::Relaxed);
     }

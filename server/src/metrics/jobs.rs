@@ -54,7 +54,27 @@ fn rows(stats: &JobStats) -> Vec<Row<'_>> {
             "Closed epochs that wait to be dealt, complete or not.",
             &stats.waiting_epochs,
         ),
-        gauge("logtank_undealt_bytes", "Bytes of records that wait to be dealt.", &stats.waiting_bytes),
+        gauge("logtank_undealt_bytes", "Bytes of records of those epochs.", &stats.waiting_bytes),
+        gauge(
+            "logtank_undealt_file_bytes",
+            "What the raw files of those epochs take of the drive: a segment has its whole length (68 MiB) from the beginning.",
+            &stats.waiting_file_bytes,
+        ),
+        gauge(
+            "logtank_undealt_needed_bytes",
+            "What dealing them, and the epoch that is open, may take of the indexes' drive at most; kept free if it is the raw log's.",
+            &stats.needed_bytes,
+        ),
+        gauge(
+            "logtank_deal_incomplete",
+            "1 while dealing has waited for minutes for an epoch that is closed and does not become complete.",
+            &stats.incomplete,
+        ),
+        gauge(
+            "logtank_jobs_without_room",
+            "Kinds of background work (dealing, sorting, optimizing) that wait for room on the indexes' drive.",
+            &stats.without_room,
+        ),
         gauge("logtank_deal_blocked", "1 while an epoch can't be dealt because of damage.", &stats.blocked),
         gauge(
             "logtank_stray_epochs",

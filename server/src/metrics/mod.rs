@@ -6,6 +6,7 @@ mod damaged;
 mod exporter;
 mod exposition;
 mod health;
+mod heartbeats;
 mod host;
 mod http;
 mod jobs;
@@ -15,6 +16,7 @@ mod shards;
 
 pub(crate) use exporter::Exporter;
 pub(crate) use health::Health;
+pub(crate) use heartbeats::{Beat, Heartbeats, IDLE_MAX};
 pub(crate) use host::{HostMetrics, METHODS};
 pub(crate) use http::serve;
 pub(crate) use page::{Page, Slowest, Sources};

@@ -14,6 +14,7 @@ use logtank_engine::metrics::ShardMetrics;
 use logtank_os::mailbox::{Mail, Mailbox};
 
 use super::listeners;
+use crate::metrics::{Beat, IDLE_MAX};
 
 /// Between two log lines about connections that can't be taken.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -47,15 +48,20 @@ pub(super) fn accept(
     mut shards: Vec<Destination>,
     connections_max: usize,
     stopping: &AtomicBool,
+    beat: &Beat,
 ) -> anyhow::Result<()> {
     let mut told: Option<Instant> = None;
     loop {
-        let accepted = listener.accept();
+        beat.beat();
+        // Wakes up now and then, as a sign of life. A connection may be gone again before it is accepted, so accepting does
+        // not wait.
+        let accepted = listeners::wait(listener, IDLE_MAX).and_then(|()| listener.accept());
         if stopping.load(Ordering::Acquire) {
             return Ok(());
         }
         let stream = match accepted {
             Ok((stream, _)) => stream,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(error) if is_shortage(&error) => {
                 if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
                     told = Some(Instant::now());

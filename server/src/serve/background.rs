@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::jobs::governor::Policy;
 use logtank_engine::jobs::report::Report;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 use super::Tree;
 use super::events::{Events, HostEvent, Step};
 use crate::config::Settings;
-use crate::metrics::{Health, HostMetrics};
+use crate::metrics::{Beat, Health, HostMetrics};
 
 /// What a user may set about background work, in the engine's terms.
 pub(crate) fn jobs_config(settings: &Settings) -> JobsConfig {
@@ -51,6 +52,8 @@ pub(super) struct BackgroundThread {
     pub(super) health: Health,
     pub(super) metrics: HostMetrics,
     pub(super) events: Events,
+    /// Gives signs of life when background work has ended early.
+    pub(super) beat: Beat,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -77,13 +80,16 @@ impl BackgroundThread {
             // After a failed sync it has ended early. The writer goes on, and readers do: what they are served from is in
             // the raw log until it is durable elsewhere.
             let mut stop = self.stop.clone();
-            let _ = stop.wait_for(|stop| *stop).await;
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => {}
+                never = self.beat.tick() => match never {},
+            }
             Ok(())
         })?
     }
 }
 
-fn tell(report: Report, health: &Health, metrics: &HostMetrics) {
+pub(super) fn tell(report: Report, health: &Health, metrics: &HostMetrics) {
     match report {
         Report::Dealt(dealt) => {
             metrics.dealt(dealt.epoch);
@@ -113,6 +119,33 @@ fn tell(report: Report, health: &Health, metrics: &HostMetrics) {
             );
             tracing::error!(%epoch, "{why}");
             health.dealing_blocked(Some(why));
+        }
+        Report::Incomplete { epoch } => {
+            let why = format!(
+                "dealing waits for epoch {epoch}, which has been closed for minutes and is not complete: a shard has not \
+                 written what it took positions for; if the raw log's drive is well, start the host again, which finds \
+                 out what is missing"
+            );
+            tracing::error!("{why}");
+            health.epoch_incomplete(Some(why));
+        }
+        Report::Complete => {
+            tracing::info!("dealing continues: the epoch that it waited for is complete");
+            health.epoch_incomplete(None);
+        }
+        Report::NoRoom { job, needed, available } => {
+            let why = format!(
+                "{job} waits for room on the drive of the indexes: it may take {}, and {} are free, of which \
+                 free_bytes_min is kept; free some, or lower history_max_bytes",
+                ByteSize(needed),
+                ByteSize(available)
+            );
+            tracing::error!("{why}");
+            health.without_room(Some(why));
+        }
+        Report::Room => {
+            tracing::info!("there is room on the drive of the indexes again: background work continues");
+            health.without_room(None);
         }
         Report::Unblocked => {
             tracing::info!("dealing goes on: the damage is repaired");

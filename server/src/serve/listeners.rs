@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use logtank_os::startup::{StartupError, bind_patiently};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
@@ -57,6 +58,16 @@ impl Bound {
         self.0.listen(BACKLOG)?;
         Ok(self.0.into())
     }
+}
+
+/// Waits until there may be a connection to accept, but not for longer than this; the listener should not block.
+///
+/// # Errors
+/// The system's.
+pub(super) fn wait(listener: &TcpListener, most: Duration) -> io::Result<()> {
+    let most = Timespec::try_from(most).expect("seconds");
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&most))?;
+    Ok(())
 }
 
 /// Whether accept(2) failed for a peer that was gone before, or was interrupted: nothing to report, nor to wait for.

@@ -8,19 +8,22 @@
 //! background  deals, sorts, optimizes, cleans
 //! indexes     ports 15100 and 16000
 //! space       watches the drives
-//! watchdog    tells the service manager that every shard turns
+//! watchdog    sees that all of these turn, and reports that to the service manager
+//! lag         looks what waits to be dealt, in a process that deals nothing itself
 //! metrics     port 15200
 //! signals     SIGTERM, SIGINT, and those that have no effect
 //! log         writes the log to standard error
 //! ```
 
 mod acceptor;
+mod appends;
 mod background;
 mod belonging;
 mod boot;
 mod control_group;
 mod events;
 mod index_ports;
+mod lag;
 mod listeners;
 mod machine;
 mod placement;
@@ -33,6 +36,7 @@ mod signals;
 mod space;
 mod starving;
 mod tree;
+mod undealt;
 
 pub(crate) use machine::check_machine;
 pub(crate) use raw_log::put_in_order;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use logtank_engine::error::is_shortage;
 use logtank_engine::format::names::{RawName, time_of};
 use logtank_engine::ids::ShardId;
@@ -28,16 +29,20 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Tree;
+use super::appends::{Appends, Cause};
 use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
-use super::starving::Starving;
+use super::starving::{Starving, Waiting};
+use super::undealt::Undealt;
 use crate::causes::causes;
-use crate::metrics::{Health, HostMetrics};
+use crate::metrics::{Beat, Health, HostMetrics, IDLE_MAX};
 
 /// Between two log lines about a recovery that takes long.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Between two log lines about the same failure.
+const REMIND_EVERY: Duration = Duration::from_secs(600);
 
 /// Between two attempts at what needs a descriptor while there is none.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
@@ -57,7 +62,17 @@ pub(super) struct RawLog {
     pub(super) metrics: HostMetrics,
     pub(super) health: Health,
     pub(super) background: Arc<Shared>,
+    pub(super) appends: Appends,
+    pub(super) undealt: Undealt,
     pub(super) signal: Arc<AppendSignal>,
+    pub(super) beat: Beat,
+}
+
+/// What came of a shard's wish for a segment.
+enum Handed {
+    Over,
+    /// One more would take of the room that is kept free.
+    NoRoom,
 }
 
 impl RawLog {
@@ -66,7 +81,8 @@ impl RawLog {
     /// # Errors
     /// If the raw log can't be put in order, or a segment in use can't be named.
     pub(super) fn run(self) -> anyhow::Result<()> {
-        block_on(async move {
+        let beat = self.beat.clone();
+        block_on(beat.over(async move {
             let policy = Policy { rate_bytes_min: PREPARE_BYTES_PER_SECOND_MIN, ..Policy::default() };
             let disk = self.tree.disk(Throttle::new(policy, self.signal.clone()))?;
             let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
@@ -74,7 +90,7 @@ impl RawLog {
                 Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
             self.events.send(HostEvent::Step(Step::Recovered(recovered.sequencer())));
             self.keep_ready(disk, preparer).await
-        })?
+        }))?
     }
 
     async fn keep_ready(mut self, disk: UringDisk, mut preparer: Preparer<UringDisk>) -> anyhow::Result<()> {
@@ -85,6 +101,11 @@ impl RawLog {
         // Whose drive failed, and who has taken no fresh segment into use since.
         let mut rewriting: BTreeSet<usize> = BTreeSet::new();
         let mut starving = Starving::default();
+        let mut urgent = false;
+        let mut reported = Reported::default();
+        if let Err(error) = preparer.give_up(self.shards.len()).await {
+            tracing::warn!("raw segments that are not needed can't be given up: {error}");
+        }
         while running > 0 {
             // Names first: whoever looks at the folder then sees at once what a file is.
             let event = if let Ok(event) = self.from_shards.try_recv() {
@@ -94,24 +115,32 @@ impl RawLog {
             {
                 retry_at = None;
                 let appends = !without.contains(&shard);
-                let handed_over = self.hand_over(&mut preparer, &self.shards[shard], appends).await;
+                let handed_over = self.hand_over(&mut preparer, &self.shards[shard], appends, urgent).await;
                 let waiting = !without.is_empty();
                 without.remove(&shard);
-                if waiting && (without.is_empty() || handed_over.is_err()) {
+                if waiting && (without.is_empty() || !matches!(handed_over, Ok(Handed::Over))) {
                     without.clear();
                     self.events.send(HostEvent::Step(Step::Stocked));
                 }
                 match handed_over {
-                    Ok(()) => {
+                    Ok(Handed::Over) => {
                         wanted[shard] -= 1;
                         if rewriting.is_empty() {
                             self.health.drive_failing(None);
                         }
+                        reported = Reported::default();
+                        if !std::mem::take(&mut urgent) {
+                            self.appends.set(Cause::Segments, None);
+                        }
+                    }
+                    Ok(Handed::NoRoom) => {
+                        self.deny(shard, self.no_room());
+                        retry_at = Some(Instant::now() + RETRY_AFTER);
                     }
                     // What waits in memory has nowhere to go, and its clients wait for an answer that can't come.
                     Err(error)
                         if !comes_back(&error)
-                            && (!rewriting.is_empty() || self.waits_too_long(&mut starving)) =>
+                            && (!rewriting.is_empty() || self.waiting(&mut starving).is_too_long()) =>
                     {
                         return Err(error.context(
                             "the raw log's drive failed, and no fresh segment can be made for the batches in memory",
@@ -119,22 +148,29 @@ impl RawLog {
                     }
                     Err(error) => {
                         let why = format!(
-                            "no raw segment could be made ready, trying again in a second; look at the drive's room and health: {}",
+                            "no raw segment can be made ready; look at the drive's room (df, df -i, quotas) and \
+                             health: {}",
                             causes(&error)
                         );
-                        tracing::error!("{why}");
-                        self.health.drive_failing(Some(why));
+                        reported.report(&error, &why);
+                        // Descriptors come back soon, and what waits for one is answered then.
+                        if !is_for_want_of_descriptors(&error) {
+                            self.deny(shard, why);
+                        }
                         retry_at = Some(Instant::now() + RETRY_AFTER);
                     }
                 }
+                urgent = retry_at.is_some() && self.waiting(&mut starving).is_urgent();
                 None
             } else if let Some(at) = retry_at {
                 let left = at.saturating_duration_since(Instant::now());
                 tokio::time::timeout(left, self.from_shards.recv()).await.ok().flatten()
             } else {
-                match self.from_shards.recv().await {
-                    None => break,
-                    event => event,
+                // Wakes up now and then, as a sign of life.
+                match tokio::time::timeout(IDLE_MAX, self.from_shards.recv()).await {
+                    Ok(None) => break,
+                    Ok(event) => event,
+                    Err(_) => None,
                 }
             };
             if let Some((shard, event)) = event {
@@ -155,8 +191,24 @@ impl RawLog {
         Ok(())
     }
 
-    fn waits_too_long(&self, starving: &mut Starving) -> bool {
-        starving.too_long(self.shards.iter().map(|shard| &*shard.metrics), Instant::now())
+    fn waiting(&self, starving: &mut Starving) -> Waiting {
+        starving.observe(self.shards.iter().map(|shard| &*shard.metrics), Instant::now())
+    }
+
+    /// A shard gets no segment; batches are refused unless it has one at hand.
+    fn deny(&self, shard: usize, why: String) {
+        if self.shards[shard].metrics.ready_segments.get() == 0 {
+            self.appends.set(Cause::Segments, Some(why));
+        }
+    }
+
+    fn no_room(&self) -> String {
+        format!(
+            "one more raw segment ({}) in {} would take of the room that is kept free (free_bytes_min, and what dealing \
+             takes); free some, or lower history_max_bytes",
+            ByteSize(self.limits.segment_file_bytes()),
+            self.tree.layout.raw_live().display()
+        )
     }
 
     /// Makes one segment ready, or takes one that is, and posts it to a shard. One that appends and has none at hand is
@@ -166,8 +218,12 @@ impl RawLog {
         preparer: &mut Preparer<UringDisk>,
         shard: &Shard,
         appends: bool,
-    ) -> anyhow::Result<()> {
+        urgent: bool,
+    ) -> anyhow::Result<Handed> {
         if preparer.ready() == 0 {
+            if !urgent && !self.has_room(preparer).await? {
+                return Ok(Handed::NoRoom);
+            }
             let began = Instant::now();
             let outcome = preparer.prepare_one(|| appends && shard.metrics.ready_segments.get() == 0).await;
             self.metrics.prepared(outcome.is_ok(), began.elapsed());
@@ -184,7 +240,7 @@ impl RawLog {
                 };
                 // Only connections can find a mailbox full.
                 let _ = shard.mailbox.post(mail);
-                Ok(())
+                Ok(Handed::Over)
             }
             Err(error) => {
                 let what = format!("opening {}", ready.path.display());
@@ -192,6 +248,13 @@ impl RawLog {
                 Err(error).context(what)
             }
         }
+    }
+
+    /// Whether there is room for one more segment, if need be when what is there only to save time has been given up.
+    async fn has_room(&self, preparer: &mut Preparer<UringDisk>) -> anyhow::Result<bool> {
+        let undealt = self.undealt.on_raw_drive();
+        Ok(preparer.has_room(undealt).await?
+            || (preparer.give_up(0).await? > 0 && preparer.has_room(undealt).await?))
     }
 
     fn open(&self, ready: &ReadyFile) -> std::io::Result<File> {
@@ -264,12 +327,34 @@ impl RawLog {
     }
 }
 
+/// What failed for the last time, so that the log has it once, and then rarely.
+#[derive(Default)]
+struct Reported(Option<(Option<i32>, Instant)>);
+
+impl Reported {
+    /// By the system's error: each try has another name.
+    fn report(&mut self, error: &anyhow::Error, why: &str) {
+        let code = system_errors(error).find_map(std::io::Error::raw_os_error);
+        let known = self.0.filter(|(known, at)| *known == code && at.elapsed() < REMIND_EVERY);
+        if known.is_none() {
+            tracing::error!("{why}; it is tried again each second");
+            self.0 = Some((code, Instant::now()));
+        }
+    }
+}
+
 /// A full drive may have room again, and descriptors come back.
 fn comes_back(error: &anyhow::Error) -> bool {
-    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
-    causes.any(|cause| {
-        matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) || is_shortage(cause)
-    })
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+    system_errors(error).any(|cause| full.contains(&cause.kind())) || is_for_want_of_descriptors(error)
+}
+
+fn is_for_want_of_descriptors(error: &anyhow::Error) -> bool {
+    system_errors(error).any(is_shortage)
+}
+
+fn system_errors(error: &anyhow::Error) -> impl Iterator<Item = &std::io::Error> {
+    error.chain().filter_map(|cause| cause.downcast_ref())
 }
 
 /// A shard that has none yet, otherwise the one that wants most.
@@ -358,5 +443,25 @@ fn tell(recovered: &Recovered, took: Duration, metrics: &HostMetrics) {
         tracing::error!(
             "{damage}; restore the file from a replica or a backup, or `logtank verify` shows what it costs"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use logtank_engine::error::{DiskError, Error};
+
+    use super::comes_back;
+
+    fn failed(code: i32) -> anyhow::Error {
+        let error = DiskError::new("allocate", Path::new("/x"), std::io::Error::from_raw_os_error(code));
+        anyhow::Error::from(Error::from(error))
+    }
+
+    #[test]
+    fn room_quota_length_and_descriptors_come_back() {
+        let back: Vec<_> = (1..134).filter(|&code| comes_back(&failed(code))).collect();
+        assert_eq!(back, [12, 23, 24, 27, 28, 105, 122], "ENOMEM ENFILE EMFILE EFBIG ENOSPC ENOBUFS EDQUOT");
     }
 }

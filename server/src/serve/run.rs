@@ -10,17 +10,21 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
 use logtank_engine::jobs::shared::Shared;
+use logtank_engine::jobs::stats::{JobStats, Number};
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
+use logtank_engine::room::{Gate, Reserve};
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::mailbox::Mail;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 use super::acceptor::{Destination, accept};
+use super::appends::Appends;
 use super::background::{BackgroundThread, jobs_config, policy};
 use super::events::{Events, HostEvent, Step};
 use super::index_ports::{Bounds, IndexThread};
+use super::lag::LagThread;
 use super::listeners::{self, Bound};
 use super::machine::{self, check_machine};
 use super::placement::Placement;
@@ -29,15 +33,22 @@ use super::service_manager;
 use super::shards::{self, Shard};
 use super::shortage::{self, Needs};
 use super::space::SpaceWatch;
+use super::undealt::Undealt;
 use super::{Tree, signals};
 use crate::causes::causes;
 use crate::config::{PortTls, Role, Settings, Tls};
 use crate::exit;
-use crate::metrics::{self, Exporter, Health, HostMetrics, Page, Sources};
+use crate::metrics::{self, Beat, Exporter, Health, HostMetrics, Page, Sources};
 use crate::stderr::{self, remark};
 
 /// For the threads to end after the shards have: what they are in the middle of is finished or undone by the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the two loops of the background thread count.
+type Turns = fn(&JobStats) -> &Number;
+/// The two loops of the background thread, each with a name of its own: one may hang while the other turns.
+const LOOPS: [(&str, Turns); 2] =
+    [("dealing", |stats| &stats.dealing_turns), ("optimizing", |stats| &stats.tending_turns)];
 
 /// Runs a host until it is asked to end, or can't go on.
 ///
@@ -148,6 +159,8 @@ struct Host<'s> {
     stopping: Arc<AtomicBool>,
     stop: watch::Sender<bool>,
     stop_space: Option<Sender<()>>,
+    appends: Appends,
+    undealt: Undealt,
     acceptor: Option<Arc<TcpListener>>,
     /// Names of threads that run.
     threads: Vec<&'static str>,
@@ -159,16 +172,21 @@ impl<'s> Host<'s> {
             Placement::choose(settings.shards).context("finding out which processors there are")?;
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
         machine::check_memory(settings, shards.len());
+        let (health, shared) = (Health::starting(), Arc::new(Shared::new()));
+        metrics.sync_interval(settings.sync);
+        let mailboxes = shards.iter().map(|shard| shard.mailbox.clone()).collect();
         Ok(Self {
+            appends: Appends::new(mailboxes, health.clone(), metrics.clone()),
+            undealt: Undealt::new(&tree, shared.clone()),
             signal: AppendSignal::new(shards.len()),
             append: None,
             settings,
             tree,
             events,
             placement,
-            health: Health::starting(),
+            health,
             metrics,
-            shared: Arc::new(Shared::new()),
+            shared,
             shards,
             stopping: Arc::default(),
             stop: watch::Sender::new(false),
@@ -215,10 +233,10 @@ impl<'s> Host<'s> {
                 return Ok(Started::Asked);
             }
         }
+        self.start_space()?;
         if let Some(writer) = writer {
             addresses.push(("writer", self.open_writer(writer)?));
         }
-        self.start_space()?;
         self.health.started();
         self.start_watchdog()?;
         service_manager::ready();
@@ -283,7 +301,10 @@ impl<'s> Host<'s> {
             metrics: self.metrics.clone(),
             health: self.health.clone(),
             background: self.shared.clone(),
+            appends: self.appends.clone(),
+            undealt: self.undealt.clone(),
             signal: self.signal.clone(),
+            beat: self.beat("raw-log"),
         };
         let placement = self.placement.clone();
         self.spawn("raw-log", move || {
@@ -303,8 +324,39 @@ impl<'s> Host<'s> {
             &self.events,
         )?;
         self.threads.extend(self.shards.iter().map(|_| "shard"));
+        for shard in &self.shards {
+            let metrics = shard.metrics.clone();
+            self.health.heartbeats().watch_count(format!("shard-{}", shard.id), move || metrics.turns.get());
+        }
         let Some(Step::Stocked) = await_step(heard)? else { return Ok(Started::Asked) };
+        if !settings.role.indexes() {
+            self.start_lag()?;
+        }
         Ok(Started::Running)
+    }
+
+    fn start_lag(&mut self) -> anyhow::Result<()> {
+        let lag = LagThread {
+            tree: self.tree.clone(),
+            limits: self.settings.limits.clone(),
+            shared: self.shared.clone(),
+            health: self.health.clone(),
+            metrics: self.metrics.clone(),
+            stop: self.stop.subscribe(),
+        };
+        let (shared, placement) = (self.shared.clone(), self.placement.clone());
+        self.health.heartbeats().watch_count("lag", move || shared.stats.dealing_turns.get());
+        self.spawn("lag", move || {
+            placement.pin_other();
+            lag.run()
+        })
+    }
+
+    /// Signs of life of a thread that is about to start.
+    fn beat(&self, name: &str) -> Beat {
+        let beat = Beat::default();
+        self.health.heartbeats().watch(name, &beat);
+        beat
     }
 
     /// Lets connections in that write.
@@ -312,14 +364,16 @@ impl<'s> Host<'s> {
         let settings = self.settings;
         // Shared, not duplicated: from here on nothing may fail for want of a descriptor.
         let listener = Arc::new(bound.listen().context("the writer's port")?);
+        listener.set_nonblocking(true).context("the writer's port")?;
         let address = listener.local_addr()?;
         self.acceptor = Some(listener.clone());
         let shard = |shard: &Shard| Destination::new(shard.mailbox.clone(), shard.metrics.clone());
         let (destinations, stopping) = (self.shards.iter().map(shard).collect(), self.stopping.clone());
         let (connections_max, placement) = (settings.limits.connections_max, self.placement.clone());
+        let beat = self.beat("acceptor");
         self.spawn("acceptor", move || {
             placement.pin_other();
-            accept(&listener, destinations, connections_max, &stopping)
+            accept(&listener, destinations, connections_max, &stopping, &beat)
         })?;
         Ok(address)
     }
@@ -332,6 +386,7 @@ impl<'s> Host<'s> {
         heard: &Receiver<HostEvent>,
     ) -> anyhow::Result<Started> {
         let settings = self.settings;
+        let beat = Beat::default();
         let background = BackgroundThread {
             tree: self.tree.clone(),
             limits: settings.limits.clone(),
@@ -342,8 +397,15 @@ impl<'s> Host<'s> {
             health: self.health.clone(),
             metrics: self.metrics.clone(),
             events: self.events.clone(),
+            beat: beat.clone(),
             stop: self.stop.subscribe(),
         };
+        for (name, turns) in LOOPS {
+            let (shared, beat) = (self.shared.clone(), beat.clone());
+            self.health
+                .heartbeats()
+                .watch_count(name, move || turns(&shared.stats).get().wrapping_add(beat.count()));
+        }
         let placement = self.placement.clone();
         self.spawn("background", move || {
             placement.pin_background();
@@ -367,6 +429,7 @@ impl<'s> Host<'s> {
             signal: self.signal.clone(),
             metrics: self.metrics.clone(),
             events: self.events.clone(),
+            beat: self.beat("indexes"),
             stop: self.stop.subscribe(),
         };
         let placement = self.placement.clone();
@@ -381,15 +444,21 @@ impl<'s> Host<'s> {
     }
 
     fn start_space(&mut self) -> anyhow::Result<()> {
-        let watch = SpaceWatch {
+        let free_bytes_min = self.settings.limits.free_bytes_min;
+        let mut watch = SpaceWatch {
             tree: self.tree.clone(),
-            free_bytes_min: self.settings.limits.free_bytes_min,
-            mailboxes: self.shards.iter().map(|shard| shard.mailbox.clone()).collect(),
+            free_bytes_min,
+            gate: Gate::new(Reserve::new(free_bytes_min)),
+            appends: self.appends.clone(),
+            undealt: self.undealt.clone(),
             health: self.health.clone(),
             metrics: self.metrics.clone(),
+            beat: self.beat("space"),
+            failing: false,
             indexes: self.settings.role.indexes(),
         };
-        watch.look_at_flags();
+        watch.look();
+        watch.count_files();
         let (stop, stopped) = channel();
         self.stop_space = Some(stop);
         let placement = self.placement.clone();
@@ -400,16 +469,16 @@ impl<'s> Host<'s> {
         })
     }
 
-    /// Nothing if no service manager asked for signs of life.
     fn start_watchdog(&mut self) -> anyhow::Result<()> {
-        let Some(every) = service_manager::watchdog_period() else { return Ok(()) };
+        let every = service_manager::watchdog_period();
         let (shards, stopping, placement) =
             (self.shards.clone(), self.stopping.clone(), self.placement.clone());
+        let heartbeats = self.health.heartbeats().clone();
         std::thread::Builder::new()
             .name("watchdog".to_owned())
             .spawn(move || {
                 placement.pin_other();
-                service_manager::show_life(&shards, every, &stopping);
+                service_manager::watch(&shards, &heartbeats, every, &stopping);
             })
             .context("starting the thread watchdog")?;
         Ok(())

@@ -9,21 +9,20 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use logtank_engine::format::names::RawName;
+use logtank_engine::io::disk::Space;
 use logtank_engine::roles::Refusal;
-use logtank_os::mailbox::{Mail, Mailbox};
-use rustix::fs::statvfs;
+use logtank_engine::room::{self, Gate};
+use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::Tree;
-use crate::metrics::{Health, HostMetrics};
+use super::appends::{Appends, Cause};
+use super::undealt::Undealt;
+use crate::metrics::{Beat, Health, HostMetrics};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The raw log's files are counted each so many looks.
 const COUNT_EVERY: u64 = 10;
-/// Files that a filesystem must have room for: dealing makes one for each index.
-const FREE_FILES_MIN: u64 = 1024;
-/// Of a small filesystem: this part of all the files that it can hold.
-const FREE_FILES_PART: u64 = 8;
 /// Length of `raw/ballast`: given up when the drive is full to the last block, so that renames and small files of
 /// dealing and cleaning still find room.
 const BALLAST_BYTES: u64 = 16 << 20;
@@ -33,84 +32,85 @@ const BALLAST_BYTES: u64 = 16 << 20;
 pub(super) struct SpaceWatch {
     pub(super) tree: Tree,
     pub(super) free_bytes_min: u64,
-    pub(super) mailboxes: Vec<Mailbox>,
+    pub(super) gate: Gate,
+    pub(super) appends: Appends,
+    pub(super) undealt: Undealt,
     pub(super) health: Health,
     pub(super) metrics: HostMetrics,
+    pub(super) beat: Beat,
+    /// The room can't be found out.
+    pub(super) failing: bool,
     /// This process deals and serves recoveries.
     pub(super) indexes: bool,
 }
 
-/// Whether appends are taken, by how much room there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Floor {
-    bytes: u64,
-    allowed: bool,
+/// What a filesystem has room for, and whether it takes anything.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    room: Space,
+    read_only: bool,
 }
 
-/// What a filesystem has room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Room {
-    bytes: u64,
-    files: u64,
-    /// Fewer free files than these are too few; 0 on a filesystem without a limit.
-    files_min: u64,
-}
-
-impl Room {
+impl Found {
     fn look(path: &Path) -> io::Result<Self> {
-        let space = statvfs(path)?;
+        let found = statvfs(path)?;
         Ok(Self {
-            bytes: space.f_bavail.saturating_mul(space.f_frsize),
-            files: space.f_favail,
-            files_min: FREE_FILES_MIN.min(space.f_files / FREE_FILES_PART),
+            room: Space {
+                total_bytes: found.f_blocks.saturating_mul(found.f_frsize),
+                available_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+                total_files: found.f_files,
+                available_files: if found.f_files == 0 { u64::MAX } else { found.f_favail },
+            },
+            read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
         })
     }
 }
 
-impl Floor {
-    /// Refuses below the floor, allows again at twice as much.
-    fn observe(&mut self, room: Room) -> bool {
-        let times = if self.allowed { 1 } else { 2 };
-        self.allowed = room.bytes >= self.bytes.saturating_mul(times)
-            && room.files >= room.files_min.saturating_mul(times);
-        self.allowed
-    }
-}
-
 impl SpaceWatch {
-    /// Looks once, then each second until `stop` is closed.
-    pub(super) fn run(self, stop: &Receiver<()>) {
-        let mut floor = Floor { bytes: self.free_bytes_min, allowed: true };
-        let mut failing = false;
-        self.metrics.appends_allowed(true);
-        for number in 0u64.. {
-            self.look_at_flags();
-            if number.is_multiple_of(COUNT_EVERY) {
-                self.count_files();
-            }
-            match Room::look(self.tree.layout.raw()) {
-                Ok(room) => {
-                    failing = false;
-                    self.look(room, &mut floor);
-                }
-                Err(error) if !failing => {
-                    failing = true;
-                    tracing::error!(%error, "the room on the raw log's drive can't be found out; appends go on as before");
-                }
-                Err(_) => {}
-            }
-            if let Ok(room) = Room::look(self.tree.layout.data()) {
-                self.metrics.free_bytes("indexes", room.bytes);
-            }
+    /// Looks each second until `stop` is closed.
+    pub(super) fn run(mut self, stop: &Receiver<()>) {
+        for number in 1u64.. {
             match stop.recv_timeout(LOOK_EVERY) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.beat.beat();
+            self.look();
+            if number.is_multiple_of(COUNT_EVERY) {
+                self.count_files();
+            }
+        }
+    }
+
+    /// Looks at everything once: before a batch may come, and then now and then.
+    pub(super) fn look(&mut self) {
+        self.look_at_flags();
+        match Found::look(self.tree.layout.raw()) {
+            Ok(found) => {
+                self.failing = false;
+                self.look_at_raw(found);
+            }
+            Err(error) if !self.failing => {
+                self.failing = true;
+                tracing::error!(%error, "the room on the raw log's drive can't be found out; appends go on as before");
+            }
+            Err(_) => {}
+        }
+        if let Ok(found) = Found::look(self.tree.layout.data()) {
+            self.metrics.filesystem("indexes", &found.room);
+            let data = self.tree.layout.data().display();
+            let why = (self.indexes && found.read_only)
+                .then(|| format!("nothing is dealt: the filesystem of {data} is mounted read-only; look at the drive (dmesg)"));
+            if self.health.indexes_read_only(why.clone())
+                && let Some(why) = why
+            {
+                tracing::error!("{why}");
             }
         }
     }
 
     /// Whether this host is the master, and safe to read. What can't be found out stays as it was.
-    pub(super) fn look_at_flags(&self) {
+    fn look_at_flags(&self) {
         let (master, safe) = (self.tree.layout.master(), self.tree.layout.safe_to_read());
         let (Ok(is_master), Ok(is_safe)) = (master.try_exists(), safe.try_exists()) else { return };
         self.metrics.flags(is_master, is_safe);
@@ -133,7 +133,7 @@ impl SpaceWatch {
     }
 
     /// How many files of each kind the raw log has. A folder that can't be read just now counts as it did.
-    fn count_files(&self) {
+    pub(super) fn count_files(&self) {
         let names = |folder: &Path| -> io::Result<Vec<RawName>> {
             let names = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.file_name());
             Ok(names.filter_map(|name| RawName::parse(name.to_str()?)).collect())
@@ -149,46 +149,46 @@ impl SpaceWatch {
         }
     }
 
-    fn look(&self, room: Room, floor: &mut Floor) {
-        let free = room.bytes;
-        self.metrics.free_bytes("raw", free);
-        self.keep_ballast(free, floor.bytes);
-        let before = floor.allowed;
-        let allowed = floor.observe(room);
-        if allowed == before {
+    fn look_at_raw(&mut self, Found { room, read_only }: Found) {
+        self.metrics.filesystem("raw", &room);
+        let drive = self.tree.layout.raw().display();
+        let why = read_only
+            .then(|| format!("the filesystem of {drive} is mounted read-only; look at the drive (dmesg)"));
+        self.appends.set(Cause::ReadOnly, why);
+        if read_only {
             return;
         }
-        self.metrics.appends_allowed(allowed);
-        for mailbox in &self.mailboxes {
-            // Only connections can find a mailbox full.
-            let _ = mailbox.post(Mail::AppendsAllowed(allowed));
-        }
-        let scarce = room.bytes >= floor.bytes && room.files < room.files_min;
-        let (free, floor) = (ByteSize(free), ByteSize(floor.bytes));
-        let drive = self.tree.layout.raw().display();
-        if allowed {
-            tracing::info!(%free, "there is room on the drive of {drive} again: batches are taken");
-            self.health.drive_full(None);
-        } else {
-            let why = if scarce {
+        self.keep_ballast(room.available_bytes);
+        let undealt = self.undealt.on_raw_drive();
+        let allowed = self.gate.observe(&room, undealt);
+        let why = (!allowed).then(|| {
+            let free = ByteSize(room.available_bytes);
+            let kept = ByteSize(self.free_bytes_min);
+            if room.available_bytes < self.free_bytes_min {
                 format!(
-                    "batches are refused: the filesystem of {drive} has room for {} more files, fewer than {} (df -i); \
-                     remove some",
-                    room.files, room.files_min
+                    "the drive of {drive} has {free} free, less than free_bytes_min ({kept}); free some, or lower \
+                     history_max_bytes"
+                )
+            } else if room.available_files < room::files_min(&room) {
+                format!(
+                    "the filesystem of {drive} has room for {} more files, fewer than {} (df -i); remove some",
+                    room.available_files,
+                    room::files_min(&room)
                 )
             } else {
                 format!(
-                    "batches are refused: the drive of {drive} has {free} free, less than free_bytes_min ({floor}); \
-                     free some, or lower history_max_bytes"
+                    "the drive of {drive} has {free} free, and batches are taken again at {}: twice free_bytes_min \
+                     ({kept}), and what dealing takes; free some, or lower history_max_bytes",
+                    ByteSize(self.gate.bytes_min(undealt))
                 )
-            };
-            tracing::error!("{why}");
-            self.health.drive_full(Some(why));
-        }
+            }
+        });
+        self.appends.set(Cause::Room, why);
     }
 
     /// There while there is room, gone when there is none.
-    fn keep_ballast(&self, free: u64, floor: u64) {
+    fn keep_ballast(&self, free: u64) {
+        let floor = self.free_bytes_min;
         let path = self.tree.layout.ballast();
         let is_there = path.exists();
         if is_there && free < BALLAST_BYTES {
@@ -219,27 +219,4 @@ fn create(path: &Path) -> io::Result<()> {
     }
     file.sync_all()?;
     std::fs::rename(&temporary, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Floor, Room};
-
-    #[test]
-    fn appends_resume_at_twice_the_floor() {
-        let mut floor = Floor { bytes: 100, allowed: true };
-        let seen: Vec<bool> = [150, 100, 99, 100, 199, 200, 100]
-            .map(|bytes| floor.observe(Room { bytes, files: 0, files_min: 0 }))
-            .to_vec();
-        assert_eq!(seen, [true, true, false, false, false, true, true]);
-    }
-
-    #[test]
-    fn a_filesystem_that_holds_no_more_files_is_full() {
-        let mut floor = Floor { bytes: 100, allowed: true };
-        let seen: Vec<bool> = [7, 6, 5, 6, 11, 12, 6]
-            .map(|files| floor.observe(Room { bytes: 1000, files, files_min: 6 }))
-            .to_vec();
-        assert_eq!(seen, [true, true, false, false, false, true, true]);
-    }
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use logtank_engine::metrics::ShardMetrics;
 
+/// So long what is being written to has room: then batches that are in memory have nowhere to go.
+const URGENT_AFTER: Duration = Duration::from_millis(500);
 /// Clients wait for an answer meanwhile: after this long they had better hear that there will be none.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -13,13 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Starving(BTreeMap<usize, (u64, Instant)>);
 
 impl Starving {
-    /// To be called whenever no segment could be made. Whether a shard has been waiting for one for so long that it is
-    /// better to give up; one that goes on writing to the segment it has is not waiting.
-    pub(super) fn too_long<'m>(
+    /// To be called whenever no segment could be made. For how long a shard has been waiting for one; one that goes on
+    /// writing to the segment it has is not waiting.
+    pub(super) fn observe<'m>(
         &mut self,
         shards: impl Iterator<Item = &'m ShardMetrics>,
         now: Instant,
-    ) -> bool {
+    ) -> Waiting {
         for (number, metrics) in shards.enumerate() {
             let placed = metrics.frames_staged.get();
             if metrics.staged_bytes.get() == 0 || metrics.ready_segments.get() > 0 {
@@ -28,7 +30,23 @@ impl Starving {
                 self.0.insert(number, (placed, now));
             }
         }
-        self.0.values().any(|&(_, since)| now.saturating_duration_since(since) >= PATIENCE)
+        Waiting(self.0.values().map(|&(_, since)| now.saturating_duration_since(since)).max())
+    }
+}
+
+/// For how long batches have been waiting for a segment; `None` if none are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting(Option<Duration>);
+
+impl Waiting {
+    /// A segment is to be made of the last room there is: what was received is to be kept.
+    pub(super) fn is_urgent(self) -> bool {
+        self.0.is_some_and(|waiting| waiting >= URGENT_AFTER)
+    }
+
+    /// It is better to give up.
+    pub(super) fn is_too_long(self) -> bool {
+        self.0.is_some_and(|waiting| waiting >= PATIENCE)
     }
 }
 
@@ -40,7 +58,7 @@ mod tests {
     fn a_shard_with_frames_and_without_a_segment_waits_so_long_and_no_longer() {
         let (metrics, mut starving, began) = (ShardMetrics::default(), Starving::default(), Instant::now());
         let mut too_long = |metrics: &ShardMetrics, seconds| {
-            starving.too_long(std::iter::once(metrics), began + Duration::from_secs(seconds))
+            starving.observe(std::iter::once(metrics), began + Duration::from_secs(seconds)).is_too_long()
         };
         assert!(!too_long(&metrics, 0) && !too_long(&metrics, 60), "nothing waits");
         metrics.staged_bytes.set(4096);

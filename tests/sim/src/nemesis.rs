@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::names::RawName;
 use logtank_engine::ids::{Epoch, IndexCode};
+use logtank_engine::io::disk::Transfer;
+use logtank_engine::raw_log::live::LiveView;
 
 use crate::disk::CutPolicy;
 use crate::finale;
@@ -28,6 +31,11 @@ const MONTH_MILLIS: i64 = 30 * 86_400_000;
 
 /// Longest that one waits for the moment to crash at.
 const PATIENCE_NANOS: u64 = 4_000_000_000;
+
+/// Longer than the host takes to notice that an epoch stays incomplete.
+const STARVED: Duration = Duration::from_secs(400);
+/// The host looks each second, or each ten after an error.
+const NOTICED_AFTER: Duration = Duration::from_secs(330);
 
 /// Who causes the troubles.
 pub struct Nemesis {
@@ -145,7 +153,7 @@ impl Nemesis {
     async fn trouble(&self) {
         let (menu, random) = (self.world.plan.menu, &self.random);
         let faults = self.world.disk.faults();
-        match random.below(14) {
+        match random.below(15) {
             0 | 1 if random.percent(60) => self.names_under_way().await,
             0..=4 => {
                 self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await
@@ -201,6 +209,7 @@ impl Nemesis {
                 self.starve(random.between(100, 4_000) * 1_000_000).await
             }
             13 if menu.errors => self.abandonment().await,
+            14 if menu.slow => self.incomplete_epoch().await,
             _ if self.world.plan.piles_up() => self.pile_up().await,
             _ => {}
         }
@@ -259,6 +268,61 @@ impl Nemesis {
             self.attend(Duration::from_nanos(nanos / 4)).await;
             self.end_epoch();
         }
+    }
+
+    /// Nothing of one shard gets to the drive for minutes, so an epoch stays incomplete: the host must count it, and say so.
+    async fn incomplete_epoch(&self) {
+        let (faults, random, executor) = (self.world.disk.faults(), &self.random, &self.world.executor);
+        executor.trace().count("minutes without a shard");
+        self.end_epoch();
+        executor.sleep(Duration::from_micros(random.below(20_000))).await;
+        let until = executor.now() + u64::try_from(STARVED.as_nanos()).expect("minutes");
+        faults.starved.set(Some((random.place(self.world.plan.shards), until)));
+        let mut waiting: Option<(Epoch, u64)> = None;
+        // A host that was started again begins to wait anew.
+        let mut life = None;
+        while executor.now() < until {
+            self.attend(Duration::from_secs(5)).await;
+            self.end_epoch();
+            let Some(host) = self.world.open_host().filter(|host| !host.halted.get()) else {
+                waiting = None;
+                continue;
+            };
+            if life.replace(Rc::as_ptr(&host)) != Some(Rc::as_ptr(&host)) {
+                waiting = None;
+            }
+            let found = self.first_incomplete(&host).await;
+            let since = waiting.filter(|(epoch, _)| Some(*epoch) == found).map(|(_, since)| since);
+            waiting = found.map(|epoch| (epoch, since.unwrap_or_else(|| executor.now())));
+            let noticed_after = u64::try_from(NOTICED_AFTER.as_nanos()).expect("minutes");
+            let Some((epoch, _)) = waiting.filter(|(_, since)| executor.now() - since > noticed_after) else {
+                continue;
+            };
+            executor.trace().count("looks at an epoch that stays incomplete");
+            let stats = &host.shared.stats;
+            if stats.oldest_waiting_ms.get() != epoch.millis() || stats.waiting_epochs.get() == 0 {
+                self.world
+                    .check(Err(format!("epoch {epoch} stays incomplete and is not counted: {stats:?}")));
+            }
+            if stats.incomplete.get() != 1 {
+                self.world
+                    .check(Err(format!("epoch {epoch} stays incomplete, and the host seems to be well")));
+            }
+        }
+        faults.starved.set(None);
+        self.attend(Duration::from_secs(1)).await;
+    }
+
+    /// The first epoch that is not dealt, if it is not complete though a later one is there.
+    async fn first_incomplete(&self, host: &Rc<Host>) -> Option<Epoch> {
+        let host = host.clone();
+        let look = async move {
+            let view = LiveView::look(&host.disk, &host.layout, Transfer::Cached).await.ok()?;
+            let checkpoint = Checkpoint::read(&host.disk, &host.layout).await.ok()?.next().ok()?;
+            let (first, _) = view.epochs.range(checkpoint..).next()?;
+            (view.greatest_epoch() != Some(*first) && !view.is_complete(*first)).then_some(*first)
+        };
+        self.world.within_host(look).await.flatten()
     }
 
     fn end_epoch(&self) {

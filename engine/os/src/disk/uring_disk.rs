@@ -176,6 +176,7 @@ impl Disk for UringDisk {
             Ok(Space {
                 total_bytes: room.f_blocks.saturating_mul(room.f_frsize),
                 available_bytes: room.f_bavail.saturating_mul(room.f_frsize),
+                total_files: room.f_files,
                 available_files,
             })
         })

@@ -8,16 +8,22 @@ use crate::deletions::{DeletionLog, Deletions};
 use crate::error::{Corruption, Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
-use crate::format::raw::{FRAMES_OFFSET, SEAL_OFFSET};
+use crate::format::raw::SEAL_OFFSET;
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Transfer};
-use crate::limits::Limits;
+use crate::limits::{DIRECT_BLOCK_BYTES, Limits};
 use crate::mutant::{self, Mutant};
 use crate::raw_log::archive::archive;
 use crate::raw_log::dealt;
-use crate::raw_log::live::{EpochView, LiveView, SegmentState};
+use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::stray::{self, Past};
 use crate::raw_log::tails::beginning_after;
+use crate::room::Reserve;
+
+/// A sidecar is shorter than this part of what it covers.
+const SIDECAR_PART: u64 = 16;
+/// What an index takes of the drive beyond its records: the last blocks of its two files.
+const TARGET_BYTES: u64 = 2 * DIRECT_BLOCK_BYTES as u64;
 
 /// Deals epochs. Only one may exist for a data directory (dealer.lock).
 #[derive(Debug)]
@@ -26,6 +32,9 @@ pub struct Dealer<D> {
     layout: Layout,
     transfer: Transfer,
     bytes_max: usize,
+    reserve: Reserve,
+    // Of the last epoch dealt: each takes room of its own, however little it gets.
+    targets: u64,
     state: State,
     lag: Lag,
     unsorted: BTreeMap<IndexCode, usize>,
@@ -51,11 +60,23 @@ impl<D: Disk> Dealer<D> {
     /// A dealer that reads raw segments by `transfer`. Does nothing yet.
     #[must_use]
     pub fn new(disk: D, layout: Layout, limits: &Limits, transfer: Transfer) -> Self {
-        let bytes_max = limits.job_bytes_max;
+        let (bytes_max, reserve) = (limits.job_bytes_max, Reserve::new(limits.free_bytes_min));
         let (lag, unsorted, untold) = (Lag::default(), BTreeMap::new(), None);
         let (unarchived, strays) = (None, Vec::new());
-        let state = State::Started;
-        Self { disk, layout, transfer, bytes_max, state, lag, unsorted, unarchived, strays, untold }
+        Self {
+            disk,
+            layout,
+            transfer,
+            bytes_max,
+            reserve,
+            targets: 0,
+            state: State::Started,
+            lag,
+            unsorted,
+            unarchived,
+            strays,
+            untold,
+        }
     }
 
     /// How many unsorted segments indexes had when the first epoch was dealt, before it: the dealer has looked
@@ -75,6 +96,22 @@ impl<D: Disk> Dealer<D> {
     #[must_use]
     pub const fn lag(&self) -> Lag {
         self.lag
+    }
+
+    /// Looks what waits to be dealt, and deals nothing: for a host that may not. Returns the epoch that keeps others waiting
+    /// because it is not complete, if there is one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn look(&mut self) -> Result<Option<Epoch>> {
+        let view = LiveView::look(&self.disk, &self.layout, self.transfer).await?;
+        let checkpoint = match Checkpoint::read(&self.disk, &self.layout).await? {
+            Checkpoint::At(next) => next,
+            unknown => dealt::next_to_deal(&self.disk, &self.layout, &unknown).await?,
+        };
+        self.lag = lag(&view, checkpoint);
+        let may_be_dealt = view.complete_from(checkpoint).next().is_some();
+        Ok(self.lag.oldest.filter(|_| !may_be_dealt))
     }
 
     /// Deals the oldest complete epoch: publishes what each index gets of it, moves the checkpoint past it,
@@ -110,6 +147,11 @@ impl<D: Disk> Dealer<D> {
                 self.unsorted = unsorted;
             }
         }
+        let needed = needed_bytes(epoch, self.targets);
+        let room = self.disk.space(self.layout.data()).await?;
+        if !self.reserve.admits(&room, needed) {
+            return Ok(Outcome::NoRoom { epoch: epoch.epoch, needed, available: room.available_bytes });
+        }
         // An error (or being dropped) from here on leaves something to remove before the next attempt.
         self.state = State::Failed;
         // After the epoch was seen to be complete: a deletion that is not in here lies behind it.
@@ -127,6 +169,7 @@ impl<D: Disk> Dealer<D> {
         let next = beginning_after(epoch.epoch).epoch();
         Checkpoint::advance(&self.disk, &self.layout, next).await?;
         self.state = State::Clean;
+        self.targets = dealt.indexes.len() as u64;
         // If something of it stays, the next call meets it, before it deals anything.
         match archive(&self.disk, &self.layout, &view, &[epoch.epoch].into()).await {
             Ok(archived) => dealt.archived_files = archived.files,
@@ -184,20 +227,31 @@ fn lag(view: &LiveView, checkpoint: Epoch) -> Lag {
     let mut lag = Lag { checkpoint, ..Lag::default() };
     let greatest = view.greatest_epoch();
     for epoch in view.epochs.range(checkpoint..).map(|(_, epoch)| epoch) {
+        lag.needed_bytes += needed_bytes(epoch, 0);
         if greatest == Some(epoch.epoch) && !epoch.is_closed() && !view.is_complete(epoch.epoch) {
+            continue;
+        }
+        if mutant::active(Mutant::IncompleteUncounted) && !view.is_complete(epoch.epoch) {
             continue;
         }
         lag.epochs += 1;
         lag.oldest.get_or_insert(epoch.epoch);
         for segment in &epoch.segments {
-            lag.bytes += match &segment.state {
-                SegmentState::Legacy { bytes } => *bytes,
-                SegmentState::Sealed(_, seal) => seal.end - FRAMES_OFFSET,
-                SegmentState::Open(_) | SegmentState::SealDamaged(..) | SegmentState::HeaderDamaged(_) => 0,
-            };
+            lag.bytes += segment.state.record_bytes();
+            lag.file_bytes += segment.state.file_bytes();
         }
     }
     lag
+}
+
+/// What dealing an epoch may take at most, about: its records, their checksums, and of each file the last block.
+fn needed_bytes(epoch: &EpochView, targets: u64) -> u64 {
+    let length = |segment: &SegmentView| match &segment.state {
+        SegmentState::Open(header) | SegmentState::SealDamaged(header, _) => header.file_bytes,
+        state => state.record_bytes(),
+    };
+    let bytes: u64 = epoch.segments.iter().map(length).sum();
+    bytes + bytes / SIDECAR_PART + targets * TARGET_BYTES
 }
 
 /// Why the first epoch will never be complete, if that can be seen: nobody would say so otherwise.

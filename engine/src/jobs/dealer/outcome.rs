@@ -10,6 +10,15 @@ pub enum Outcome {
     Dealt(Dealt),
     /// No epoch is complete.
     Nothing,
+    /// The oldest epoch is complete, but dealing it would take of the room that is kept free.
+    NoRoom {
+        /// The epoch.
+        epoch: Epoch,
+        /// Bytes that dealing it may take.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
     /// The oldest epoch can't be dealt whole, so it stays where it is, and those after it wait. Nothing of it
     /// counts as dealt. The disk is looked at afresh each time: once its files are repaired, it is dealt.
     Blocked {
@@ -62,6 +71,10 @@ pub struct Lag {
     pub epochs: u64,
     /// Bytes of their records, as they stand in raw segments.
     pub bytes: u64,
+    /// What their files take of the drive, in bytes: a segment has its whole length from the beginning.
+    pub file_bytes: u64,
+    /// What dealing them, and the epoch that is open, may take at most, in bytes.
+    pub needed_bytes: u64,
     /// The oldest of them.
     pub oldest: Option<Epoch>,
 }

@@ -46,6 +46,7 @@ pub struct Drained {
 /// All background work on one data directory, for one thread. To be created under dealer.lock.
 #[derive(Debug)]
 pub struct Background<D, C> {
+    shared: Arc<Shared>,
     dealing: Dealing<D, C>,
     tending: Tending<D, C>,
 }
@@ -61,6 +62,7 @@ impl<D: Disk, C: Clock> Background<D, C> {
         config: JobsConfig,
         shared: Arc<Shared>,
     ) -> Self {
+        let told = shared.clone();
         let local = Rc::new(Local {
             disk,
             clock,
@@ -70,9 +72,11 @@ impl<D: Disk, C: Clock> Background<D, C> {
             sorting: Mutex::new(()),
             backlog: RefCell::new(Backlog::new(config.sort_segments_max)),
             empty: RefCell::new(BTreeSet::new()),
+            without_room: RefCell::default(),
             halted: Cell::new(false),
         });
-        Self { dealing: Dealing::new(local.clone(), &config), tending: Tending::new(local, &config) }
+        let (dealing, tending) = (Dealing::new(local.clone(), &config), Tending::new(local, &config));
+        Self { shared: told, dealing, tending }
     }
 
     /// Deals, sorts, optimizes and cleans until `stop` says so, which is asked between two steps
@@ -81,7 +85,17 @@ impl<D: Disk, C: Clock> Background<D, C> {
     ///
     /// Does nothing while this host is not the master.
     pub async fn run(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
-        both(self.dealing.run(stop, report), self.tending.run(stop, report)).await;
+        let shared = self.shared.clone();
+        let turns = [&shared.stats.dealing_turns, &shared.stats.tending_turns];
+        both(self.dealing.run(stop, report), self.tending.run(stop, report), turns).await;
+    }
+
+    /// Looks what waits to be dealt, and does nothing about it, until `stop` says so: for a process that deals nothing
+    /// beside another one that does. Needs no lock.
+    pub async fn watch(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
+        while !stop() {
+            self.dealing.look_and_rest(report).await;
+        }
     }
 
     /// Deals everything that is complete, and nothing else; `progress` is told after each epoch. Run recovery

@@ -10,8 +10,9 @@ use std::time::Duration;
 use super::background::Turn;
 use super::local::Local;
 use super::pause::{either, give_way};
-use crate::error::{Corruption, Error, Result};
-use crate::ids::IndexCode;
+use super::standing::{Standing, Told};
+use crate::error::{Corruption, DiskError, Error, Result};
+use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::Disk;
 use crate::jobs::cleaner::{Cleaned, Deleted, empty_trash};
 use crate::jobs::config::JobsConfig;
@@ -38,7 +39,9 @@ pub(super) struct Dealing<D, C> {
     trash_emptied: bool,
     blocked: Option<Block>,
     strays_told: Vec<Corruption>,
+    standing: Standing,
     deal_from: MonoNanos,
+    sort_from: MonoNanos,
     clean_from: MonoNanos,
     last_sorted: Option<IndexCode>,
 }
@@ -55,11 +58,13 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         Self {
             dealer: Dealer::new(disk.clone(), layout.clone(), &local.limits, config.raw_transfer),
             deleted: Deleted::new(disk.clone(), layout.clone()),
-            history: History::new(disk.clone(), layout.clone(), config),
+            history: History::new(disk.clone(), layout.clone(), &local.limits, config),
             trash_emptied: false,
             blocked: None,
             strays_told: Vec::new(),
+            standing: Standing::default(),
             deal_from: MonoNanos(0),
+            sort_from: MonoNanos(0),
             clean_from: MonoNanos(0),
             last_sorted: None,
             local,
@@ -82,7 +87,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
     pub(super) async fn turn(&mut self, report: &dyn Fn(Report)) -> Turn {
         match is_master(&self.local.disk, &self.local.layout).await {
             Ok(true) => {}
-            Ok(false) => return Turn::Rest(LOOK_EVERY),
+            Ok(false) => return self.look(report).await,
             Err(error) => {
                 self.local.failed("look for the master flag", error.into(), report);
                 return Turn::Rest(RETRY_AFTER);
@@ -96,6 +101,30 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         if dealt || sorted || cleaned { Turn::Again } else { Turn::Rest(LOOK_EVERY) }
     }
 
+    /// One turn of a process that deals nothing.
+    pub(super) async fn look_and_rest(&mut self, report: &dyn Fn(Report)) {
+        if let Turn::Rest(pause) = self.look(report).await {
+            let local = self.local.clone();
+            either(local.clock.sleep(pause), local.shared.dealer_woken()).await;
+        }
+        self.local.shared.stats.dealing_turns.add(1);
+    }
+
+    /// Looks what waits to be dealt, and does nothing about it.
+    async fn look(&mut self, report: &dyn Fn(Report)) -> Turn {
+        match self.dealer.look().await {
+            Ok(waiting) => {
+                self.count_lag();
+                self.stands(waiting, report);
+                Turn::Rest(LOOK_EVERY)
+            }
+            Err(error) => {
+                self.local.failed("look what waits to be dealt", error, report);
+                Turn::Rest(RETRY_AFTER)
+            }
+        }
+    }
+
     /// Deals an epoch; whether there was one.
     async fn deal(&mut self, report: &dyn Fn(Report)) -> bool {
         let outcome = self.dealer.deal_next(&self.local.shared.deletions).await;
@@ -104,6 +133,9 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         }
         self.count_lag();
         self.tell_strays(report);
+        if let Ok(outcome) = &outcome {
+            self.judge(outcome, report);
+        }
         match outcome {
             Ok(Outcome::Dealt(dealt)) => {
                 self.unblock(report);
@@ -112,6 +144,10 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
                 true
             }
             Ok(Outcome::Nothing) => {
+                self.unblock(report);
+                false
+            }
+            Ok(Outcome::NoRoom { .. }) => {
                 self.unblock(report);
                 false
             }
@@ -145,6 +181,33 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         self.strays_told = strays.to_vec();
     }
 
+    /// Says whether dealing waits for room, or for an epoch that does not become complete.
+    fn judge(&mut self, outcome: &Outcome, report: &dyn Fn(Report)) {
+        let room = match outcome {
+            Outcome::NoRoom { needed, available, .. } => Err((*needed, *available)),
+            Outcome::Dealt(_) | Outcome::Nothing | Outcome::Blocked { .. } => Ok(()),
+        };
+        self.local.room("deal", room, report);
+        self.stands(
+            match outcome {
+                Outcome::Nothing => self.dealer.lag().oldest,
+                Outcome::Dealt(_) | Outcome::NoRoom { .. } | Outcome::Blocked { .. } => None,
+            },
+            report,
+        );
+    }
+
+    /// Says whether this epoch, closed and not complete, has been so for too long.
+    fn stands(&mut self, waiting: Option<Epoch>, report: &dyn Fn(Report)) {
+        let told = self.standing.observe(waiting, self.local.clock.now().mono);
+        self.local.shared.stats.incomplete.set(u64::from(self.standing.stands()));
+        match told {
+            Some(Told::Stands(epoch)) => report(Report::Incomplete { epoch }),
+            Some(Told::Continues) => report(Report::Complete),
+            None => {}
+        }
+    }
+
     fn unblock(&mut self, report: &dyn Fn(Report)) {
         self.local.shared.stats.blocked.set(0);
         if self.blocked.take().is_some_and(|block| block.told) {
@@ -174,6 +237,8 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         let (stats, lag) = (&self.local.shared.stats, self.dealer.lag());
         stats.waiting_epochs.set(lag.epochs);
         stats.waiting_bytes.set(lag.bytes);
+        stats.waiting_file_bytes.set(lag.file_bytes);
+        stats.needed_bytes.set(lag.needed_bytes);
         stats.oldest_waiting_ms.set(lag.oldest.map_or(0, |epoch| epoch.millis()));
         stats.checkpoint_ms.set(lag.checkpoint.millis());
     }
@@ -185,13 +250,16 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         let mut sorted = false;
         loop {
             let now = local.clock.now().mono;
-            if local.halted.get() || (sorted && now.since(begun) >= time) {
+            if local.halted.get() || now < self.sort_from || (sorted && now.since(begun) >= time) {
                 return sorted;
             }
             let next = local.backlog.borrow().next(self.last_sorted.as_ref(), now);
             // If the other loop is sorting, there is a next time.
             let (Some(code), Ok(_guard)) = (next, local.sorting.try_lock()) else { return sorted };
-            local.sort(&code, report).await;
+            if !local.sort(&code, report).await {
+                self.sort_from = now + RETRY_AFTER;
+                return sorted;
+            }
             self.last_sorted = Some(code);
             sorted = true;
         }
@@ -244,6 +312,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         for code in empty {
             cleaned.folders += u64::from(self.deleted.remove_if_empty(&code).await?);
         }
+        self.history.give_up_spares().await?;
         let pruned = self.history.prune(checkpoint, now).await?;
         Ok((cleaned, pruned))
     }
@@ -262,6 +331,10 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
                 Some(stray) => Err(Error::Corrupt(stray.clone())),
             },
             Outcome::Blocked { corruption, .. } => Err(Error::Corrupt(corruption)),
+            Outcome::NoRoom { .. } => {
+                let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+                Err(DiskError::new("make room on", self.local.layout.data(), full).into())
+            }
         }
     }
 }

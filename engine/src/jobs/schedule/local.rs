@@ -11,11 +11,13 @@ use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::ids::{Epoch, IndexCode, Position};
+use crate::index_log::chain::Chain;
 use crate::io::disk::Disk;
 use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
-use crate::jobs::sorter::sort_index;
+use crate::jobs::sorter::{needed_to_sort, sort_index};
 use crate::limits::Limits;
+use crate::room::Reserve;
 use crate::time::Clock;
 
 /// What the two loops share.
@@ -31,6 +33,8 @@ pub(super) struct Local<D, C> {
     pub(super) backlog: RefCell<Backlog>,
     /// Folders of indexes with nothing in them.
     pub(super) empty: RefCell<BTreeSet<IndexCode>>,
+    /// Kinds of work that wait for room.
+    pub(super) without_room: RefCell<BTreeSet<&'static str>>,
     /// A sync failed: no step is taken any more.
     pub(super) halted: Cell<bool>,
 }
@@ -56,10 +60,41 @@ impl<D: Disk, C: Clock> Local<D, C> {
         Ok(Some(Bounds { checkpoint: self.checkpoint().await?, deletion: deletions.position(code) }))
     }
 
-    /// Sorts an index; the caller holds [`Self::sorting`].
-    pub(super) async fn sort(&self, code: &IndexCode, report: &dyn Fn(Report)) {
+    /// A job found room, or did not: so many bytes needed, so many available.
+    pub(super) fn room(&self, job: &'static str, room: Result<(), (u64, u64)>, report: &dyn Fn(Report)) {
+        let mut waiting = self.without_room.borrow_mut();
+        let had = waiting.len();
+        match room {
+            Ok(()) => _ = waiting.remove(job),
+            Err(_) => _ = waiting.insert(job),
+        }
+        let has = waiting.len();
+        self.shared.stats.without_room.set(has as u64);
+        match room {
+            Err((needed, available)) if had == 0 => report(Report::NoRoom { job, needed, available }),
+            Ok(()) if had > 0 && has == 0 => report(Report::Room),
+            _ => {}
+        }
+    }
+
+    /// Whether a job may take this much of the indexes' drive; says so if that changes.
+    pub(super) async fn admits(
+        &self,
+        job: &'static str,
+        needed: u64,
+        report: &dyn Fn(Report),
+    ) -> Result<bool> {
+        let room = self.disk.space(self.layout.data()).await?;
+        let admitted = Reserve::new(self.limits.free_bytes_min).admits(&room, needed);
+        self.room(job, if admitted { Ok(()) } else { Err((needed, room.available_bytes)) }, report);
+        Ok(admitted)
+    }
+
+    /// Sorts an index; the caller holds [`Self::sorting`]. `false` if there is no room to: nothing has changed then.
+    pub(super) async fn sort(&self, code: &IndexCode, report: &dyn Fn(Report)) -> bool {
         match self.try_sort(code, report).await {
-            Ok(()) => self.backlog.borrow_mut().done(code),
+            Ok(true) => self.backlog.borrow_mut().done(code),
+            Ok(false) => return false,
             // Deleted meanwhile.
             Err(error) if error.is_not_found() => self.backlog.borrow_mut().done(code),
             Err(error) => {
@@ -68,11 +103,16 @@ impl<D: Disk, C: Clock> Local<D, C> {
             }
         }
         self.shared.stats.sort_waiting.set(self.backlog.borrow().len() as u64);
+        true
     }
 
-    async fn try_sort(&self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<()> {
-        let Some(bounds) = self.bounds(code).await? else { return Ok(()) };
+    async fn try_sort(&self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<bool> {
+        let Some(bounds) = self.bounds(code).await? else { return Ok(true) };
         let Bounds { checkpoint, deletion } = bounds;
+        let chain = Chain::look(&self.disk, &self.layout, code, checkpoint, deletion).await?;
+        if !self.admits("sort", needed_to_sort(&chain, &self.limits), report).await? {
+            return Ok(false);
+        }
         let sorted =
             sort_index(&self.disk, &self.layout, code, checkpoint, deletion, &self.limits, &mut |_| {})
                 .await?;
@@ -83,7 +123,7 @@ impl<D: Disk, C: Clock> Local<D, C> {
             self.shared.stats.sorts.add(1);
             report(Report::Sorted { code: code.clone(), records: name.records });
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Tells of a step that failed.

@@ -9,6 +9,7 @@ mod backlog;
 mod dealing;
 mod local;
 mod pause;
+mod standing;
 mod tending;
 #[cfg(test)]
 mod tests;

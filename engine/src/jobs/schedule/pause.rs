@@ -1,7 +1,11 @@
 //! Waiting, and doing two things at once, on any executor.
 
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::jobs::stats::Number;
 
 /// Completes with the first of two futures; drops the other.
 pub(super) async fn either(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
@@ -16,16 +20,55 @@ pub(super) async fn either(first: impl Future<Output = ()>, second: impl Future<
     .await;
 }
 
-/// Completes when both have.
-pub(super) async fn both(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    let (mut first_done, mut second_done) = (false, false);
+/// Completes when both have. Each continues only when something that it waits for has happened, and each such turn is
+/// counted: a count that stands still is one that hangs.
+pub(super) async fn both(
+    first: impl Future<Output = ()>,
+    second: impl Future<Output = ()>,
+    turns: [&Number; 2],
+) {
+    let mut branches: [(Pin<&mut dyn Future<Output = ()>>, Arc<Branch>); 2] =
+        [(pin!(first), Arc::default()), (pin!(second), Arc::default())];
+    let mut done = [false; 2];
     std::future::poll_fn(|context| {
-        first_done = first_done || first.as_mut().poll(context).is_ready();
-        second_done = second_done || second.as_mut().poll(context).is_ready();
-        if first_done && second_done { Poll::Ready(()) } else { Poll::Pending }
+        for (place, (future, branch)) in branches.iter_mut().enumerate() {
+            if done[place] || !branch.is_due(context.waker()) {
+                continue;
+            }
+            turns[place].add(1);
+            let waker = Waker::from(branch.clone());
+            done[place] = future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        }
+        if done == [true; 2] { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+}
+
+/// Whether one of two futures was woken.
+struct Branch {
+    woken: AtomicBool,
+    parent: Mutex<Waker>,
+}
+
+impl Default for Branch {
+    fn default() -> Self {
+        Self { woken: AtomicBool::new(true), parent: Mutex::new(Waker::noop().clone()) }
+    }
+}
+
+impl Branch {
+    fn is_due(&self, parent: &Waker) -> bool {
+        // Before the flag is taken: whoever sets it from here on wakes this parent.
+        self.parent.lock().expect("nobody panics while holding it").clone_from(parent);
+        self.woken.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Branch {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.parent.lock().expect("nobody panics while holding it").wake_by_ref();
+    }
 }
 
 /// Lets others of this thread have a turn.
@@ -39,4 +82,27 @@ pub(super) async fn give_way() {
         Poll::Pending
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::run;
+
+    #[test]
+    fn only_the_one_that_is_woken_turns() {
+        let turns = [Number::default(), Number::default()];
+        let left = std::cell::Cell::new(5);
+        let waits = tokio::sync::Notify::new();
+        let busy = async {
+            while left.get() > 0 {
+                left.set(left.get() - 1);
+                give_way().await;
+            }
+            assert_eq!(turns[1].get(), 1, "it waited all the time");
+            waits.notify_one();
+        };
+        run(both(busy, waits.notified(), [&turns[0], &turns[1]]));
+        assert_eq!([turns[0].get(), turns[1].get()], [6, 2]);
+    }
 }

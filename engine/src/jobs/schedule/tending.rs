@@ -1,6 +1,6 @@
 //! The loop that optimizes, and walks over all indexes to clean them and to find what is worth optimizing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -8,16 +8,18 @@ use std::time::Duration;
 use super::background::Turn;
 use super::local::{Bounds, Local};
 use super::pause::{either, give_way};
-use crate::error::{Corruption, Result};
+use crate::error::{Corruption, DiskError, Result};
 use crate::foreign;
 use crate::ids::IndexCode;
+use crate::index_log::chain::Chain;
 use crate::io::disk::{Disk, EntryKind};
 use crate::jobs::cleaner::{Cleaned, Superseded};
 use crate::jobs::config::JobsConfig;
-use crate::jobs::optimizer::optimize_index;
+use crate::jobs::optimizer::{needed_to_optimize, optimize_index};
 use crate::jobs::queue::{DISCOVERY_PRIORITY, Urgency};
 use crate::jobs::report::Report;
 use crate::roles::is_master;
+use crate::room::Reserve;
 use crate::time::{Clock, MonoNanos};
 
 /// Between the beginnings of two walks over all indexes.
@@ -26,6 +28,8 @@ const WALK_EVERY: Duration = Duration::from_secs(25);
 const STRIDE: usize = 1_000;
 /// Between two strides of a long walk.
 const STRIDE_PAUSE: Duration = Duration::from_secs(1);
+/// Between two reports of one index that there is no room to optimize.
+const TELL_EVERY: Duration = Duration::from_secs(3600);
 /// Optimizations of one index in a row: each takes in 39 sorted segments.
 const ROUNDS_MAX: usize = 100;
 
@@ -44,6 +48,8 @@ pub(super) struct Tending<D, C> {
     foreign_told: Vec<Corruption>,
     // The first walk of a process looks behind names.
     thorough: bool,
+    // Indexes that the drive has no room to optimize, and when that was told.
+    unaffordable: BTreeMap<IndexCode, MonoNanos>,
 }
 
 impl<D: Disk, C: Clock> Tending<D, C> {
@@ -59,6 +65,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             gone_told: BTreeSet::new(),
             foreign_told: Vec::new(),
             thorough: true,
+            unaffordable: BTreeMap::new(),
         }
     }
 
@@ -85,7 +92,9 @@ impl<D: Disk, C: Clock> Tending<D, C> {
                 return Turn::Rest(WALK_EVERY);
             }
         }
-        if let Some(code) = local.shared.queue.take() {
+        // What waits keeps its place as long as there is no room for any.
+        let room = local.shared.queue.is_empty() || local.admits("optimize", 0, report).await.unwrap_or(true);
+        if room && let Some(code) = local.shared.queue.take() {
             self.optimize(&code, report).await;
             local.shared.queue.finished(&code);
             local.shared.stats.queue_length.set(local.shared.queue.len() as u64);
@@ -101,11 +110,11 @@ impl<D: Disk, C: Clock> Tending<D, C> {
         }
         local.shared.stats.queue_length.set(local.shared.queue.len() as u64);
         self.walk_from = if self.walk.is_some() { now + STRIDE_PAUSE } else { self.next_walk };
-        if local.shared.queue.is_empty() { Turn::Rest(STRIDE_PAUSE) } else { Turn::Again }
+        if local.shared.queue.is_empty() || !room { Turn::Rest(STRIDE_PAUSE) } else { Turn::Again }
     }
 
-    async fn optimize(&self, code: &IndexCode, report: &dyn Fn(Report)) {
-        let local = &self.local;
+    async fn optimize(&mut self, code: &IndexCode, report: &dyn Fn(Report)) {
+        let local = self.local.clone();
         {
             let _guard = local.sorting.lock().await;
             local.sort(code, report).await;
@@ -118,13 +127,45 @@ impl<D: Disk, C: Clock> Tending<D, C> {
         }
     }
 
-    async fn try_optimize(&self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<()> {
-        let local = &self.local;
+    /// Whether optimizing the index leaves the room that is kept free. If not, that is told now and then: discovery will
+    /// find the index again and again, and smaller ones have their turn meanwhile.
+    async fn is_affordable(
+        &mut self,
+        code: &IndexCode,
+        bounds: Bounds,
+        report: &dyn Fn(Report),
+    ) -> Result<bool> {
+        let local = self.local.clone();
+        let Bounds { checkpoint, deletion } = bounds;
+        let chain = Chain::look(&local.disk, &local.layout, code, checkpoint, deletion).await?;
+        let needed = needed_to_optimize(&chain, &local.limits);
+        let room = local.disk.space(local.layout.data()).await?;
+        if Reserve::new(local.limits.free_bytes_min).admits(&room, needed) {
+            self.unaffordable.remove(code);
+            return Ok(true);
+        }
+        let now = local.clock.now().mono;
+        if self.unaffordable.get(code).is_none_or(|told| now.since(*told) >= TELL_EVERY) {
+            self.unaffordable.insert(code.clone(), now);
+            let what = format!("{needed} bytes may be needed, {} are free", room.available_bytes);
+            let full = std::io::Error::new(std::io::ErrorKind::StorageFull, what);
+            let error = DiskError::new("make room for", &local.layout.optimized(code), full);
+            local.index_failed("optimize", code, error.into(), report);
+        }
+        Ok(false)
+    }
+
+    async fn try_optimize(&mut self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<()> {
+        let local = self.local.clone();
         for _ in 0..ROUNDS_MAX {
             if local.halted.get() {
                 return Ok(());
             }
-            let Some(Bounds { checkpoint, deletion }) = local.bounds(code).await? else { return Ok(()) };
+            let Some(bounds) = local.bounds(code).await? else { return Ok(()) };
+            if !self.is_affordable(code, bounds, report).await? {
+                return Ok(());
+            }
+            let Bounds { checkpoint, deletion } = bounds;
             let (disk, layout, limits) = (&local.disk, &local.layout, &local.limits);
             let optimized =
                 optimize_index(disk, layout, code, checkpoint, deletion, limits, &mut |_| {}).await?;
@@ -219,6 +260,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
         // What has no name of an index is not ours.
         let codes: Vec<_> = folders.filter_map(|entry| IndexCode::new(entry.name.as_bytes()).ok()).collect();
         self.superseded.retain(|code| codes.binary_search(code).is_ok());
+        self.unaffordable.retain(|code, _| codes.binary_search(code).is_ok());
         Ok(codes)
     }
 }

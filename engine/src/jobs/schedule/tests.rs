@@ -31,7 +31,7 @@ use crate::time::{Clock, MonoNanos, Now};
 #[derive(Clone, Debug)]
 struct SharedClock {
     now: ManualClock,
-    deadlines: Rc<RefCell<Vec<MonoNanos>>>,
+    deadlines: Rc<RefCell<Vec<(MonoNanos, Waker)>>>,
 }
 
 impl Clock for SharedClock {
@@ -41,11 +41,11 @@ impl Clock for SharedClock {
 
     async fn sleep(&self, duration: Duration) {
         let deadline = self.now().mono + duration;
-        poll_fn(|_| {
+        poll_fn(|context| {
             if self.now().mono >= deadline {
                 return Poll::Ready(());
             }
-            self.deadlines.borrow_mut().push(deadline);
+            self.deadlines.borrow_mut().push((deadline, context.waker().clone()));
             Poll::Pending
         })
         .await;
@@ -102,6 +102,10 @@ fn tell(told: &RefCell<Vec<String>>, report: &Report) {
         Report::Dealt(dealt) => format!("dealt {} {}", dealt.epoch, dealt.records()),
         Report::Blocked { epoch, .. } => format!("blocked {epoch}"),
         Report::Unblocked => "unblocked".to_owned(),
+        Report::Incomplete { epoch } => format!("incomplete {epoch}"),
+        Report::Complete => "complete".to_owned(),
+        Report::NoRoom { job, .. } => format!("no room to {job}"),
+        Report::Room => "room".to_owned(),
         Report::Sorted { code, records } => format!("sorted {code} {records}"),
         Report::Optimized { code, records } => format!("optimized {code} {records}"),
         Report::Cleaned(cleaned) => format!("cleaned {}", cleaned.superseded + cleaned.folders),
@@ -128,10 +132,14 @@ impl<D: Disk> Host<D> {
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
         while running.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            let deadlines = self.clock.deadlines.take();
             if !woken.0.swap(false, Ordering::Relaxed) {
-                let next = deadlines.into_iter().min().expect("nobody waits for what nobody does").min(end);
+                let mut deadlines = self.clock.deadlines.borrow_mut();
+                let first = deadlines.iter().map(|(deadline, _)| *deadline).min();
+                let next = first.expect("nobody waits for what nobody does").min(end);
                 self.clock.now.advance(next.since(self.clock.now().mono));
+                for (_, waker) in deadlines.extract_if(.., |(deadline, _)| *deadline <= next) {
+                    waker.wake();
+                }
                 if next == end {
                     self.shared.wake();
                 }
@@ -239,8 +247,53 @@ fn nothing_is_done_while_this_host_is_not_the_master() {
     run(host.memory.remove_file(&layout().master())).unwrap();
     assert!(host.pass(60).is_empty());
     assert!(host.memory.get(layout().live(RawEpoch::new(10, 1).name(0))).is_some());
+    assert_eq!(host.shared.stats.waiting_epochs.get(), 1, "what waits is counted all the same");
+    assert!(host.shared.stats.needed_bytes.get() > 0 && host.shared.stats.waiting_file_bytes.get() > 0);
+    assert_eq!(host.shared.stats.oldest_waiting_ms.get(), 10);
     host.memory.put(layout().master(), b"");
     assert_eq!(host.pass(2), ["dealt 10 1"]);
+}
+
+#[test]
+fn a_drive_without_room_stops_jobs_until_there_is_some() {
+    let mut host = host();
+    let reserve = Limits::default().free_bytes_min;
+    host.epoch(10, &[raw_record("a", "d", Some("x"))]);
+    let needed = 4 << 10;
+    host.memory.set_available_bytes(reserve);
+    assert_eq!(host.pass(60), ["no room to deal"], "told once");
+    assert_eq!((host.documents("a").len(), host.shared.stats.without_room.get()), (0, 1));
+    host.memory.set_available_bytes(reserve + needed);
+    assert_eq!(host.pass(2), ["room", "dealt 10 1"]);
+    host.memory.set_available_bytes(reserve - 1);
+    host.shared.queue.enqueue_known(&code("a"), Urgency { priority: 0, score: 1.0 });
+    assert_eq!(host.pass(60), ["no room to optimize"]);
+    assert_eq!(host.shared.queue.len(), 1, "what was asked for keeps its place");
+    host.memory.set_available_bytes(reserve + needed);
+    assert_eq!(host.pass(60), ["room", "sorted a 1", "optimized a 1"]);
+}
+
+#[test]
+fn an_epoch_that_stays_incomplete_is_reported_and_its_age_grows() {
+    let mut host = host();
+    host.epoch(10, &[raw_record("a", "d", Some("x"))]);
+    // Its one shard has not written all that its seals tell of: nothing of the second epoch may be dealt before.
+    let mut raw = RawEpoch::new(20, 2);
+    raw.frame(0, &[raw_record("a", "e", Some("y"))]);
+    raw.frame(1, &[raw_record("a", "f", Some("z"))]);
+    raw.put(&host.memory, &layout(), true);
+    let late = layout().live(raw.name(1));
+    let bytes = host.memory.get(&late).unwrap();
+    run(host.memory.remove_file(&late)).unwrap();
+    host.epoch(30, &[raw_record("a", "g", Some("w"))]);
+    assert_eq!(host.pass(240), ["dealt 10 1"]);
+    assert_eq!((host.shared.stats.oldest_waiting_ms.get(), host.shared.stats.waiting_epochs.get()), (20, 2));
+    assert_eq!(host.pass(120), ["incomplete 20"]);
+    assert_eq!((host.shared.stats.oldest_waiting_ms.get(), host.shared.stats.incomplete.get()), (20, 1));
+    host.memory.put(&late, &bytes);
+    let told = host.pass(10);
+    assert!(told.contains(&"complete".to_owned()) && told.contains(&"dealt 30 1".to_owned()), "{told:?}");
+    assert_eq!(host.shared.stats.incomplete.get(), 0);
 }
 
 #[test]

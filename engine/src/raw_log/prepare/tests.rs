@@ -140,6 +140,7 @@ async fn open_without_recovery(disk: &CrashDisk) -> Preparer<CrashDisk> {
         file_bytes: FILE_BYTES,
         next_number: 0,
         ready: VecDeque::new(),
+        reserve: Reserve::new(0),
     }
 }
 
@@ -324,4 +325,23 @@ fn history_is_retired_to_a_few_spare_files() {
     disk.restart(Cut::Power);
     let files: Vec<_> = disk.files().into_keys().collect();
     assert_eq!(files, ["3-0-0.rawlog", "3-1-0.rawlog"].map(|name| layout().raw_spare().join(name)));
+}
+
+#[test]
+fn where_room_is_scarce_spares_and_surplus_go_first() {
+    let disk = with_spare();
+    let mut preparer = run(open(&disk)).unwrap();
+    let reserve = Limits::default().free_bytes_min;
+    for _ in 0..3 {
+        run(preparer.prepare_one(|| false)).unwrap();
+    }
+    disk.put(layout().raw_spare().join("4-0-0.rawlog"), &[0; 9]);
+    disk.set_room(Some(2 * reserve));
+    assert_eq!(run(preparer.give_up(1)).unwrap(), 0);
+    assert!(run(preparer.has_room(0)).unwrap());
+    disk.set_room(Some(reserve + FILE_BYTES));
+    assert!(run(preparer.has_room(0)).unwrap() && !run(preparer.has_room(1)).unwrap());
+    assert_eq!(run(preparer.give_up(1)).unwrap(), 3, "one spare, and two of those ready");
+    assert_eq!((preparer.ready(), check_ready(&disk)), (1, 1));
+    assert!(!disk.files().keys().any(|path| path.starts_with(layout().raw_spare())));
 }

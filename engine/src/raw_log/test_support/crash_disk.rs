@@ -327,7 +327,8 @@ impl Disk for CrashDisk {
 
     async fn space(&self, path: &Path) -> DiskResult<Space> {
         self.step("statfs", path)?;
-        Ok(Space { total_bytes: 1 << 40, available_bytes: 1 << 40, available_files: u64::MAX })
+        let available_bytes = self.0.borrow().room.unwrap_or(1 << 40);
+        Ok(Space { total_bytes: 1 << 40, available_bytes, total_files: 0, available_files: u64::MAX })
     }
 }
 

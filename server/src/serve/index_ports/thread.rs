@@ -19,7 +19,7 @@ use super::connection::Bounds;
 use super::held::Held;
 use super::port::{Open, Port};
 use super::turns::Turns;
-use crate::metrics::HostMetrics;
+use crate::metrics::{Beat, HostMetrics};
 use crate::serve::boot::boot;
 use crate::serve::events::{Events, HostEvent, Step};
 use crate::serve::{Tree, listeners};
@@ -48,6 +48,7 @@ pub(in crate::serve) struct IndexThread {
     pub(in crate::serve) signal: Arc<AppendSignal>,
     pub(in crate::serve) metrics: HostMetrics,
     pub(in crate::serve) events: Events,
+    pub(in crate::serve) beat: Beat,
     pub(in crate::serve) stop: watch::Receiver<bool>,
 }
 
@@ -111,6 +112,7 @@ impl IndexThread {
                     _ = stop.wait_for(|stop| *stop) => {}
                     () = releasing => {}
                     () = pages.keep_moving() => {}
+                    never = self.beat.tick() => match never {},
                 }
                 closers.iter().for_each(listeners::close);
                 Ok(())

@@ -341,7 +341,7 @@ impl Disk for SimDisk {
         let capacity = self.0.faults.capacity.get().min(1 << 40);
         let used = self.call("statfs", Kind::Look, path, |tree, _| Ok(tree.used())).await?;
         let available_bytes = capacity.saturating_sub(used);
-        Ok(Space { total_bytes: capacity, available_bytes, available_files: u64::MAX })
+        Ok(Space { total_bytes: capacity, available_bytes, total_files: 0, available_files: u64::MAX })
     }
 }
 

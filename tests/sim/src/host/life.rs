@@ -110,6 +110,8 @@ pub struct Host {
     pub(super) shard_events: Notify,
     pub(super) shards_done: Cell<usize>,
     stopping: Cell<bool>,
+    /// Whether there is room for batches, and whether segments can be made for them.
+    allowed: Cell<(bool, bool)>,
 }
 
 impl Host {
@@ -132,6 +134,7 @@ impl Host {
             shard_events: Notify::new(),
             shards_done: Cell::new(0),
             stopping: Cell::new(false),
+            allowed: Cell::new((true, true)),
         });
         world.executor.spawn(Group::Host, {
             let (world, host) = (world.clone(), host.clone());
@@ -148,6 +151,18 @@ impl Host {
         world.executor.trace().note("exit", &format!("{exit:?}"), 0);
         self.open.set(false);
         self.exit.borrow_mut().get_or_insert(exit);
+    }
+
+    /// Takes or refuses batches by how much room there is, and by whether segments can be made.
+    pub(super) fn allow_appends(&self, world: &World, room: Option<bool>, segments: Option<bool>) {
+        let before = self.allowed.get();
+        let now = (room.unwrap_or(before.0), segments.unwrap_or(before.1));
+        self.allowed.set(now);
+        let (before, now) = (before.0 && before.1, now.0 && now.1);
+        if before != now {
+            world.executor.trace().count(if now { "appends allowed" } else { "appends refused" });
+            self.ports.iter().for_each(|port| port.post(Mail::AppendsAllowed(now)));
+        }
     }
 
     async fn run(self: Rc<Self>, world: &Rc<World>) -> Result<(), Error> {
@@ -202,6 +217,10 @@ impl Host {
                 Report::Stray(_) => "strays",
                 Report::Foreign(_) => "foreign entries",
                 Report::Gone { .. } => "segments gone",
+                Report::Incomplete { .. } => "incomplete epochs",
+                Report::Complete => "epochs complete after all",
+                Report::NoRoom { .. } => "jobs without room",
+                Report::Room => "jobs with room again",
                 Report::Sorted { .. } => "sorts",
                 Report::Optimized { .. } => "optimizations",
                 Report::Cleaned(_) => "cleanings",
@@ -230,6 +249,10 @@ impl Host {
                 }
                 Report::Dealt(_)
                 | Report::Unblocked
+                | Report::Incomplete { .. }
+                | Report::Complete
+                | Report::NoRoom { .. }
+                | Report::Room
                 | Report::Sorted { .. }
                 | Report::Optimized { .. }
                 | Report::Cleaned(_)

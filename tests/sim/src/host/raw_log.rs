@@ -28,6 +28,9 @@ pub(super) async fn keep_ready(
     let mut wanted = vec![0; world.plan.shards];
     let mut given = vec![false; world.plan.shards];
     let mut retry_at = 0;
+    // Of the shard that was refused a segment last: how many frames it had placed by then.
+    let mut refused = None;
+    drop(preparer.give_up(world.plan.shards).await);
     while host.shards_done.get() < world.plan.shards {
         let event = host.from_shards.borrow_mut().pop_front();
         if let Some((shard, event)) = event {
@@ -42,15 +45,27 @@ pub(super) async fn keep_ready(
         let next = wanting.max_by_key(|shard| (!given[*shard], wanted[*shard]));
         match next {
             Some(shard) if world.executor.now() >= retry_at => {
-                match hand_over(world, host, &mut preparer, shard).await {
-                    Ok(()) => {
+                let metrics = host.ports[shard].metrics.clone();
+                // What was received is kept, whatever room that takes.
+                let waits = metrics.staged_bytes.get() > 0 && metrics.ready_segments.get() == 0;
+                let urgent = waits && refused == Some((shard, metrics.frames_staged.get()));
+                match hand_over(world, host, &mut preparer, shard, urgent).await {
+                    Ok(true) => {
+                        refused = None;
+                        if !urgent {
+                            host.allow_appends(world, None, Some(true));
+                        }
                         wanted[shard] -= 1;
                         given[shard] = true;
                         if given.iter().all(|given| *given) {
                             host.open.set(true);
                         }
                     }
-                    Err(_) => {
+                    Ok(false) | Err(_) => {
+                        refused = Some((shard, metrics.frames_staged.get()));
+                        if metrics.ready_segments.get() == 0 {
+                            host.allow_appends(world, None, Some(false));
+                        }
                         let pause = u64::try_from(RETRY_AFTER.as_nanos()).expect("a second");
                         retry_at = world.executor.now() + pause;
                     }
@@ -85,8 +100,16 @@ async fn hand_over(
     host: &Host,
     preparer: &mut Preparer<SimDisk>,
     shard: usize,
-) -> Result<(), Error> {
+    urgent: bool,
+) -> Result<bool, Error> {
     if preparer.ready() == 0 {
+        let undealt = host.shared.stats.needed_bytes.get();
+        if !urgent
+            && !preparer.has_room(undealt).await?
+            && (preparer.give_up(0).await? == 0 || !preparer.has_room(undealt).await?)
+        {
+            return Ok(false);
+        }
         preparer.prepare_one(|| false).await?;
     }
     let ready = preparer.take().expect("one is ready");
@@ -95,7 +118,7 @@ async fn hand_over(
     let slot = logtank_engine::io::op::FileSlot(u32::try_from(ready.number).expect("few files"));
     let segment = ReadySegment { ready: ready.number, file: slot, file_bytes: ready.bytes, salt };
     host.ports[shard].post(Mail::Ready(segment, file));
-    Ok(())
+    Ok(true)
 }
 
 async fn heed(

@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use logtank_engine::io::disk::Disk;
+use logtank_engine::room::{Gate, Reserve};
 
-use super::life::{Host, Mail};
+use super::life::Host;
 use crate::run::World;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -14,15 +15,11 @@ pub(super) async fn watch(world: Rc<World>, host: Rc<Host>) {
     if !world.plan.menu.full {
         return;
     }
-    let (floor, mut allowed) = (world.plan.limits.free_bytes_min, true);
+    let mut gate = Gate::new(Reserve::new(world.plan.limits.free_bytes_min));
     loop {
         if let Ok(space) = host.disk.space(host.layout.raw()).await {
-            let now = space.available_bytes >= if allowed { floor } else { 2 * floor };
-            if now != allowed {
-                world.executor.trace().count(if now { "appends allowed" } else { "appends refused" });
-                allowed = now;
-                host.ports.iter().for_each(|port| port.post(Mail::AppendsAllowed(now)));
-            }
+            let allowed = gate.observe(&space, host.shared.stats.needed_bytes.get());
+            host.allow_appends(&world, Some(allowed), None);
         }
         world.executor.sleep(LOOK_EVERY).await;
     }

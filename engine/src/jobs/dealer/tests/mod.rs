@@ -81,6 +81,7 @@ fn deal_all<D: Disk>(dealer: &mut Dealer<D>, deletions: &DeletionLog) -> Vec<Dea
             Outcome::Dealt(dealt) => all.push(dealt),
             Outcome::Nothing => return all,
             Outcome::Blocked { corruption, .. } => panic!("{corruption}"),
+            Outcome::NoRoom { needed, .. } => panic!("{needed} bytes needed"),
         }
     }
 }
