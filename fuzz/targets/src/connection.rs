@@ -2,7 +2,7 @@
 
 use crate::world::{PEERS, World};
 
-/// First byte: the settings. Then steps, each a byte: to whom (bits 0 and 1), what (2 to 4), how (5 to 7); for bytes to
+/// First byte: the settings (bit 3: the peers' connections are encrypted). Then steps, each a byte: to whom (bits 0 and 1), what (2 to 4), how (5 to 7); for bytes to
 /// send, then a length and so many bytes.
 ///
 /// Each call is answered once and in order, within the bounds; in the end the shard can still be shut down.
@@ -28,6 +28,7 @@ pub(crate) fn connection(data: &[u8]) {
                 let (bytes, after) = after.split_at((usize::from(length) * unit).min(after.len()));
                 rest = after;
                 match what {
+                    5 if how == 7 => world.send_raw(peer, bytes),
                     4 | 5 => world.send(peer, bytes),
                     6 => bytes.iter().for_each(|byte| world.send(peer, std::slice::from_ref(byte))),
                     _ => (0..=how).for_each(|_| world.send(peer, &bytes.repeat(8))),

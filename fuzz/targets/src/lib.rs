@@ -10,6 +10,7 @@ mod messages;
 mod raw_segment;
 mod records;
 mod recovery;
+mod secured_peer;
 mod small_files;
 mod tls;
 mod token;

@@ -14,12 +14,20 @@ use crate::edits::damage;
 /// What a session keeps decrypted at most: what one look at the bytes of a handshake can hold.
 const PLAIN_BYTES_MAX: usize = 128 * 1024;
 
-struct Sides {
-    server: TlsConfig,
+pub(crate) struct Sides {
+    pub(crate) server: TlsConfig,
     clients: [Arc<ClientConfig>; 2],
 }
 
-static SIDES: LazyLock<Sides> = LazyLock::new(|| {
+impl Sides {
+    /// A client that trusts the server.
+    pub(crate) fn client(&self, newer: bool) -> ClientConnection {
+        let name = ServerName::try_from("localhost").expect("a name");
+        ClientConnection::new(self.clients[usize::from(newer)].clone(), name).expect("good")
+    }
+}
+
+pub(crate) static SIDES: LazyLock<Sides> = LazyLock::new(|| {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["localhost".to_owned()]).expect("a name");
     let mut roots = RootCertStore::empty();
@@ -38,9 +46,7 @@ static SIDES: LazyLock<Sides> = LazyLock::new(|| {
 /// takes something; the end of the peer is final; nothing is kept beyond the bound.
 pub(crate) fn tls(data: &[u8]) {
     let Some((&how, mut script)) = data.split_first() else { return };
-    let config = SIDES.clients[usize::from(how & 1)].clone();
-    let name = ServerName::try_from("localhost").expect("a name");
-    let mut client = ClientConnection::new(config, name).expect("good");
+    let mut client = SIDES.client(how & 1 != 0);
     let mut session = SIDES.server.session();
     // One that has closed or failed must not be given more: it is no part of what is tested.
     let mut hears = true;

@@ -12,11 +12,12 @@ use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::config::{AppendMode, SyncMode};
 use logtank_engine::raw_log::segment::ReadySegment;
 use logtank_engine::sequencer::Sequencer;
-use logtank_engine::shard::{Shard, ShardConfig};
+use logtank_engine::shard::{Received, Shard, ShardConfig};
 use logtank_engine::time::{MonoNanos, Now, WallMillis};
 use logtank_wire::inbound::InboundLimits;
 
 use crate::ledger::Ledger;
+use crate::secured_peer::SecuredPeer;
 
 /// Peers, one more than may be connected.
 pub(crate) const PEERS: usize = 4;
@@ -41,6 +42,17 @@ struct Link {
     deaf: bool,
     /// A send under way that a deaf peer does not take.
     sending: Option<Vec<u8>>,
+    /// Its encryption; `backlog` is ciphertext then.
+    secured: Option<Box<SecuredPeer>>,
+    /// The shard knows that its encryption has ended: nothing can be answered any more.
+    ended: bool,
+}
+
+impl Link {
+    /// Whether nothing is left to be offered.
+    fn has_nothing(&self) -> bool {
+        self.backlog.is_empty() && self.secured.as_ref().is_none_or(|secured| secured.plain().is_empty())
+    }
 }
 
 pub(crate) struct World {
@@ -52,6 +64,9 @@ pub(crate) struct World {
     /// What the drive owes while it stands still.
     held: Vec<Completion>,
     drive_stands: bool,
+    /// Connections are encrypted.
+    secured: bool,
+    newer: bool,
     next_ready: u64,
     file_bytes: u64,
     /// Connections cut off so far: shed, or late.
@@ -91,6 +106,8 @@ impl World {
             links: BTreeMap::new(),
             held: Vec::new(),
             drive_stands: false,
+            secured: settings & 8 != 0,
+            newer: settings & 16 != 0,
             next_ready: 0,
             file_bytes,
             cut_off: 0,
@@ -103,6 +120,19 @@ impl World {
         let Some(id) = self.peers[peer].or_else(|| self.connect(peer)) else { return };
         let link = self.links.get_mut(&id).expect("a peer's connection is there");
         // What is not taken stays in the kernel, which does not take everything either.
+        if link.backlog.len() < 2 * MESSAGE_BYTES_MAX {
+            match &mut link.secured {
+                None => link.backlog.extend_from_slice(bytes),
+                Some(secured) => link.backlog.extend(secured.encrypt(bytes)),
+            }
+        }
+        self.settle();
+    }
+
+    /// Bytes from a peer beside its encryption.
+    pub(crate) fn send_raw(&mut self, peer: usize, bytes: &[u8]) {
+        let Some(id) = self.peers[peer].or_else(|| self.connect(peer)) else { return };
+        let link = self.links.get_mut(&id).expect("a peer's connection is there");
         if link.backlog.len() < 2 * MESSAGE_BYTES_MAX {
             link.backlog.extend_from_slice(bytes);
         }
@@ -119,8 +149,13 @@ impl World {
             paused: false,
             deaf: false,
             sending: None,
+            secured: self.secured.then(|| SecuredPeer::new(self.newer)),
+            ended: false,
         };
         self.links.insert(id?, link);
+        if self.secured {
+            self.shard.begun(id?, self.now);
+        }
         self.peers[peer] = id;
         id
     }
@@ -211,7 +246,11 @@ impl World {
     fn offer(&mut self) -> bool {
         let mut taken = false;
         for (&id, link) in &mut self.links {
-            if link.backlog.is_empty() || link.paused || !self.shard.may_receive() {
+            if link.has_nothing() || link.paused || !self.shard.may_receive() {
+                continue;
+            }
+            if link.secured.is_some() {
+                taken |= offer_secured(&mut self.shard, id, link, self.now);
                 continue;
             }
             let mut rest = link.backlog.as_slice();
@@ -227,10 +266,10 @@ impl World {
     fn look(&mut self) {
         let most = IN_FLIGHT_BYTES_MAX + WAITERS_MAX * REPLY_BYTES;
         assert!(self.metrics.in_flight_bytes.get() <= most as u64, "more memory than is allowed");
-        for link in self.links.values().filter(|link| link.backlog.is_empty() && link.sending.is_none()) {
-            assert!(self.drive_stands || link.ledger.is_settled(), "a call is not answered");
+        for link in self.links.values().filter(|link| link.has_nothing() && link.sending.is_none()) {
+            assert!(self.drive_stands || link.ended || link.ledger.is_settled(), "a call is not answered");
         }
-        let stuck = |link: &Link| !link.backlog.is_empty() && !link.paused;
+        let stuck = |link: &Link| !link.has_nothing() && !link.paused;
         assert!(
             self.drive_stands || !self.links.values().any(stuck),
             "the drive keeps up, yet nothing is taken"
@@ -274,7 +313,17 @@ impl World {
             Op::Send { connection, bytes } => {
                 let link = self.links.get_mut(&connection).expect("sent to nobody");
                 assert!(link.sending.is_none(), "two sends at once");
-                link.ledger.replied(&bytes);
+                if let Some(secured) = &mut link.secured {
+                    if !secured.send(&bytes) {
+                        assert!(link.ended, "only to whom it has refused a session sends nothing");
+                        let result = Err(std::io::ErrorKind::ConnectionAborted.into());
+                        self.shard.complete(Completion::Sent { connection, bytes, result }, self.now);
+                        return;
+                    }
+                    exchange(link);
+                } else {
+                    link.ledger.replied(&bytes);
+                }
                 if link.deaf {
                     link.sending = Some(bytes);
                 } else {
@@ -305,10 +354,62 @@ impl World {
         if let Some(bytes) = link.sending {
             let result = Err(std::io::ErrorKind::ConnectionReset.into());
             self.shard.complete(Completion::Sent { connection, bytes, result }, self.now);
-        } else if self.cut_off() == self.cut_off {
+        } else if self.cut_off() == self.cut_off && !link.ended {
             assert!(link.ledger.is_settled(), "closed before it was answered");
         }
         self.peers.iter_mut().filter(|peer| **peer == Some(connection)).for_each(|peer| *peer = None);
         self.shard.complete(Completion::Closed { connection }, self.now);
     }
+}
+
+/// Offers what an encrypted peer has sent, as the ring does; whether anything was taken.
+fn offer_secured(shard: &mut Shard, id: ConnectionId, link: &mut Link, now: Now) -> bool {
+    let cipher = std::mem::take(&mut link.backlog);
+    let mut rest = cipher.as_slice();
+    let secured = link.secured.as_mut().expect("the caller saw it");
+    let mut taken = false;
+    loop {
+        let mut plain = secured.plain();
+        if !plain.is_empty() {
+            let offered = plain.to_vec();
+            let received = shard.receive(id, &mut plain, now);
+            let count = offered.len() - plain.len();
+            link.ledger.received(&offered[..count]);
+            secured.consume(count);
+            taken |= count > 0;
+            if received == Received::Stalled {
+                break;
+            }
+        } else if rest.is_empty() {
+            break;
+        } else {
+            let (before, agreeing) = (rest.len(), secured.awaits_more());
+            secured.receive(&mut rest);
+            assert!(rest.len() < before, "each call takes something");
+            taken = true;
+            if secured.plain().is_empty() {
+                if secured.awaits_more() {
+                    shard.begun(id, now);
+                } else if agreeing {
+                    shard.receive(id, &mut &[][..], now);
+                }
+            }
+        }
+    }
+    shard.holds(id, secured.held_bytes(), now);
+    link.backlog = rest.to_vec();
+    if secured.has_ended() && secured.plain().is_empty() && !link.ended {
+        link.ended = true;
+        shard.peer_finished(id, now);
+    }
+    exchange(link);
+    taken
+}
+
+/// What the session has to send goes to the client, and what that one says to it comes behind what it has sent.
+fn exchange(link: &mut Link) {
+    let Some(secured) = &mut link.secured else { return };
+    let (replies, cipher) = secured.deliver();
+    link.ledger.replied(&replies);
+    link.backlog.extend(cipher);
 }
