@@ -100,7 +100,13 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
             report.file(disk, &layout.live(name), name, true).await?;
         }
     }
-    if let Some(checkpoint) = checkpoint {
+    // Where a writer may be at work, or has ended without a start since, what is not there may still come.
+    let unsealed =
+        |state: &SegmentState| matches!(state, SegmentState::Open(_) | SegmentState::SealDamaged(..));
+    let segments = || view.epochs.values().flat_map(|epoch| &epoch.segments);
+    let quiet = view.ready.is_empty() && !segments().any(|segment| unsealed(&segment.state));
+    // Otherwise all that is missing is named below.
+    if let Some(checkpoint) = checkpoint.filter(|_| !quiet) {
         report.short_epochs(disk, layout, &view, checkpoint).await?;
     }
     // After raw/live/: what moved meanwhile is here.
@@ -110,14 +116,8 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
     let (files, damaged) = archive::verify(disk, layout).await?;
     report.files += files;
     report.findings.extend(damaged.into_iter().map(Error::from));
-    // Where a writer may be at work, or has ended without a start since, what is not there may still come.
-    let unsealed =
-        |state: &SegmentState| matches!(state, SegmentState::Open(_) | SegmentState::SealDamaged(..));
-    let segments = || view.epochs.values().flat_map(|epoch| &epoch.segments);
-    let quiet = view.ready.is_empty() && !segments().any(|segment| unsealed(&segment.state));
-    let checkpoint = Checkpoint::read(disk, layout).await?.next().unwrap_or(Epoch::ZERO);
     let presence = std::mem::take(&mut report.presence);
-    (report.gaps, report.reported) = presence.gaps(checkpoint, quiet);
+    (report.gaps, report.reported) = presence.gaps(checkpoint.unwrap_or(Epoch::ZERO), quiet);
     Ok(report)
 }
 
@@ -166,8 +166,10 @@ impl VerifyReport {
         let mut found = Self { files: 1, ..Self::default() };
         let checked = match name {
             RawName::Legacy(epoch) => {
-                found.presence.legacy(epoch);
-                found.legacy(disk, path).await
+                let checked = found.legacy(disk, path).await;
+                let empty = checked.is_ok() && found.bytes == 0 && found.findings.is_empty();
+                found.presence.legacy(epoch, empty);
+                checked
             }
             RawName::Lost(epoch) => Lost::read(disk, path, epoch).await.map(|lost| match lost {
                 Ok(lost) => found.presence.lost(&lost),
@@ -479,6 +481,12 @@ mod tests {
         disk.put(live.join(half.name().to_string()), &half.full(0));
         named(&disk, &["3 records of epoch 50"]);
         disk.put(live.join("ready-3.rawlog"), &[0; 12_288]);
+        named(&disk, &[]);
+        // The original's empty file is no neighbour, and nothing is missing where it was.
+        let disk = with(&live, &[1]);
+        disk.put(live.join("11.raw"), b"");
+        named(&disk, &["between epoch 10 (1970-01-01 00:00:00.010 UTC) and epoch 30"]);
+        disk.put(live.join("20.raw"), b"");
         named(&disk, &[]);
     }
 

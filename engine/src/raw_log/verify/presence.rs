@@ -34,9 +34,10 @@ impl Presence {
         self.epochs.entry(epoch).or_default()
     }
 
-    pub(super) fn legacy(&mut self, epoch: Epoch) {
+    /// A segment of the original. Each of them begins as an empty file, in which nothing was ever received.
+    pub(super) fn legacy(&mut self, epoch: Epoch, empty: bool) {
         let there = self.epoch(epoch);
-        (there.segments, there.unknown) = (true, true);
+        (there.segments, there.unknown) = (!empty, true);
     }
 
     pub(super) fn lost(&mut self, lost: &Lost) {
@@ -85,7 +86,7 @@ impl Presence {
         let counts = |epoch: &Epoch| {
             if *epoch < checkpoint { there.first().is_some_and(|oldest| oldest < epoch) } else { quiet }
         };
-        let unknown = self.followed.iter().filter(|epoch| !written_down.contains(epoch) && counts(epoch));
+        let unknown = self.followed.iter().filter(|epoch| !self.epochs.contains_key(epoch) && counts(epoch));
         let mut gaps: Vec<_> =
             stretches(&there, &unknown.copied().collect()).into_iter().map(Gap::Epochs).collect();
         let mut reported: Vec<_> = stretches(&there, &written_down).into_iter().map(Gap::Epochs).collect();
