@@ -12,6 +12,7 @@ use logtank_engine::jobs::dealer;
 use logtank_engine::raw_log::live::LiveView;
 use logtank_engine::raw_log::verify::verify;
 
+use crate::damage::damage;
 use crate::host::{Host, Mail};
 use crate::manager;
 use crate::nemesis::Nemesis;
@@ -58,7 +59,7 @@ pub(crate) async fn finale(nemesis: &Nemesis) {
         restore::restore(nemesis).await;
     }
     if world.plan.menu.flips {
-        flip(nemesis).await;
+        damage(nemesis).await;
     }
 }
 
@@ -78,7 +79,7 @@ async fn wait(nemesis: &Nemesis, what: &str, done: impl Fn() -> bool) -> bool {
 }
 
 /// Waits until everything is dealt and archived.
-async fn dealt(nemesis: &Nemesis) -> bool {
+pub(crate) async fn dealt(nemesis: &Nemesis) -> bool {
     let world = &nemesis.world;
     let until = world.executor.now() + u64::try_from(PATIENCE.as_nanos()).expect("minutes");
     loop {
@@ -125,7 +126,7 @@ async fn read_all(nemesis: &Nemesis) {
 }
 
 /// How much `verify` finds; without flipped bits that must be nothing.
-async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
+pub(crate) async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
     let world = &nemesis.world;
     let Some(host) = world.open_host() else { return 0 };
     let (codes, limits) = (world.plan.codes.clone(), world.plan.limits.clone());
@@ -156,7 +157,7 @@ async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
 }
 
 /// Flips a bit of a published file: it must be found, and never served.
-async fn flip(nemesis: &Nemesis) {
+pub(crate) async fn flip(nemesis: &Nemesis) {
     let (world, random) = (&nemesis.world, &nemesis.random);
     let published = |path: &Path| {
         let text = path.to_string_lossy();

@@ -3,6 +3,7 @@
 //! One seed is one run; the same seed, the same run. [`run::run`] does it.
 
 pub mod client;
+mod damage;
 pub mod disk;
 mod finale;
 pub mod host;

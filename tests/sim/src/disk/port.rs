@@ -154,6 +154,14 @@ impl SimDisk {
         tree.sync_all(all);
     }
 
+    /// Takes a file away, as if it had never been.
+    pub fn remove(&self, path: &Path) {
+        let mut tree = self.0.tree.borrow_mut();
+        let _ = tree.remove_file(path);
+        let all = tree.last_number();
+        tree.sync_all(all);
+    }
+
     /// Flips one bit of a file, everywhere.
     pub fn flip(&self, path: &Path, byte: usize, bit: u32) {
         let mut tree = self.0.tree.borrow_mut();
