@@ -11,7 +11,10 @@ pub const EPOCH_RECORDS_SEAL: u32 = 1 << 21;
 /// Shards of one host.
 pub const SHARDS_MAX: u32 = 64;
 /// Records that one frame may hold, and so that one reservation of ordinals may take.
-pub const FRAME_RECORDS_MAX: u32 = 1 << 14;
+///
+/// As many as 64 shards leave of an epoch's ordinals: 22 bits, of which half are taken when it is sealed. A batch lies in
+/// one frame, so that it is there whole or not at all, and the original bounds no batch.
+pub const FRAME_RECORDS_MAX: u32 = 1 << 15;
 
 /// A raw segment that has reached this length is sealed, and its epoch with it.
 pub const SEGMENT_ROLL_BYTES: u64 = 50 * MIB;

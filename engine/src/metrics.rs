@@ -159,7 +159,7 @@ shard_metrics! {
     batches: Counter, "logtank_batches_total", "Batches acknowledged.";
     records: Counter, "logtank_records_total", "Records appended.";
     record_bytes: Counter, "logtank_record_bytes_total", "Bytes of records appended.";
-    dropped_records: Counter, "logtank_dropped_records_total", "Records with neither docid nor content, which are not kept.";
+    dropped_records: Counter, "logtank_dropped_records_total", "Records without docid that set nothing, which are not kept.";
     malformed_docids: Counter, "logtank_malformed_docids_total", "Records appended whose docid is not UTF-8: what is not becomes U+FFFD, so that several such docids can become one.";
     refused_invalid: Counter, "logtank_refused_invalid_total", "Batches refused for a record that breaks the contract.";
     refused_limit: Counter, "logtank_refused_limit_total", "Batches refused for exceeding a limit.";

@@ -109,7 +109,8 @@ impl Accepted {
     }
 }
 
-/// Whether a record is to be kept: one with neither docid nor content says nothing.
+/// Whether a record is to be kept: one without docid that sets nothing says nothing, also if it deletes. The original takes
+/// it as well, and drops it when it deals.
 fn check_record(record: &RecordView<'_>, bytes: &[u8], limits: &Limits) -> Result<bool, Fault> {
     if record.id.is_some() {
         return Err(Fault::Id);
@@ -121,7 +122,8 @@ fn check_record(record: &RecordView<'_>, bytes: &[u8], limits: &Limits) -> Resul
     if bytes.len() > limits.record_bytes_max {
         return Err(Fault::TooLong { bytes: bytes.len(), most: limits.record_bytes_max });
     }
-    match (record.docid, record.has_content()) {
+    let sets = record.fields.is_some() || record.variables.is_some() || record.categories.is_some();
+    match (record.docid, sets) {
         (None, true) => Err(Fault::NoDocid),
         (None, false) => Ok(false),
         (Some(_), _) => Ok(true),

@@ -107,7 +107,7 @@ struct RawLogArgs {
     #[arg(long, value_name = "SIZE", default_value = "8MiB")]
     record_bytes_max: String,
     /// Records of one batch.
-    #[arg(long, value_name = "N", default_value = "16384")]
+    #[arg(long, value_name = "N", default_value = "32768")]
     batch_records_max: String,
     /// Bytes appended but not yet synced, a shard; at the bound it waits for the drive.
     #[arg(long, value_name = "SIZE", default_value = "64MiB")]

@@ -47,7 +47,10 @@ fn a_bad_record_refuses_the_whole_batch_and_says_which_and_why() {
         (with(|record| record.docid(b"a")), "no index_code"),
         (with_id(), "has an id"),
         (with(|r| (r.index_code(b"i"), r.fields([].into_iter())).0), "content but no docid"),
-        (with(|r| (r.index_code(b"i"), r.deleted(true)).0), "content but no docid"),
+        (
+            with(|r| (r.index_code(b"i"), r.deleted(true), r.categories([].into_iter())).0),
+            "content but no docid",
+        ),
         (with(|r| (r.index_code(b"../x"), r.docid(b"a")).0), "bad index_code"),
         (with(|r| (r.index_code(&[b'i'; 129]), r.docid(b"a")).0), "bad index_code"),
         (encode("long", 2100), "at most 2048"),
@@ -65,6 +68,7 @@ fn records_that_say_nothing_are_left_out_and_counted_and_empty_batches_acknowled
     let mut world = world();
     let nothing = with(|record| record.index_code(b"i"));
     let not_deleted = with(|r| (r.index_code(b"i"), r.deleted(false)).0);
+    let deleted = with(|r| (r.index_code(b"i"), r.deleted(true)).0);
     let docids = ["a", "b", "c"].map(String::from).to_vec();
     let records = [
         nothing.clone(),
@@ -75,11 +79,11 @@ fn records_that_say_nothing_are_left_out_and_counted_and_empty_batches_acknowled
         nothing.clone(),
     ];
     world.post_records(0, docids, &records);
-    world.post_records(0, Vec::new(), &[nothing, not_deleted]);
+    world.post_records(0, Vec::new(), &[nothing, not_deleted, deleted]);
     world.post_records(0, Vec::new(), &[]);
     world.finish();
     assert_eq!(world.peers[0].acknowledged.len(), 3);
-    assert_eq!(world.metrics[0].dropped_records.get(), 5);
+    assert_eq!(world.metrics[0].dropped_records.get(), 6);
     assert_eq!(world.metrics[0].batches.get(), 3);
     let stored: Vec<_> =
         world.disk[0].segments(true).into_iter().flat_map(|segment| segment.records).collect();
