@@ -329,3 +329,40 @@ fn two_roles_that_start_at_once_agree_on_one_identity() {
         }
     }
 }
+
+#[test]
+fn a_drive_of_fstab_that_is_not_mounted_is_refused() {
+    let isolated = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
+        command
+    };
+    let two = Two::new();
+    let fstab = two.folder.path().join("fstab");
+    std::fs::write(&fstab, format!("/dev/none {} xfs noatime 0 0\n", two.raw_dir.display())).unwrap();
+    let listed = format!("mount --bind {} /etc/fstab", fstab.display());
+    if !isolated(&listed).output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: needs root, a mount namespace of its own, and a file /etc/fstab");
+        return;
+    }
+    two.fill();
+    let before = walk(two.folder.path());
+    let (data, raw_dir) = (two.data.to_str().unwrap(), two.raw_dir.to_str().unwrap());
+    let run = |script: &str, arguments: &[&str]| {
+        let output =
+            isolated(script).arg(program()).args(arguments).args(["--raw-dir", raw_dir]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for arguments in
+        [&["serve", "--data", data][..], &["verify", data], &["drain", "--data", data], &["repair", data]]
+    {
+        let (code, log) = run(&format!("{listed} && exec \"$@\""), arguments);
+        assert_eq!(code, HOPELESS, "{arguments:?}: {log}");
+        assert!(log.contains(&format!("mount it: mount {raw_dir}")), "{log}");
+        assert_eq!(walk(two.folder.path()), before);
+    }
+    let mounted = format!("{listed} && mount --bind {raw_dir} {raw_dir} && exec \"$@\"");
+    let (code, log) = run(&mounted, &["verify", data]);
+    assert_eq!(code, Some(0), "{log}");
+    two.is_whole();
+}

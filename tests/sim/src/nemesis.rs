@@ -46,7 +46,7 @@ pub struct Nemesis {
 /// Starts the host, causes all troubles of the plan, then the finale.
 pub async fn nemesis(world: Rc<World>) {
     let nemesis = Nemesis { random: Random::new(world.plan.seed, "nemesis"), world };
-    nemesis.start();
+    nemesis.birth().await;
     let (troubles, patient) = (nemesis.world.plan.troubles, nemesis.world.plan.patient);
     for trouble in 0..troubles {
         if patient && trouble == troubles / 2 {
@@ -66,6 +66,16 @@ pub async fn nemesis(world: Rc<World>) {
 }
 
 impl Nemesis {
+    /// The first start, which may end before both halves of the tree know that they belong together.
+    async fn birth(&self) {
+        self.start();
+        if self.random.percent(15) {
+            self.world.executor.trace().count("early ends of the first life");
+            self.world.executor.sleep(Duration::from_micros(self.random.below(15_000))).await;
+            self.restart(if self.world.plan.menu.power { Crash::Power } else { Crash::Kill }).await;
+        }
+    }
+
     fn calm(&self) -> Duration {
         let millis = match self.random.below(10) {
             0..=2 => self.random.below(40),
@@ -153,7 +163,7 @@ impl Nemesis {
     async fn trouble(&self) {
         let (menu, random) = (self.world.plan.menu, &self.random);
         let faults = self.world.disk.faults();
-        match random.below(15) {
+        match random.below(16) {
             0 | 1 if random.percent(60) => self.names_under_way().await,
             0..=4 => {
                 self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await
@@ -210,6 +220,7 @@ impl Nemesis {
             }
             13 if menu.errors => self.abandonment().await,
             14 if menu.slow => self.incomplete_epoch().await,
+            15 if random.percent(60) => self.half_missing().await,
             _ if self.world.plan.piles_up() => self.pile_up().await,
             _ => {}
         }
@@ -431,6 +442,31 @@ impl Nemesis {
         self.start();
         executor.sleep(Duration::from_micros(random.below(200_000))).await;
         self.restart(if self.world.plan.menu.power { Crash::Power } else { Crash::Kill }).await;
+    }
+
+    /// A drive is not mounted for one start, or a folder is misspelt: the data directory is empty, or raw/ is. Then the host
+    /// gets all of it again.
+    async fn half_missing(&self) {
+        let Self { world, random } = self;
+        let identified = [world.layout.identity(), world.layout.raw_identity()]
+            .iter()
+            .all(|path| world.disk.peek(path).is_some_and(|text| text.starts_with(b"final ")));
+        if !identified {
+            return;
+        }
+        world.executor.trace().count("starts with half of the tree");
+        self.crash(Crash::Kill);
+        let half = if random.percent(50) { world.layout.raw() } else { world.layout.data() };
+        let hidden = world.disk.hide(half, (half == world.layout.data()).then_some("raw"));
+        world.half_missing.set(true);
+        self.start();
+        world.executor.sleep(Duration::from_micros(random.below(2_000_000))).await;
+        self.crash(Crash::Kill);
+        world.half_missing.set(false);
+        if !world.disk.show(hidden) {
+            world.check(Err(format!("{} was empty, and something was put there", half.display())));
+        }
+        self.start();
     }
 
     /// A crash, and maybe more of them before the host is up again.

@@ -44,6 +44,8 @@ pub struct World {
     pub salts: Random,
     /// A bit was flipped: damage may be met from here on.
     pub flipped: Cell<bool>,
+    /// One half of the tree is not there, the data directory's or raw/.
+    pub half_missing: Cell<bool>,
     /// How often the power was cut.
     pub power_cuts: Cell<u64>,
     /// The last thing is done.
@@ -129,6 +131,7 @@ pub fn run(seed: u64, options: Options) -> Outcome {
         host: RefCell::default(),
         salts: Random::new(seed, "salts"),
         flipped: Cell::new(false),
+        half_missing: Cell::new(false),
         power_cuts: Cell::default(),
         finished: Cell::new(false),
         clients_done: Cell::new(0),

@@ -9,11 +9,13 @@
 mod crash;
 mod faults;
 mod file;
+mod hidden;
 mod port;
 mod ring;
 mod tree;
 
 pub use crash::{CutPolicy, MetadataModel};
 pub use faults::Faults;
+pub use hidden::Hidden;
 pub use port::{SimDisk, SimFile};
 pub use ring::RingFile;

@@ -12,6 +12,7 @@ use logtank_engine::time::{Clock, WallMillis};
 
 use super::crash::{CutPolicy, MetadataModel};
 use super::faults::{self, Faults};
+use super::hidden::Hidden;
 use super::tree::{Inode, Node, Tree};
 use crate::mutants::Tampering;
 use crate::random::Random;
@@ -160,6 +161,19 @@ impl SimDisk {
         let _ = tree.remove_file(path);
         let all = tree.last_number();
         tree.sync_all(all);
+    }
+
+    /// Has an empty folder in the place of this one, as where a drive is not mounted; but with what has the name `but` in it.
+    /// What is on its way to the drive stays on its way.
+    #[must_use]
+    pub fn hide(&self, folder: &Path, but: Option<&str>) -> Hidden {
+        self.0.tree.borrow_mut().hide(folder, but)
+    }
+
+    /// Shows it again; returns whether nothing was put in its place meanwhile.
+    #[must_use]
+    pub fn show(&self, hidden: Hidden) -> bool {
+        self.0.tree.borrow_mut().show(hidden)
     }
 
     /// Flips one bit of a file, everywhere.

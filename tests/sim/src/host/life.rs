@@ -24,7 +24,7 @@ use super::driver::Driver;
 use super::driver::SYNC_USUAL_NANOS;
 use super::net::Link;
 use super::ring::Ring;
-use super::{raw_log, space};
+use super::{belonging, raw_log, space};
 use crate::disk::{RingFile, SimDisk};
 use crate::run::World;
 use crate::world::{Group, SimClock};
@@ -167,6 +167,10 @@ impl Host {
 
     async fn run(self: Rc<Self>, world: &Rc<World>) -> Result<(), Error> {
         let (disk, layout, plan) = (&self.disk, &self.layout, &world.plan);
+        if let Err(refusal) = belonging::ensure(world, &self).await? {
+            self.ends(world, Exit::Failed(refusal.to_string()));
+            return Ok(());
+        }
         roles::initialize(disk, layout).await?;
         let key = roles::token_key(disk, layout, [7; 32]).await?;
         let recovered = recover(disk, layout, world.clock.now().wall, &mut |_| {}).await?;

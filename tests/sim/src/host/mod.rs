@@ -1,5 +1,6 @@
 //! The host under test: the engine's rooms, joined as the real host joins them, over the model disk and network.
 
+mod belonging;
 mod driver;
 mod life;
 mod net;
