@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use logtank_engine::deletions::DeletionLog;
-use logtank_engine::error::Result;
+use logtank_engine::error::{DiskError, Result};
 use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::io::disk::Transfer;
@@ -86,7 +86,8 @@ impl Tree {
                 Outcome::Nothing => return Ok(done),
                 Outcome::Blocked { corruption, .. } => return Err(corruption.into()),
                 Outcome::NoRoom { needed, .. } => {
-                    return Err(format!("dealing needs {needed} bytes of the drive").into());
+                    let full = std::io::Error::other(format!("dealing needs {needed} bytes of the drive"));
+                    return Err(DiskError::new("deal in", self.layout.data(), full).into());
                 }
             }
         }
