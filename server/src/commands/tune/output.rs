@@ -132,6 +132,6 @@ mod tests {
         let text = to_text(&Report { items: vec![item] }, &[applied], Some(Path::new(nasty)));
         assert!(!text.lines().any(|line| line.starts_with("ok")), "{text}");
         assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
-        assert_eq!(text.lines().count(), 8, "{text}");
+        assert_eq!(text.lines().count(), 9, "{text}");
     }
 }
