@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::segment_reader::OpenSegment;
 use super::segment_writer::SegmentWriter;
-use super::sidecar_file::SidecarOrigin;
+use super::sidecar_file::{SidecarOrigin, reread};
 use super::verify::verify_index;
 use crate::error::{Error, Result};
 use crate::format::index::Point;
@@ -23,7 +23,7 @@ use crate::limits::{Limits, SIDECAR_BLOCK_BYTES};
 /// One segment that was repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepairedSegment {
-    /// The segment as it was, which is now in `aside`.
+    /// The segment as it was, which is now in `aside`; or its sidecar, if the segment is whole and not the sidecar's.
     pub damaged: PathBuf,
     /// Where it is now.
     pub aside: PathBuf,
@@ -86,6 +86,11 @@ async fn repair_segment<D: Disk>(
         keep_aside(disk, code, &names::sidecar_of(&path), aside).await?;
         return Ok(None);
     }
+    if let Ok(segment) = &segment
+        && let Some(taken) = taken_whole(disk, code, name, segment, aside).await?
+    {
+        return Ok(taken);
+    }
     let (epochs, records) = match &segment {
         Ok(segment) => (Some(segment.sidecar().header().epochs), segment.sidecar().header().records),
         Err(Error::Corrupt(_)) => (None, name.records),
@@ -124,6 +129,29 @@ async fn repair_segment<D: Disk>(
     let aside = keep_aside(disk, code, &path, aside).await?;
     let lost_records = records.saturating_sub(kept_records);
     Ok(Some(RepairedSegment { damaged, aside, name: kept, records: kept_records, lost_records }))
+}
+
+/// A segment of which no block is what its sidecar says, but which reads as exactly the records that its name says, is
+/// another file than the sidecar's: the original writes an optimized segment anew under the same name. The sidecar goes
+/// aside, and is made anew. `None` if that is not so; of records that were only written in another order there is nothing
+/// to report.
+async fn taken_whole<D: Disk>(
+    disk: &D,
+    code: &IndexCode,
+    name: SegmentName,
+    segment: &OpenSegment<D>,
+    aside: &Path,
+) -> Result<Option<Option<RepairedSegment>>> {
+    let Some(made) = reread(disk, segment.path(), name).await? else { return Ok(None) };
+    let same = made.written_anew(segment.sidecar()).is_some();
+    if !same && !made.shares_nothing_with(segment.sidecar()) {
+        return Ok(None);
+    }
+    let damaged = names::sidecar_of(segment.path());
+    let aside = keep_aside(disk, code, &damaged, aside).await?;
+    let records = made.header().records;
+    let told = RepairedSegment { damaged, aside, name: Some(name), records, lost_records: 0 };
+    Ok(Some((!same).then_some(told)))
 }
 
 /// Copies every record that lies in blocks whose checksum is right.

@@ -77,7 +77,7 @@ impl<D: Disk> SegmentWriter<D> {
             file,
             chunk: Some(AlignedBuf::with_capacity(CHUNK_BYTES)),
             written: 0,
-            sidecar: SidecarBuilder::new(),
+            sidecar: SidecarBuilder::of(kind),
         })
     }
 

@@ -4,15 +4,16 @@ use std::path::Path;
 
 use logtank_wire::record::{DecodeError, RecordView};
 
+use super::docid::compare;
 use super::segment_writer::CHUNK_BYTES;
-use crate::error::{Corruption, Result};
+use crate::error::{Corruption, Error, Result};
 use crate::format::index::{Sidecar, SidecarBuilder, SidecarError, SidecarHeader};
 use crate::format::layout::Layout;
-use crate::format::names::{self, SegmentName};
+use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::IndexCode;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{self, Disk, DiskFile, DiskResult, Transfer};
-use crate::limits::MIB;
+use crate::limits::{MIB, SIDECAR_BLOCK_BYTES};
 
 /// Where a segment's sidecar came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub enum SidecarOrigin {
     Read,
     /// There was none (a tree of the original, or someone removed it): made from the segment's bytes.
     Missing,
+    /// It is of an earlier file of this name that held exactly the same records: the original has written the segment
+    /// anew. Made from the segment's bytes.
+    Outdated,
     /// It was damaged: made from the segment's bytes, which hold exactly the records that the name says. To
     /// be reported.
     Damaged(Corruption),
@@ -50,12 +54,59 @@ pub async fn load<D: Disk>(disk: &D, segment: &Path, name: SegmentName) -> Resul
         Err(error) => return Err(error.into()),
     };
     match found {
-        Ok(sidecar) => Ok((sidecar, SidecarOrigin::Read)),
+        Ok(sidecar) => match written_anew(disk, segment, name, &sidecar).await? {
+            Some(made) => Ok((made, SidecarOrigin::Outdated)),
+            None => Ok((sidecar, SidecarOrigin::Read)),
+        },
         Err(error) => {
             let corruption = Corruption { path, offset: error.offset, what: error.what.to_owned() };
             let file = disk.open(segment, Transfer::Direct).await?;
             Ok((scan(&file, name, Demand::AsNamed).await?, SidecarOrigin::Damaged(corruption)))
         }
+    }
+}
+
+/// The sidecar of a segment that the original has written anew since `before` was made: the same records in other bytes.
+async fn written_anew<D: Disk>(
+    disk: &D,
+    segment: &Path,
+    name: SegmentName,
+    before: &Sidecar,
+) -> Result<Option<Sidecar>> {
+    if name.kind != SegmentKind::Optimized || !may_be_another(disk, segment, before).await? {
+        return Ok(None);
+    }
+    Ok(reread(disk, segment, name).await?.and_then(|made| made.written_anew(before)))
+}
+
+/// Whether the file is not the one that the sidecar was made of, as far as its length, its time and its first bytes tell.
+/// Ours is never younger than its sidecar, so nearly always nothing needs to be read.
+async fn may_be_another<D: Disk>(disk: &D, segment: &Path, before: &Sidecar) -> Result<bool> {
+    let Some(there) = disk.metadata(segment).await? else { return Ok(false) };
+    if there.len != before.header().bytes {
+        return Ok(true);
+    }
+    let sidecar = disk.metadata(&names::sidecar_of(segment)).await?;
+    if sidecar.is_none_or(|sidecar| sidecar.modified >= there.modified) {
+        return Ok(false);
+    }
+    let file = disk.open(segment, Transfer::Direct).await?;
+    let (result, first) = file.read_at(AlignedBuf::with_capacity(SIDECAR_BLOCK_BYTES), 0).await;
+    result?;
+    Ok(!first.is_empty() && !before.verify_block(0, &first))
+}
+
+/// A sidecar made from a segment's bytes, if they are exactly the records that its name says, in the order of their
+/// docids if they must be.
+///
+/// # Errors
+/// The disk's.
+pub(super) async fn reread<D: Disk>(disk: &D, segment: &Path, name: SegmentName) -> Result<Option<Sidecar>> {
+    let file = disk.open(segment, Transfer::Direct).await?;
+    match scan(&file, name, Demand::InOrder).await {
+        Ok(made) => Ok(Some(made)),
+        Err(Error::Corrupt(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -98,6 +149,20 @@ pub async fn rebuild_sidecar<D: Disk>(
         publish(disk, &layout.sidecar(code, name), &sidecar).await?;
     }
     Ok((sidecar, origin))
+}
+
+/// Publishes a sidecar that [`load`] made in place of an outdated one.
+///
+/// # Errors
+/// The disk's.
+pub async fn replace_outdated<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    name: SegmentName,
+    sidecar: &Sidecar,
+) -> Result<()> {
+    publish(disk, &layout.sidecar(code, name), sidecar).await
 }
 
 async fn publish<D: Disk>(disk: &D, path: &Path, sidecar: &Sidecar) -> Result<()> {
@@ -152,13 +217,16 @@ enum Demand {
     WholeRecords,
     // As many records as its name says, and nothing else.
     AsNamed,
+    // The same, and in order of their docids, unless it is unsorted.
+    InOrder,
 }
 
 async fn scan<F: DiskFile>(file: &F, name: SegmentName, demand: Demand) -> Result<Sidecar> {
     let file_bytes = file.len().await?;
     let corrupt =
         |offset: u64, what: &str| Corruption { path: file.path().to_owned(), offset, what: what.to_owned() };
-    let mut builder = SidecarBuilder::new();
+    let mut builder = SidecarBuilder::of(name.kind);
+    let (ordered, mut last) = (demand == Demand::InOrder && name.kind != SegmentKind::Unsorted, Vec::new());
     let mut window = Window { file, file_bytes, bytes: Vec::new(), at: 0, next: 0, chunk: None };
     while builder.records() < name.records {
         match RecordView::parse(window.rest()) {
@@ -170,6 +238,13 @@ async fn scan<F: DiskFile>(file: &F, name: SegmentName, demand: Demand) -> Resul
                     }
                     return Err(corrupt(builder.bytes(), "a record without docid").into());
                 };
+                if ordered && builder.records() > 0 && compare(&last, docid).is_ge() {
+                    return Err(corrupt(builder.bytes(), "a docid out of order").into());
+                }
+                if ordered {
+                    last.clear();
+                    last.extend_from_slice(docid);
+                }
                 builder.push(&window.rest()[..length], docid);
                 window.at += length;
             }
@@ -187,7 +262,7 @@ async fn scan<F: DiskFile>(file: &F, name: SegmentName, demand: Demand) -> Resul
         }
     }
     let torn = builder.records() < name.records || builder.bytes() < file_bytes;
-    if torn && demand == Demand::AsNamed {
+    if torn && demand != Demand::WholeRecords {
         let what = "its sidecar is damaged, and here it stops being the records that its name says";
         return Err(corrupt(builder.bytes(), what).into());
     }

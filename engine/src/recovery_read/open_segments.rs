@@ -11,7 +11,7 @@ use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::IndexCode;
 use crate::index_log::segment_reader::OpenSegment;
-use crate::index_log::sidecar_file;
+use crate::index_log::sidecar_file::{self, SidecarOrigin};
 use crate::io::disk::Disk;
 use crate::time::MonoNanos;
 
@@ -53,7 +53,11 @@ impl<D: Disk> OpenSegments<D> {
             // Reading goes on without it, for instance when the drive is full.
             drop(sidecar_file::rebuild_sidecar(disk, layout, code, name).await);
         }
-        OpenSegment::open(disk, layout, code, name).await
+        let segment = OpenSegment::open(disk, layout, code, name).await?;
+        if *segment.origin() == SidecarOrigin::Outdated {
+            drop(sidecar_file::replace_outdated(disk, layout, code, name, segment.sidecar()).await);
+        }
+        Ok(segment)
     }
 
     /// The segment, if it is one of those kept.

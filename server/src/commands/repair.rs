@@ -82,6 +82,16 @@ async fn repair_indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
     for code in indexes(disk, layout).await? {
         let aside = layout.data().join(ASIDE);
         for segment in repair_index(disk, layout, &code, &Limits::default(), &undealt, &aside).await? {
+            if segment.lost_records == 0 {
+                say!(
+                    "index {code}, {}: none of its checksums is right, but the segment reads as exactly the {} records that its \
+                     name says; it stays as it is, and the sidecar is {}. If no other host wrote the segment, feed the index anew",
+                    segment.damaged.display(),
+                    segment.records,
+                    segment.aside.display()
+                );
+                continue;
+            }
             say!(
                 "index {code}, {}: {} records are whole, {} are gone; the damaged file is {}. Feed the index anew, or take \
                  it from another host: a change or a deletion that is gone leaves older ones in force",

@@ -1,3 +1,6 @@
+use logtank_wire::record::RecordView;
+
+use super::contents::Contents;
 use super::header::{EpochRange, SidecarHeader};
 use super::sidecar::{BLOCK, Block, Sidecar};
 use crate::format::names::SegmentKind;
@@ -13,13 +16,22 @@ pub struct SidecarBuilder {
     bytes: u64,
     blocks: Vec<Block>,
     docids: Vec<u8>,
+    contents: Option<Contents>,
 }
 
 impl SidecarBuilder {
-    /// The sidecar of an empty segment.
+    /// The sidecar of an empty segment that was dealt, or of a run.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The sidecar of an empty segment of this kind.
+    #[must_use]
+    pub fn of(kind: SegmentKind) -> Self {
+        // Of these only may the original write one anew.
+        let contents = (kind == SegmentKind::Optimized).then(Contents::default);
+        Self { contents, ..Self::default() }
     }
 
     /// Adds the next record: its bytes as they stand in the segment, and its docid.
@@ -42,6 +54,11 @@ impl SidecarBuilder {
             self.docids.extend_from_slice(docid);
         }
         self.records += 1;
+        if let Some(contents) = &mut self.contents
+            && let Ok((view, _)) = RecordView::parse(record)
+        {
+            contents.add(&view);
+        }
         let mut rest = record;
         loop {
             let room = SIDECAR_BLOCK_BYTES - (self.bytes % BLOCK) as usize;
@@ -92,6 +109,7 @@ impl SidecarBuilder {
             inferred,
             torn,
             docids_bytes,
+            contents: self.contents.map_or(0, Contents::value),
         };
         Sidecar { header, blocks: self.blocks, docids: self.docids }
     }

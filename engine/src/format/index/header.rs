@@ -59,6 +59,7 @@ pub struct SidecarHeader {
     /// behind. Our own never has them.
     pub torn: bool,
     pub(super) docids_bytes: u64,
+    pub(super) contents: u32,
 }
 
 /// Why bytes are not a sidecar.
@@ -114,6 +115,7 @@ impl SidecarHeader {
             inferred: header[13] & FLAG_INFERRED != 0,
             torn: header[13] & FLAG_TORN != 0,
             docids_bytes: u64_at(header, 48),
+            contents: u32_at(header, 56),
         })
     }
 
@@ -132,6 +134,7 @@ impl SidecarHeader {
         header[32..40].copy_from_slice(&self.epochs.first.millis().to_le_bytes());
         header[40..48].copy_from_slice(&self.epochs.last.millis().to_le_bytes());
         header[48..56].copy_from_slice(&self.docids_bytes.to_le_bytes());
+        header[56..60].copy_from_slice(&self.contents.to_le_bytes());
         let checksum = crc32c::crc32c(&header[..60]);
         header[60..64].copy_from_slice(&checksum.to_le_bytes());
         header

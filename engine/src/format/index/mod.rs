@@ -17,7 +17,8 @@
 //! 32       8   first epoch merged in it
 //! 40       8   last epoch merged in it
 //! 48       8   length of the docids, d
-//! 56       4   zero
+//! 56       4   of an optimized segment: a checksum of what its records say, whatever the order of the entries of their
+//!              maps (contents.rs); 0 if it is not known
 //! 60       4   CRC32C of bytes 0..60
 //! 64      16n  one entry for each of the segment's n blocks of 64 KiB (the last may be shorter):
 //!                 0  4  CRC32C of the block
@@ -29,6 +30,7 @@
 //! ```
 
 mod builder;
+mod contents;
 mod header;
 mod sidecar;
 

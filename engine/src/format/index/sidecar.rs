@@ -128,6 +128,25 @@ impl Sidecar {
         entry.is_some_and(|entry| bytes.len() as u64 == length && crc32c::crc32c(bytes) == entry.checksum)
     }
 
+    /// Whether no block of `other` is one of this, in the same place: then they are not of the same bytes, damaged here
+    /// and there.
+    #[must_use]
+    pub fn shares_nothing_with(&self, other: &Self) -> bool {
+        self.blocks.iter().zip(&other.blocks).all(|(one, other)| one.checksum != other.checksum)
+    }
+
+    /// This sidecar, made from a segment's bytes, with the epochs that `before` names, if both are of segments with the
+    /// same records in the same order and differ in nothing but the order in which maps were written.
+    #[must_use]
+    pub fn written_anew(&self, before: &Self) -> Option<Self> {
+        let (now, then) = (&self.header, &before.header);
+        let same = then.contents != 0 && now.contents == then.contents && now.records == then.records;
+        same.then(|| {
+            let header = SidecarHeader { epochs: then.epochs, inferred: then.inferred, ..*now };
+            Self { header, ..self.clone() }
+        })
+    }
+
     /// The first record of each block in which one begins, in order.
     pub fn points(&self) -> impl DoubleEndedIterator<Item = Point> + '_ {
         self.blocks.iter().enumerate().filter_map(|(number, block)| {

@@ -1,5 +1,6 @@
 //! Tests of sorting, optimizing and reading an index as a whole, against a naive model.
 
+mod anew;
 mod chains;
 mod crash;
 mod damage;

@@ -36,6 +36,7 @@ pub(super) async fn segment(
             let origin = match origin {
                 SidecarOrigin::Read => "read",
                 SidecarOrigin::Missing => "none there, made from the segment",
+                SidecarOrigin::Outdated => "of an earlier file that held the same, made from the segment",
                 SidecarOrigin::Damaged(damage) => {
                     out.damage(damage)?;
                     "damaged, made from the segment"
