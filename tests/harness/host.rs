@@ -12,6 +12,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+/// What `drain` says where it has dealt what is there, and something is not.
+const MISSING: &str = "what is here is dealt, but something is missing of the raw log";
+
 /// How long a start may take before a test gives up on it.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -367,7 +370,9 @@ pub fn complaints(data: &str) -> Vec<String> {
     let commands = [&["verify", data][..], &["drain", "--data", data], &["verify", data]];
     let complaints = commands.into_iter().filter_map(|arguments| {
         let (code, findings, log) = run(arguments, b"");
-        (code != Some(0)).then(|| format!("{arguments:?}: {code:?}: {findings}\n{log}"))
+        // What a power cut took of an epoch that was not dealt since, `drain` names once more.
+        let reported = arguments[0] == "drain" && code == Some(1) && log.contains(MISSING);
+        (code != Some(0) && !reported).then(|| format!("{arguments:?}: {code:?}: {findings}\n{log}"))
     });
     complaints.collect()
 }
