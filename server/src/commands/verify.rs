@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtank_engine::deletions::Deletions;
+use logtank_engine::foreign;
 use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::IndexCode;
@@ -14,7 +15,7 @@ use logtank_engine::jobs::dealer;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
-use logtank_os::startup::check_folder;
+use logtank_os::startup::check_readable_folder;
 
 use crate::cli::VerifyArgs;
 use crate::output::say;
@@ -44,7 +45,7 @@ impl Verified {
 pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     check_machine()?;
     let Tree { layout } = Tree::to_read(&args.data, args.raw_dir.as_deref())?;
-    check_folder(layout.data())?;
+    check_readable_folder(layout.data())?;
     let verified = block_on(async {
         let mut roots = vec![layout.data()];
         // A tree of the original that has received nothing has no raw/.
@@ -102,7 +103,7 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
     Ok(verified)
 }
 
-/// The checkpoint and the deletions.
+/// The checkpoint, the deletions, and what does not belong here.
 async fn verify_small_files(
     disk: &UringDisk,
     layout: &Layout,
@@ -115,6 +116,10 @@ async fn verify_small_files(
     });
     if let Err(error) = checkpoint {
         verified.finding(progress, error);
+    }
+    match foreign::look_everywhere(disk, layout).await {
+        Ok(found) => found.iter().for_each(|foreign| verified.finding(progress, foreign)),
+        Err(error) => verified.finding(progress, error),
     }
     match Deletions::load(disk, layout).await {
         Ok(deletions) => {

@@ -161,6 +161,22 @@ fn not_opened(path: &Path, errno: Errno) -> StartupError {
     }
 }
 
+/// Whether this process can read what is in the folder at `path`. Writes nothing: it may be on a read-only filesystem, or of
+/// another user.
+///
+/// # Errors
+/// Why not, and what to do.
+pub fn check_readable_folder(path: &Path) -> Result<(), StartupError> {
+    let there = look(path)?.ok_or_else(|| StartupError::FolderMissing { path: path.to_owned() })?;
+    if !there.is_dir() {
+        return Err(StartupError::NotAFolder { path: path.to_owned() });
+    }
+    std::fs::read_dir(path).map(drop).map_err(|source| {
+        let what = format!("reading the folder {} as user {}", path.display(), geteuid().as_raw());
+        StartupError::Failed { what, source }
+    })
+}
+
 fn try_to_write(folder: &Path) -> io::Result<()> {
     let path = folder.join(format!("{TEMPORARY_PREFIX}check-{:016x}", crate::random::salt().0));
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
@@ -191,6 +207,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         check_folder(folder.path()).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn to_read_a_folder_nothing_is_written_there() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let modified = || std::fs::metadata(folder.path()).unwrap().modified().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o500)).unwrap();
+        let before = modified();
+        check_readable_folder(folder.path()).unwrap();
+        assert_eq!(modified(), before);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(matches!(check_readable_folder(file.path()), Err(StartupError::NotAFolder { .. })));
+        let missing = folder.path().join("data");
+        assert!(matches!(check_readable_folder(&missing), Err(StartupError::FolderMissing { .. })));
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod open_files;
 mod port;
 mod startup_error;
 
-pub use folders::{Folder, check_folder, check_one_filesystem, check_owner};
+pub use folders::{Folder, check_folder, check_one_filesystem, check_owner, check_readable_folder};
 pub use io_uring::check_io_uring;
 pub use locked_memory::check_registered_bytes;
 pub use mounted::check_mounted;
