@@ -59,7 +59,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
         let shards = settings.shards.map_or_else(logical_processors, u64::from);
         let needs = Needs { shards, open_files: machine::open_files(settings) };
         match shortage::advice(&error, needs) {
-            Some(advice) => anyhow!("{error:#}; {advice}"),
+            Some(advice) => anyhow!("{}; {advice}", causes(&error)),
             None => error,
         }
     })
