@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::time::MonoNanos;
 
-/// A page's first bytes may take so long on their way.
-const GRACE: Duration = Duration::from_millis(500);
-/// While others wait, a page must be taken at this speed from its first byte: 20 s for a page.
-const BYTES_PER_SECOND_MIN: u64 = 256 * 1024;
+/// While others wait, a peer must take so much of its page in each stretch of this length. Less at once would be too hard:
+/// the kernel has room for what is sent only from time to time.
+const STRETCH: Duration = Duration::from_secs(1);
+const STRETCH_BYTES_MIN: u64 = 256 * 1024;
 
 /// The places, their holders, and those that wait. `Peer` is what tells one machine from another.
 #[derive(Debug)]
@@ -36,8 +36,11 @@ enum State {
     /// Its page is being read before it asked for it.
     Ahead,
     Sending {
+        /// When the stretch began that is being measured, and what was taken in it.
         since: MonoNanos,
         taken_bytes: u64,
+        /// What was taken in the last stretch, if that was too little.
+        slow: Option<u64>,
     },
 }
 
@@ -89,7 +92,7 @@ impl<Peer: Clone + Ord> PagePlaces<Peer> {
     /// The page is read: from now on it depends on the peer.
     pub fn sending(&mut self, name: u64, now: MonoNanos) {
         if let Some(holder) = self.holders.get_mut(&name) {
-            holder.state = State::Sending { since: now, taken_bytes: 0 };
+            holder.state = State::Sending { since: now, taken_bytes: 0, slow: None };
         }
     }
 
@@ -116,9 +119,9 @@ impl<Peer: Clone + Ord> PagePlaces<Peer> {
     }
 
     /// Who has to leave now for those that wait: what was only read ahead, then the slowest of those that are too slow. It
-    /// counts as a holder until it has left.
-    #[must_use]
-    pub fn in_the_way(&self, now: MonoNanos) -> Option<u64> {
+    /// counts as a holder until it has left. `now` is by a clock that runs while somebody waits and the host keeps up:
+    /// what the host does not send for lack of time is no peer's fault.
+    pub fn in_the_way(&mut self, now: MonoNanos) -> Option<u64> {
         if self.free > 0 || self.waiting.is_empty() {
             return None;
         }
@@ -126,16 +129,17 @@ impl<Peer: Clone + Ord> PagePlaces<Peer> {
         {
             return Some(*name);
         }
-        let slow = self.holders.iter().filter_map(|(name, holder)| match holder.state {
-            State::Sending { since, taken_bytes } => {
-                let millis = u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX).max(1);
-                let speed = taken_bytes.saturating_mul(1000) / millis;
-                let slow = now.since(since) >= GRACE && speed < BYTES_PER_SECOND_MIN;
-                slow.then_some((speed, since, *name))
+        let slow = self.holders.iter_mut().filter_map(|(name, holder)| match &mut holder.state {
+            State::Sending { since, taken_bytes, slow } => {
+                if now.since(*since) >= STRETCH {
+                    *slow = (*taken_bytes < STRETCH_BYTES_MIN).then_some(*taken_bytes);
+                    (*since, *taken_bytes) = (now, 0);
+                }
+                slow.map(|taken| (taken, *name))
             }
             State::Reading | State::Ahead => None,
         });
-        slow.min().map(|(_, _, name)| name)
+        slow.min().map(|(_, name)| name)
     }
 }
 
@@ -163,6 +167,16 @@ mod tests {
         assert_eq!(places.in_the_way(MonoNanos(SECOND)), Some(deaf));
         places.leave(deaf);
         assert_eq!(granted(&mut places), [next]);
+        // Whoever stops later is found, too, however much it took before.
+        places.sending(next, MonoNanos(SECOND));
+        places.taken(next, 4 << 20);
+        places.ask("a");
+        places.taken(honest, 300 * 1024);
+        assert_eq!(places.in_the_way(MonoNanos(2 * SECOND)), None);
+        places.taken(honest, 300 * 1024);
+        assert_eq!(places.in_the_way(MonoNanos(3 * SECOND)), Some(next));
+        places.leave(next);
+        places.grant();
         assert_eq!(places.in_the_way(MonoNanos(SECOND)), None);
     }
 
