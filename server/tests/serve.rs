@@ -53,8 +53,13 @@ impl Host {
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
+        self.get_by(path, "")
+    }
+
+    /// With these lines in the head of the request.
+    fn get_by(&self, path: &str, head: &str) -> String {
         let mut stream = TcpStream::connect(self.address("metrics")).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\n{head}\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -299,4 +304,62 @@ fn a_writer_by_itself_is_ready_without_the_flags() {
     assert!(writer.get("/readyz").ends_with("\r\n\r\nready\n"), "{}", writer.get("/readyz"));
     assert!(writer.get("/metrics").contains("logtank_safe_to_read 0\n"));
     assert_eq!(writer.stop().0, Some(0));
+}
+
+#[test]
+fn the_page_is_shown_under_names_of_the_host_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let host =
+        Host::start(&folder.path().join("data"), &["--metrics-names", "status.example.com, b.example.com"]);
+    let code = |path: &str, name: &str| {
+        let answer = host.get_by(path, &format!("Host: {name}\r\n"));
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    for path in ["/", "/status.json"] {
+        for name in ["127.0.0.1:15200", "localhost", "storage-3", "status.example.com:443", "b.example.com"] {
+            assert_eq!(code(path, name), "200", "{path} {name}");
+        }
+        assert_eq!(code(path, "rebound.example.net:15200"), "421", "{path}");
+        assert!(host.get_by(path, "Host: evil.net\r\n").contains("metrics_names"));
+        assert!(host.get(path).starts_with("HTTP/1.0 200"), "without the line it is no browser");
+    }
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        assert_eq!(code(path, "prometheus-sees-it.example.net:15200"), "200", "{path}");
+    }
+    assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn silent_connections_keep_nobody_off_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(&folder.path().join("data"), &[]);
+    let connect = || TcpStream::connect(host.address("metrics")).unwrap();
+    let mut scraper = connect();
+    let scrape = |stream: &mut TcpStream| {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        while !answer.ends_with(b"alive\n") {
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+    };
+    scrape(&mut scraper);
+    let mut silent: Vec<TcpStream> = (0..300).map(|_| connect()).collect();
+    // Half a request is not one.
+    for stream in &mut silent[200..] {
+        stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    }
+    let began = std::time::Instant::now();
+    assert!(host.get("/healthz").ends_with("alive\n"));
+    scrape(&mut scraper);
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "sooner than their patience ends: {:?}",
+        began.elapsed()
+    );
+    // It goes without an answer, so either end of a connection is right.
+    silent[0].set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    assert!(silent[0].read(&mut [0]).map_or(true, |len| len == 0), "the oldest has made room");
+    assert_eq!(host.stop().0, Some(0));
 }

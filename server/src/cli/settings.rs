@@ -59,6 +59,9 @@ struct NetworkArgs {
     /// /metrics, /healthz and /readyz over HTTP, or `off`.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15200")]
     metrics_addr: String,
+    /// Names, beside addresses, `localhost` and names without a dot, that browsers may ask for the status page by.
+    #[arg(long, value_name = "NAMES")]
+    metrics_names: Option<String>,
     /// Listen on addresses that other machines reach, without encryption or authentication.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, default_missing_value = "true", require_equals = true, hide_default_value = true)]
     allow_plain_network: String,

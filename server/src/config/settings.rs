@@ -76,6 +76,8 @@ pub(crate) struct Settings {
     pub(crate) reader_addr: SocketAddr,
     pub(crate) manager_addr: SocketAddr,
     pub(crate) metrics_addr: Option<SocketAddr>,
+    /// Names that the status page is shown for.
+    pub(crate) metrics_names: Vec<String>,
     pub(crate) tls: Tls,
     pub(crate) message_timeout: Duration,
     pub(crate) idle_timeout: Option<Duration>,
@@ -149,6 +151,13 @@ impl Check<'_> {
         self.layers.get(name).text.is_some().then(|| self.path(name))
     }
 
+    fn names(&mut self, name: &str) -> Vec<String> {
+        if self.layers.get(name).text.is_none() {
+            return Vec::new();
+        }
+        self.get(name, Vec::new(), |text| text.split(',').map(units::host_name).collect())
+    }
+
     fn path(&mut self, name: &str) -> PathBuf {
         self.get(name, PathBuf::new(), |text| {
             if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.into()) }
@@ -218,6 +227,7 @@ impl Settings {
             reader_addr: check.address("reader_addr"),
             manager_addr: check.address("manager_addr"),
             metrics_addr: check.get("metrics_addr", None, |text| units::or_word(text, "off", units::address)),
+            metrics_names: check.names("metrics_names"),
             tls: Tls::check(&mut check),
             message_timeout: check.between(
                 "message_timeout",

@@ -32,6 +32,18 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("`{text}` is not IP:PORT; write it as in 127.0.0.1:15000 or [::1]:15000"))
 }
 
+/// A name of a machine, as in `storage.example.com`, without a port.
+pub(super) fn host_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || !text.chars().all(is_name) {
+        return Err(format!(
+            "`{text}` is no name of a host; write it as in status.example.com, without a port"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// One of a few words.
 pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
     words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
@@ -66,6 +78,14 @@ mod tests {
         assert!(bytes("lots").unwrap_err().contains("16MiB"));
         assert!(bytes("-1").is_err());
         assert!(duration("1").unwrap_err().contains("500ms"));
+    }
+
+    #[test]
+    fn a_name_of_a_host_has_no_port() {
+        assert_eq!(host_name(" status.example.com "), Ok("status.example.com".to_owned()));
+        for text in ["", "a:80", "http://a", "*.example.com", "a b", "é"] {
+            assert!(host_name(text).unwrap_err().contains("without a port"), "{text}");
+        }
     }
 
     #[test]

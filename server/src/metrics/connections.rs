@@ -1,22 +1,25 @@
 //! Connections of the metrics port: not many, each with bounded patience, encrypted or not.
 
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::serve::Listener;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-/// At once; who comes beyond that is not taken. A handful of scrapers and people is what there is.
+use super::places::{Full, Places};
+
+/// At once; beyond that the one that is worth least has to go. A handful of scrapers and people is what there is.
 const CONNECTIONS_MAX: usize = 256;
 /// For a handshake, for the head of a request, for taking the last response.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,31 +29,70 @@ const LIFETIME: Duration = Duration::from_secs(600);
 /// Takes connections for ever, each on a task of its own.
 pub(super) async fn accept(mut listener: TcpListener, tls: Option<Arc<ServerConfig>>, router: Router) {
     let acceptor = tls.map(TlsAcceptor::from);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Mutex::new(Places::new(CONNECTIONS_MAX)));
     loop {
         // Errors are waited out by this method of the library.
         let (stream, _) = Listener::accept(&mut listener).await;
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        match lock(&places).make_room() {
+            Ok(None) => {}
+            Ok(Some(least)) => least.abort(),
+            Err(Full) => continue,
+        }
         let (acceptor, router) = (acceptor.clone(), router.clone());
-        tokio::spawn(async move {
+        let number = lock(&places).number();
+        let place = Place { number, places: places.clone() };
+        let task = tokio::spawn(async move {
             match acceptor {
-                None => converse(stream, router).await,
+                None => converse(stream, router, &place).await,
                 Some(acceptor) => {
                     // Whoever is not trusted, or gone, has been told, or can't be.
                     if let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await {
-                        converse(stream, router).await;
+                        converse(stream, router, &place).await;
                     }
                 }
             }
-            drop(place);
         });
+        // The task has not begun: it runs on this thread, which has not waited since.
+        lock(&places).come(number, task.abort_handle(), Instant::now());
     }
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
+type AllPlaces = Arc<Mutex<Places<AbortHandle>>>;
+
+fn lock(places: &AllPlaces) -> MutexGuard<'_, Places<AbortHandle>> {
+    places.lock().expect("nobody panics while holding it")
+}
+
+/// A connection's own; it is free again when this goes, also with a task that is ended.
+struct Place {
+    number: u64,
+    places: AllPlaces,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.places).gone(self.number);
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    place: &Place,
+) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let router = TowerToHyperService::new(router);
+    let answer = service_fn(|request| {
+        lock(&place.places).asked(place.number);
+        let answer = router.call(request);
+        async {
+            let answer = answer.await;
+            lock(&place.places).answered(place.number, Instant::now());
+            answer
+        }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), answer);
     let mut connection = pin!(connection);
     // What goes wrong on a connection is its peer's affair.
     if timeout(LIFETIME, connection.as_mut()).await.is_err() {

@@ -5,17 +5,32 @@ use std::net::TcpListener;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use logtank_os::tls::TlsConfig;
 
-use super::{Exporter, Page, connections};
+use super::{Exporter, Names, Page, connections};
 
 #[derive(Clone)]
 struct Shared {
     exporter: Exporter,
     page: Page,
+    /// `None` where the connection is encrypted: the certificate is for the host's own names.
+    names: Option<Names>,
+}
+
+impl Shared {
+    /// What holds names of indexes, for who asked by a name of this host.
+    fn shown<R: IntoResponse>(&self, headers: &HeaderMap, what: impl FnOnce(&Page) -> R) -> Response {
+        let host = headers.get(header::HOST).map(header::HeaderValue::as_bytes);
+        if self.names.as_ref().is_none_or(|names| names.admit(host)) {
+            return what(&self.page).into_response();
+        }
+        let why = "the page is not shown under this name, which could be another's: ask by the address, or name it in \
+                   metrics_names\n";
+        (StatusCode::MISDIRECTED_REQUEST, why).into_response()
+    }
 }
 
 /// Answers on `listener` from a thread of its own, until the process ends. `prepare_thread` is called there first.
@@ -27,6 +42,7 @@ pub(crate) fn serve(
     tls: Option<&TlsConfig>,
     exporter: Exporter,
     page: Page,
+    names: Names,
     prepare_thread: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -34,12 +50,12 @@ pub(crate) fn serve(
     let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
     let history = page.clone();
     let router = Router::new()
-        .route("/", get(|State(shared): State<Shared>| async move { shared.page.html() }))
-        .route("/status.json", get(|State(shared): State<Shared>| async move { shared.page.status() }))
+        .route("/", get(html))
+        .route("/status.json", get(status))
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .with_state(Shared { exporter, page });
+        .with_state(Shared { exporter, page, names: tls.is_none().then_some(names) });
     let tls = tls.map(TlsConfig::rustls);
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         prepare_thread();
@@ -49,6 +65,14 @@ pub(crate) fn serve(
         });
     })?;
     Ok(())
+}
+
+async fn html(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    shared.shown(&headers, Page::html)
+}
+
+async fn status(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    shared.shown(&headers, Page::status)
 }
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {

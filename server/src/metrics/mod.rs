@@ -10,7 +10,9 @@ mod heartbeats;
 mod host;
 mod http;
 mod jobs;
+mod names;
 mod page;
+mod places;
 mod process;
 mod shards;
 
@@ -19,4 +21,5 @@ pub(crate) use health::Health;
 pub(crate) use heartbeats::{Beat, Heartbeats, IDLE_MAX};
 pub(crate) use host::{HostMetrics, METHODS};
 pub(crate) use http::serve;
+pub(crate) use names::Names;
 pub(crate) use page::{Page, Slowest, Sources};

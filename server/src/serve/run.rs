@@ -38,7 +38,7 @@ use super::{Tree, signals};
 use crate::causes::causes;
 use crate::config::{PortTls, Role, Settings, Tls};
 use crate::exit;
-use crate::metrics::{self, Beat, Exporter, Health, HostMetrics, Page, Sources};
+use crate::metrics::{self, Beat, Exporter, Health, HostMetrics, Names, Page, Sources};
 use crate::stderr::{self, remark};
 
 /// For the threads to end after the shards have: what they are in the middle of is finished or undone by the next start.
@@ -281,7 +281,8 @@ impl<'s> Host<'s> {
         };
         let placement = self.placement.clone();
         let tls = self.settings.tls.of("metrics").map(PortTls::config);
-        metrics::serve(listener, tls, exporter, page, move || placement.pin_other())?;
+        let names = Names::new(&self.settings.metrics_names);
+        metrics::serve(listener, tls, exporter, page, names, move || placement.pin_other())?;
         Ok(address)
     }
 
