@@ -78,3 +78,56 @@ fn root_leaves_other_users_folders_as_they_were() {
         }
     }
 }
+
+#[test]
+fn what_a_host_creates_is_for_its_user_and_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    // As daemontools and shells leave it.
+    let mut command = crate::program::logtank(&["serve"]);
+    command.arg("--data").arg(&data);
+    for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
+        command.args([port, "127.0.0.1:0"]);
+    }
+    let script = "umask 000; exec \"$@\"";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
+    let mut child = shell.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut said = Vec::new();
+    for line in std::io::BufRead::lines(lines) {
+        said.push(line.unwrap());
+        if said.last().unwrap().contains("ready to serve") {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(said.last().unwrap().contains("ready to serve"), "{said:?}");
+    let warned = said.iter().filter(|line| line.contains("running as root")).count();
+    assert_eq!(warned, usize::from(is_root()), "{said:?}");
+    let paths = tree(folder.path());
+    assert!(paths.len() > 8, "{paths:?}");
+    for (path, _) in paths {
+        let mode = path.symlink_metadata().unwrap().mode() & 0o777;
+        assert_eq!(mode & 0o027, 0, "{} is {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn a_secret_that_others_may_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let key = folder.path().join("token.key");
+    let drained = || run(&["drain", "--data", data]);
+    crate::serve::Host::start(folder.path(), &[]).stop();
+    let first = drained();
+    assert!(first.code == Some(0) && !first.err.contains("token.key"), "{first:?}");
+    for (mode, warns) in [(0o644, true), (0o640, true), (0o600, false)] {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let outcome = drained();
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        assert_eq!(outcome.err.contains("chmod 600"), warns, "{mode:o}: {outcome:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Encrypted ports, as the commands use them.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use logtank_tests::host::{Host, run};
@@ -34,6 +35,7 @@ impl Authority {
         let path = |kind: &str| self.folder.join(format!("{name}.{kind}")).to_str().unwrap().to_owned();
         std::fs::write(path("pem"), certificate.pem()).unwrap();
         std::fs::write(path("key"), key.serialize_pem()).unwrap();
+        std::fs::set_permissions(path("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
         [path("pem"), path("key")]
     }
 }

@@ -262,6 +262,7 @@ impl Settings {
             warnings: layers.warnings().to_vec(),
         };
         settings.check_addresses(&mut check);
+        settings.warnings.extend(settings.tls.exposure().map(str::to_owned));
         settings.warnings.extend(settings.tls.warning(std::time::SystemTime::now()));
         check.problems.or(settings)
     }

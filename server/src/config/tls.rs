@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use logtank_os::startup::exposed_mode;
 use logtank_os::tls::TlsConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -40,9 +41,16 @@ impl PortTls {
 pub(crate) struct Tls {
     how: Option<PortTls>,
     ports: Vec<&'static str>,
+    /// What is to be said of who may read the key.
+    exposure: Option<String>,
 }
 
 impl Tls {
+    /// What is to be known of who may read the host's key, although it works.
+    pub(super) fn exposure(&self) -> Option<&str> {
+        self.exposure.as_deref()
+    }
+
     /// Of the port whose address's setting is `name` (`writer_addr` or `writer`); `None` if it is not encrypted.
     pub(crate) fn of(&self, name: &str) -> Option<&PortTls> {
         let port = name.trim_end_matches("_addr");
@@ -104,15 +112,27 @@ impl Tls {
             }
         };
         match load(&cert, &key, client_ca.as_deref()) {
-            Ok((config, identity)) => {
-                Self { how: Some(PortTls { config, mutual: client_ca.is_some(), identity }), ports }
-            }
+            Ok((config, identity)) => Self {
+                how: Some(PortTls { config, mutual: client_ca.is_some(), identity }),
+                ports,
+                exposure: exposure(&key),
+            },
             Err(error) => {
                 check.problems.add(&check.layers.get("tls_cert").origin, error);
                 Self::default()
             }
         }
     }
+}
+
+/// Refusing the key would stop a host that worked before; its owner has to hear of it all the same.
+fn exposure(key: &Path) -> Option<String> {
+    let mode = exposed_mode(key).ok().flatten()?;
+    Some(format!(
+        "tls_key: {} is for more users than need it (mode {mode:04o}): chmod 600 {0}, or 640 with another owner; if one \
+         may have read it, have a new certificate made",
+        key.display()
+    ))
 }
 
 /// Reads the files and tries what they say. An error names the file and what to do.

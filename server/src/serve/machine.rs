@@ -22,6 +22,27 @@ pub(crate) fn check_machine() -> anyhow::Result<()> {
     Ok(startup::check_io_uring(Path::new("/proc/sys/kernel"))?)
 }
 
+/// Says so where the host runs as root, though it needs nothing of root: a fault in it is a fault in everything then.
+pub(super) fn warn_of_root(tree: &Tree) {
+    if !startup::runs_as_root() {
+        return;
+    }
+    tracing::warn!(
+        "running as root, which the host has no use for: give the folders to a user of its own and run it as that one \
+         (systemd: User=; daemontools: setuidgid)"
+    );
+    for folder in [tree.layout.data(), tree.layout.raw()] {
+        if let Ok(Some((above, owner))) = startup::reached_by_others(folder) {
+            tracing::warn!(
+                "root writes in {}, but {} belongs to user {owner} or is writable for all: other users can put something \
+                 else in its place",
+                folder.display(),
+                above.display()
+            );
+        }
+    }
+}
+
 /// Open files that a host wants to be allowed.
 pub(super) const fn open_files(settings: &Settings) -> u64 {
     (settings.limits.connections_max + settings.limits.open_files_max) as u64 + FILES_BESIDE

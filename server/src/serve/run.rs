@@ -83,6 +83,7 @@ fn start_and_serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     };
     signals::watch(events.clone(), read_again).context("signal handlers can't be installed")?;
     let tree = Tree::open(&settings.data, settings.raw_dir.as_deref())?;
+    machine::warn_of_root(&tree);
     let _locks = tree.lock(settings.role.writes(), settings.role.indexes())?;
     let key = tree.initialize()?;
     machine::check_drives(&tree, settings.sync);

@@ -10,7 +10,9 @@ use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::roles;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::FileLock;
-use logtank_os::startup::{Folder, check_folder, check_one_filesystem, check_owner};
+use logtank_os::startup::{
+    Folder, check_folder, check_one_filesystem, check_owner, exposed_mode, keep_files_private,
+};
 
 use super::belonging::{self, Absent};
 
@@ -63,6 +65,7 @@ impl Tree {
 
     fn prepared(data: &Path, raw_dir: Option<&Path>, absent: Absent) -> anyhow::Result<Self> {
         let layout = layout(data, raw_dir)?;
+        keep_files_private();
         belonging::ensure(&layout, absent, || {
             let raw_parent: PathBuf = parent(layout.raw()).into();
             create_folders(&layout, &raw_parent)?;
@@ -106,7 +109,17 @@ impl Tree {
         })??;
         tracing::debug!(?outcome, "flags of the data directory");
         // Last, because it is what tells a tree that was opened before from a new one.
-        Ok(TokenKey::new(logtank_os::token_key::load_or_create(&self.layout.token_key())?))
+        let path = self.layout.token_key();
+        let key = TokenKey::new(logtank_os::token_key::load_or_create(&path)?);
+        // It stays in use: who may have read it can forge page tokens, and not serving would help nobody.
+        if let Ok(Some(mode)) = exposed_mode(&path) {
+            tracing::warn!(
+                "{} is for other users, too (mode {mode:04o}): chmod 600 {0}; if one may have read it, remove it while the \
+                 host is stopped",
+                path.display()
+            );
+        }
+        Ok(key)
     }
 
     /// A disk for the files of this tree, to be made on the thread that uses it.

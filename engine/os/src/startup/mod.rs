@@ -9,6 +9,7 @@ mod locked_memory;
 mod mounted;
 mod open_files;
 mod port;
+mod secrecy;
 mod startup_error;
 
 pub use folders::{Folder, check_folder, check_one_filesystem, check_owner, check_readable_folder};
@@ -17,4 +18,5 @@ pub use locked_memory::check_registered_bytes;
 pub use mounted::check_mounted;
 pub use open_files::raise_open_files;
 pub use port::bind_patiently;
+pub use secrecy::{exposed_mode, keep_files_private, reached_by_others, runs_as_root};
 pub use startup_error::StartupError;
