@@ -1,6 +1,7 @@
 //! Peers that mean harm, against the real process: it answers or closes, in bounded time and memory; who behaves well
 //! beside them notices nothing; and no path leaves the data directory.
 
+mod hoarding;
 mod inputs;
 mod neighbour;
 mod slow;
