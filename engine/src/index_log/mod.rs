@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod counts;
 pub mod docid;
+pub mod foreign;
 pub mod kway;
 pub mod merge;
 pub mod record;

@@ -104,6 +104,15 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<St
         .await
         .context("everything is dealt, but the original can't take the directory over yet")?;
     progress.finish_and_clear();
+    let rejected = shared.stats.rejected_records.get();
+    if rejected > 0 {
+        remark!(
+            "{} records that belong to no index were set aside in {}: the original would have served those of an index whose \
+             name can't be one here",
+            HumanCount(rejected),
+            layout.rejected().display()
+        );
+    }
     // Of those nothing was there to be dealt.
     let missing = recovered.report().missing_epochs.len() as u64;
     let drained = Drained { epochs: drained.epochs.saturating_sub(missing), ..drained };

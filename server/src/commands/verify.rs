@@ -9,6 +9,7 @@ use logtank_engine::foreign;
 use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::IndexCode;
+use logtank_engine::index_log::foreign::foreign_indexes;
 use logtank_engine::index_log::verify::verify_index;
 use logtank_engine::io::disk::{Disk, EntryKind};
 use logtank_engine::jobs::dealer;
@@ -82,6 +83,16 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
     }
     // If that can't be told, the reason is among the findings already.
     let undealt = dealer::undealt(disk, layout).await.unwrap_or_default();
+    for folder in foreign_indexes(disk, layout).await? {
+        verified.finding(
+            &progress,
+            format_args!(
+                "{}: an index of the original whose name can't be one here (1 to 128 of A-Z, a-z, 0-9, dot, underscore and hyphen, \
+                 not beginning with a dot); it is left as it is, and neither listed nor served: feed it anew under another name",
+                folder.display()
+            ),
+        );
+    }
     let codes = indexes(disk, layout).await?;
     progress.set_length(codes.len() as u64);
     for code in codes {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytesize::ByteSize;
+use logtank_engine::index_log::foreign::foreign_indexes;
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::jobs::governor::Policy;
 use logtank_engine::jobs::report::Report;
@@ -66,6 +67,12 @@ impl BackgroundThread {
         block_on(async {
             let disk = self.tree.disk(Throttle::new(self.policy.clone(), self.signal.clone()))?;
             let layout = self.tree.layout.clone();
+            for folder in foreign_indexes(&disk, &layout).await? {
+                tracing::warn!(
+                    folder = %folder.display(),
+                    "an index of the original whose name can't be one here is neither listed nor served: feed it anew under another name"
+                );
+            }
             let mut background = Background::new(
                 disk,
                 SystemClock,

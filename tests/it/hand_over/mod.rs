@@ -147,9 +147,7 @@ impl World {
     /// The original's writer makes a segment of its own, behind the empty one.
     fn original_receives_a_record(&mut self) {
         let change = self.change(INDEXES[1]);
-        let mut bytes = vec![10, 0, 2];
-        bytes.extend_from_slice(&1_700_000_000_000u64.to_be_bytes());
-        record(&mut bytes, &change);
+        let bytes = as_received(&change);
         self.applied(&change);
         let next = std::fs::read_to_string(self.data.join("dealer.next_timestamp.info")).unwrap();
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis();
@@ -158,6 +156,14 @@ impl World {
         let recovered = original::recover_all(&self.data, INDEXES.into_iter()).unwrap();
         assert!(recovered == self.model, "with what it received itself");
     }
+}
+
+/// A record as the original's raw log has it.
+fn as_received(change: &Change) -> Vec<u8> {
+    let mut bytes = vec![10, 0, 2];
+    bytes.extend_from_slice(&1_700_000_000_000u64.to_be_bytes());
+    record(&mut bytes, change);
+    bytes
 }
 
 /// Segments of all indexes whose names contain `word`.
@@ -276,5 +282,37 @@ fn a_host_that_received_nothing_is_handed_over() {
         original::deals(&data).unwrap();
     }
     host.start();
+    host.stop();
+}
+
+#[test]
+fn an_index_of_the_original_that_can_not_be_one_here_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let segment = data.join("indexes/a b/segments/2026.11.22-10.33.41.999.unsorted_1");
+    std::fs::create_dir_all(segment.parent().unwrap()).unwrap();
+    std::fs::create_dir_all(data.join("raw/live")).unwrap();
+    let change = |index: &str| Change {
+        index: index.to_owned(),
+        docid: "d".to_owned(),
+        categories: Some(vec![("color".to_owned(), "red".to_owned())]),
+        ..Change::default()
+    };
+    std::fs::write(&segment, as_received(&change("a b"))).unwrap();
+    let undealt = [as_received(&change("a b")), as_received(&change("fine"))].concat();
+    std::fs::write(data.join("raw/live/1795343624000.raw"), undealt).unwrap();
+    std::fs::write(data.join("dealer.next_timestamp.info"), "1795343624000").unwrap();
+    std::fs::write(data.join("safe_to_read"), "").unwrap();
+    let path = data.to_str().unwrap();
+    let (code, findings, log) = run(&["verify", path], b"");
+    assert_eq!(code, Some(1), "{log}");
+    assert!(findings.contains("indexes/a b: an index of the original"), "{findings}");
+    let (code, _, log) = run(&["drain", "--data", path], b"");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("1 records that belong to no index were set aside"), "{log}");
+    assert_eq!(std::fs::read(&segment).unwrap(), as_received(&change("a b")), "left as it is");
+    assert_eq!(original::recover(&data, "fine").unwrap().len(), 1);
+    let mut host = Host::started(&data, &[]);
+    assert!(host.log().contains("indexes/a b"), "{}", host.log());
     host.stop();
 }
