@@ -21,6 +21,7 @@ mod background;
 mod belonging;
 mod boot;
 mod control_group;
+mod elsewhere;
 mod events;
 mod index_ports;
 mod lag;

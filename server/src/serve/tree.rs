@@ -94,8 +94,9 @@ impl Tree {
     /// Makes a tree that this host opens for the first time its own, and reads the key that signs page tokens.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk's; or that a raw log is in the data directory while this host's is elsewhere.
     pub(crate) fn initialize(&self) -> anyhow::Result<TokenKey> {
+        super::elsewhere::check(&self.layout)?;
         let outcome = block_on(async {
             let disk = self.disk(Throttle::none())?;
             let mut tries = 1;
