@@ -14,6 +14,7 @@ mod order;
 mod power;
 mod prometheus;
 mod replay;
+mod restore;
 mod scarce;
 mod status_page;
 mod tls;
