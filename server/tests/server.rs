@@ -10,3 +10,4 @@ mod serve;
 mod streams;
 mod tour;
 mod users;
+mod verifying;
