@@ -121,4 +121,17 @@ mod tests {
             }
         }
     }
+
+    /// A link is listed as no folder, as a file is.
+    #[test]
+    fn what_is_no_folder_goes_too_also_where_one_was_left() {
+        let disk = MemDisk::new();
+        let folder = layout().indexes().join("a");
+        for left in ["trash/a", "trash/a/old/w"] {
+            disk.put(layout().data().join(left), b"");
+            disk.put(&folder, b"");
+            assert!(run(throw_away(&disk, &layout(), &folder)).unwrap(), "{left}");
+            assert!(disk.files().is_empty() && run(disk.list(&layout().trash())).unwrap().is_empty());
+        }
+    }
 }
