@@ -132,6 +132,8 @@ fn without(folder: &Path, there: impl FnOnce()) {
 fn forget_identity(two: &Two) {
     std::fs::remove_file(two.data.join("identity")).unwrap();
     std::fs::remove_file(two.raw_dir.join("raw/identity")).unwrap();
+    // What `drain` leaves for the original, in a version that gives identities.
+    let _ = std::fs::remove_dir_all(two.data.join("raw"));
 }
 
 #[test]
@@ -289,8 +291,19 @@ fn raw_segments_alone_are_a_restore() {
         assert_eq!(code, Some(0), "{name}: {out}{log}");
     }
     std::fs::write(restored.join("safe_to_read"), "").unwrap();
-    let host = Host::started(&restored, &[]);
-    let (state, _) = Client::connect(host.reader()).unwrap().recover("m").unwrap();
+    let mut inside = Host::started(&restored, &[]);
+    let (state, _) = Client::connect(inside.reader()).unwrap().recover("m").unwrap();
+    assert_eq!(state.len(), 2);
+    inside.stop();
+    // To the drive that raw logs of this host have.
+    let drive = two.folder.path().join("other-drive");
+    std::fs::create_dir(&drive).unwrap();
+    let log = host(&restored, &drive).start_in_vain();
+    assert!(log.contains("is not the raw log of"), "{log}");
+    std::fs::rename(restored.join("raw"), drive.join("raw")).unwrap();
+    let mut apart = host(&restored, &drive);
+    apart.start();
+    let (state, _) = Client::connect(apart.reader()).unwrap().recover("m").unwrap();
     assert_eq!(state.len(), 2);
 }
 
