@@ -51,6 +51,8 @@ pub struct JobStats {
     pub waiting_file_bytes: Number,
     /// Gauge: what dealing them, and the epoch that is open, may take of the drive, in bytes.
     pub needed_bytes: Number,
+    /// Counter: looks at what waits, by which these gauges were set.
+    pub looks: Number,
     /// Gauge: time of the oldest of them, ms since 1970; 0 if none waits.
     pub oldest_waiting_ms: Number,
     /// Gauge: 1 while an epoch can't be dealt because of damage.

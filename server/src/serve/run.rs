@@ -178,7 +178,7 @@ impl<'s> Host<'s> {
         let mailboxes = shards.iter().map(|shard| shard.mailbox.clone()).collect();
         Ok(Self {
             appends: Appends::new(mailboxes, health.clone(), metrics.clone()),
-            undealt: Undealt::new(&tree, shared.clone()),
+            undealt: Undealt::new(&tree, shared.clone(), &shards),
             signal: AppendSignal::new(shards.len()),
             append: None,
             settings,

@@ -239,6 +239,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         stats.waiting_bytes.set(lag.bytes);
         stats.waiting_file_bytes.set(lag.file_bytes);
         stats.needed_bytes.set(lag.needed_bytes);
+        stats.looks.add(1);
         stats.oldest_waiting_ms.set(lag.oldest.map_or(0, |epoch| epoch.millis()));
         stats.checkpoint_ms.set(lag.checkpoint.millis());
     }

@@ -27,17 +27,17 @@ pub(super) async fn both(
     second: impl Future<Output = ()>,
     turns: [&Number; 2],
 ) {
-    let mut branches: [(Pin<&mut dyn Future<Output = ()>>, Arc<Branch>); 2] =
-        [(pin!(first), Arc::default()), (pin!(second), Arc::default())];
+    let mut futures: [Pin<&mut dyn Future<Output = ()>>; 2] = [pin!(first), pin!(second)];
+    let branches: [Arc<Branch>; 2] = [Arc::default(), Arc::default()];
     let mut done = [false; 2];
     std::future::poll_fn(|context| {
-        for (place, (future, branch)) in branches.iter_mut().enumerate() {
+        for (place, branch) in branches.iter().enumerate() {
             if done[place] || !branch.is_due(context.waker()) {
                 continue;
             }
             turns[place].add(1);
             let waker = Waker::from(branch.clone());
-            done[place] = future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            done[place] = futures[place].as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
         }
         if done == [true; 2] { Poll::Ready(()) } else { Poll::Pending }
     })
