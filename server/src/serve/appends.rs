@@ -47,6 +47,11 @@ impl Appends {
         Self(Arc::new(Shared { mailboxes, health, metrics, against: Mutex::default() }))
     }
 
+    /// Whether this speaks against taking batches just now.
+    pub(super) fn are_refused_for(&self, cause: Cause) -> bool {
+        self.0.against.lock().expect("nobody panics while holding it").contains_key(&cause)
+    }
+
     /// This speaks against taking batches, or does so no more. Logged when it changes, and then rarely.
     pub(super) fn set(&self, cause: Cause, why: Option<String>) {
         let Shared { mailboxes, health, metrics, against } = &*self.0;
@@ -93,6 +98,7 @@ mod tests {
         assert_eq!(health.not_ready(), None);
         appends.set(Cause::Room, Some("full".to_owned()));
         appends.set(Cause::Segments, Some("none".to_owned()));
+        assert!(appends.are_refused_for(Cause::Room) && !appends.are_refused_for(Cause::ReadOnly));
         assert_eq!(health.not_ready().as_deref(), Some("batches are refused: full; none"));
         appends.set(Cause::Room, None);
         assert_eq!(health.not_ready().as_deref(), Some("batches are refused: none"));

@@ -197,7 +197,8 @@ impl RawLog {
 
     /// A shard gets no segment; batches are refused unless it has one at hand.
     fn deny(&self, shard: usize, why: String) {
-        if self.shards[shard].metrics.ready_segments.get() == 0 {
+        let has_one = self.shards[shard].metrics.ready_segments.get() > 0;
+        if !has_one && !self.appends.are_refused_for(Cause::Room) {
             self.appends.set(Cause::Segments, Some(why));
         }
     }
@@ -253,6 +254,11 @@ impl RawLog {
     /// Whether there is room for one more segment, if need be when what is there only to save time has been given up.
     async fn has_room(&self, preparer: &mut Preparer<UringDisk>) -> anyhow::Result<bool> {
         let undealt = self.undealt.on_raw_drive();
+        // Made now, a segment would take the room at which batches are taken again.
+        if self.appends.are_refused_for(Cause::Room) {
+            preparer.give_up(0).await?;
+            return Ok(false);
+        }
         Ok(preparer.has_room(undealt).await?
             || (preparer.give_up(0).await? > 0 && preparer.has_room(undealt).await?))
     }
