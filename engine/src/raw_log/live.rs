@@ -18,6 +18,10 @@ use crate::mutant::{self, Mutant};
 /// Looks that may fail because the folder changed meanwhile, before that is an error.
 const LOOKS_MAX: u32 = 10;
 
+/// Segments that were seen sealed, under the name that they keep. They don't change any more, so a look that is taken again
+/// reads only the others: else a long folder could change faster than it is read, for ever.
+type Sealed = BTreeMap<RawName, (Header, Seal)>;
+
 /// What was in `raw/live/` at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct LiveView {
@@ -98,8 +102,9 @@ impl LiveView {
     /// The disk's; also if the folder changed ten times while looking.
     pub async fn look<D: Disk>(disk: &D, layout: &Layout, transfer: Transfer) -> Result<Self> {
         let folder = layout.raw_live();
+        let mut sealed = Sealed::new();
         for _ in 0..LOOKS_MAX {
-            match Self::try_look(disk, &folder, transfer).await {
+            match Self::try_look(disk, &folder, transfer, &mut sealed).await {
                 Ok(Some(view)) => return Ok(view),
                 Ok(None) => {}
                 // Renamed or archived between listing and opening.
@@ -115,11 +120,16 @@ impl LiveView {
     }
 
     /// `None` if what was seen may not have been there at one moment.
-    async fn try_look<D: Disk>(disk: &D, folder: &Path, transfer: Transfer) -> Result<Option<Self>> {
+    async fn try_look<D: Disk>(
+        disk: &D,
+        folder: &Path,
+        transfer: Transfer,
+        sealed: &mut Sealed,
+    ) -> Result<Option<Self>> {
         let names = raw_names(disk, folder).await?;
         let mut view = Self::default();
         for name in &names {
-            view.add(disk, folder.join(name.to_string()), *name, transfer).await?;
+            view.add(disk, folder.join(name.to_string()), *name, transfer, sealed).await?;
         }
         // A file may have been taken into use after it was read, and files read after it may hold what came
         // later. If none was, then everything above was so at the moment before this.
@@ -139,7 +149,12 @@ impl LiveView {
         path: PathBuf,
         name: RawName,
         transfer: Transfer,
+        sealed: &mut Sealed,
     ) -> Result<()> {
+        if let Some(state) = sealed.get(&name) {
+            self.epoch(state.0.epoch).insert(path, name, SegmentState::Sealed(state.0, state.1));
+            return Ok(());
+        }
         match name {
             RawName::Legacy(epoch) => {
                 let bytes = disk.open(&path, Transfer::Cached).await?.len().await?;
@@ -158,6 +173,9 @@ impl LiveView {
                     Ok(header) => sealed_or_not(header, blocks.seal),
                     Err(error) => SegmentState::HeaderDamaged(error),
                 };
+                if let SegmentState::Sealed(header, seal) = &state {
+                    sealed.insert(name, (*header, *seal));
+                }
                 self.epoch(epoch).insert(path, name, state);
             }
             RawName::Ready(number) => {

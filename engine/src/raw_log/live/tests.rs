@@ -125,6 +125,25 @@ fn a_look_during_which_anything_moves_is_taken_again() {
 }
 
 #[test]
+fn a_folder_that_changes_faster_than_it_is_read_is_seen() {
+    let disk = MemDisk::new();
+    let sealed = |millis| SegmentBytes::new(millis, 0, 0, 8).frame(0, 1).sealed(1);
+    (1..=200).for_each(|millis| put_segment(&disk, &sealed(millis)));
+    let (slow, layout) = (StepDisk(disk.clone()), layout());
+    let mut looking = Stepped::new(LiveView::look(&slow, &layout, Transfer::Cached));
+    for millis in 201..400 {
+        // Fewer than it takes to read 200 segments.
+        if let Some(view) = looking.steps(100) {
+            let view = view.unwrap();
+            assert!(view.epochs.keys().map(|epoch| epoch.millis()).eq(1..millis), "{millis}");
+            return;
+        }
+        put_segment(&disk, &sealed(millis));
+    }
+    panic!("the look never ended");
+}
+
+#[test]
 fn a_file_that_is_renamed_or_archived_while_looking_is_seen_once_or_not_at_all() {
     let segment = SegmentBytes::new(8, 0, 0, 8).frame(0, 1).sealed(1);
     for (target, archived) in [("live/8-0-0.rawlog", false), ("history/8-0-0.rawlog", true)] {
