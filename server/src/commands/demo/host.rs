@@ -69,12 +69,13 @@ impl Host {
         let stderr = child.stderr.take().expect("it is piped");
         self.child = Some(child);
         let (line, lines) = channel();
-        std::thread::spawn(move || {
+        let read = move || {
             // Reads to the end, also when nobody listens any more: a full pipe would stop the host.
             for text in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let _ = line.send(text);
             }
-        });
+        };
+        std::thread::Builder::new().spawn(read).context("starting a thread that reads the host's log")?;
         await_ready(&lines)?;
         Ok(began.elapsed())
     }
