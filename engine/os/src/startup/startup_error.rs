@@ -178,7 +178,8 @@ pub enum StartupError {
 }
 
 impl StartupError {
-    /// Whether the folders are not there: wrong names, or drives that are not mounted. Trying again does not help.
+    /// Whether the folders are not there or not this user's: wrong names, drives that are not mounted, a wrong user. Trying
+    /// again does not help.
     #[must_use]
     pub const fn is_about_folders(&self) -> bool {
         matches!(
@@ -187,6 +188,7 @@ impl StartupError {
                 | Self::ParentMissing { .. }
                 | Self::NotMounted { .. }
                 | Self::NotAFolder { .. }
+                | Self::OtherOwner { .. }
         )
     }
 }
