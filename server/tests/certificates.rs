@@ -1,7 +1,9 @@
 //! Certificates for encrypted ports.
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ pub(crate) fn files(folder: &Path, name: &str, years: std::ops::Range<i32>) -> [
     let path = |kind: &str| folder.join(format!("{name}.{kind}")).to_str().unwrap().to_owned();
     std::fs::write(path("pem"), certificate.pem()).unwrap();
     std::fs::write(path("key"), key.serialize_pem()).unwrap();
+    // Any other mode is warned of.
+    std::fs::set_permissions(path("key"), Permissions::from_mode(0o600)).unwrap();
     [path("pem"), path("key")]
 }
 

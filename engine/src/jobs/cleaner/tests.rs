@@ -275,7 +275,7 @@ fn a_crash_at_any_call_never_brings_a_deleted_index_back() {
         run(super::empty_trash(&disk, &layout())).unwrap();
         carry_out(&mut Deleted::new(disk.clone(), layout()), &DeletionLog::new(), 400, &clock);
         // Kept with history, for as long as that has anything of the index.
-        let kept = layout().raw_history().join("300-0-m.deleted");
+        let kept = layout().raw_history().join("300-3-m.deleted");
         assert_eq!(disk.files(), [kept], "after {steps} calls");
         if ended {
             break;
