@@ -66,8 +66,11 @@ impl Bound {
 /// The system's.
 pub(super) fn wait(listener: &TcpListener, most: Duration) -> io::Result<()> {
     let most = Timespec::try_from(most).expect("seconds");
-    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&most))?;
-    Ok(())
+    match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&most)) {
+        // More descriptors to wait for than the process may have: it may open none at all now.
+        Err(Errno::INVAL) => Err(Errno::MFILE.into()),
+        waited => Ok(waited.map(drop)?),
+    }
 }
 
 /// Whether accept(2) failed for a peer that was gone before, or was interrupted: nothing to report, nor to wait for.
