@@ -54,10 +54,10 @@ fn since_1970() -> Duration {
 fn a_clock_that_stepped_back_a_year_changes_no_order_and_stops_no_dealing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
+    std::fs::create_dir_all(data.join("raw/live")).unwrap();
     let ahead = since_1970() + YEAR;
     std::fs::write(data.join("dealer.next_timestamp.info"), ahead.as_millis().to_string()).unwrap();
-    // As in the tree of a host that has run.
+    // As in the tree of a host that has run; raw/live/ is a part of it.
     for name in ["safe_to_read", "master"] {
         std::fs::write(data.join(name), "").unwrap();
     }
