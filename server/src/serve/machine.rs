@@ -1,5 +1,6 @@
 //! What must be so before anything is opened: the kernel's features, limits, folders.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
@@ -141,8 +142,18 @@ pub(super) struct AppendPath {
 /// If the drive can't be tried, or can't do what the user has chosen.
 pub(super) fn choose_append(append: Append, sync: Sync, tree: &Tree) -> anyhow::Result<AppendPath> {
     let folder = tree.layout.raw_live();
-    let advice =
-        append_mode(&folder).with_context(|| format!("trying how to write in {}", folder.display()))?;
+    let advice = match append_mode(&folder) {
+        // Reading and cleaning continue there, and batches are taken when there is room again.
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            let mode = if append == Append::Direct { AppendMode::Direct } else { AppendMode::Buffered };
+            tracing::warn!(
+                "how to write in {} can't be tried: {error}; it is tried at the next start again",
+                folder.display()
+            );
+            return Ok(AppendPath { mode, write: write_path(mode) });
+        }
+        tried => tried.with_context(|| format!("trying how to write in {}", folder.display()))?,
+    };
     let mode = match append {
         // Acknowledged when written: a copy to the page cache by the shard's own thread is sooner done than a direct
         // write, also where the ring would hand it to a worker (decision 5).
@@ -160,13 +171,20 @@ pub(super) fn choose_append(append: Append, sync: Sync, tree: &Tree) -> anyhow::
         ),
         Append::Direct => AppendMode::Direct,
     };
-    let (write, how, by) = match mode {
-        AppendMode::Buffered => (WritePath::Inline, "through the page cache", "each shard's own thread"),
-        AppendMode::Direct => (WritePath::Ring, "past the page cache", "the rings"),
+    let (how, by) = match mode {
+        AppendMode::Buffered => ("through the page cache", "each shard's own thread"),
+        AppendMode::Direct => ("past the page cache", "the rings"),
     };
     let why = if append == Append::Auto { "auto" } else { "configured" };
     tracing::info!("appending {how}, by {by} ({why}): {advice}");
-    Ok(AppendPath { mode, write })
+    Ok(AppendPath { mode, write: write_path(mode) })
+}
+
+const fn write_path(mode: AppendMode) -> WritePath {
+    match mode {
+        AppendMode::Buffered => WritePath::Inline,
+        AppendMode::Direct => WritePath::Ring,
+    }
 }
 
 #[cfg(test)]

@@ -205,8 +205,9 @@ impl RawLog {
 
     fn no_room(&self) -> String {
         format!(
-            "one more raw segment ({}) in {} would take of the room that is kept free (free_bytes_min, and what dealing \
-             takes); free some, or lower history_max_bytes",
+            "one more raw segment ({}) in {} would take of the bytes or files that are kept free (free_bytes_min, what \
+             dealing takes, and room for 1024 files or an eighth of all): see df and df -i; remove what is not needed there, \
+             or lower history_max_bytes",
             ByteSize(self.limits.segment_file_bytes()),
             self.tree.layout.raw_live().display()
         )
