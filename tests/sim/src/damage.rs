@@ -31,8 +31,8 @@ pub(crate) async fn damage(nemesis: &Nemesis) {
     }
 }
 
-/// A frame of a segment: where it begins, and its header.
-fn frames(bytes: &[u8]) -> Vec<(usize, FrameHeader)> {
+/// The frames of a sealed segment: where each begins, and its header.
+pub(crate) fn frames(bytes: &[u8]) -> Vec<(usize, FrameHeader)> {
     let header = bytes.first_chunk().and_then(|block| Header::decode(block).ok());
     let seal = bytes.get(HEADER_BYTES..).and_then(|bytes| bytes.first_chunk());
     let (Some(header), Some(seal)) = (header, seal) else { return Vec::new() };

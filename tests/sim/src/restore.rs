@@ -1,5 +1,6 @@
 //! A copy of history is dealt again in an empty data directory, as an operator restores a host; maybe not all of it was copied.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -17,6 +18,7 @@ use logtank_engine::roles;
 use logtank_engine::time::Clock as _;
 use logtank_wire::page::LogPageToken;
 
+use crate::damage::frames;
 use crate::nemesis::Nemesis;
 use crate::oracle::Restored;
 use crate::run::World;
@@ -38,9 +40,13 @@ pub(crate) async fn restore(nemesis: &Nemesis) {
     let layout = Layout::new(Path::new(PLACE), None);
     let copied: Vec<&PathBuf> =
         history.iter().filter(|path| gap.is_none() || epoch_of(path) != gap).collect();
+    let mut there = BTreeSet::new();
     for path in &copied {
         // It may have been pruned since.
         let Some(bytes) = world.disk.peek(path) else { return };
+        for (_, frame) in frames(&bytes) {
+            there.extend((0..frame.records).map(|place| frame.first.advanced(place)));
+        }
         world.disk.put(&layout.raw_live().join(path.file_name().expect("a file")), &bytes);
     }
     world.disk.put(&layout.master(), b"");
@@ -51,9 +57,8 @@ pub(crate) async fn restore(nemesis: &Nemesis) {
         Ok(read) => read,
         Err(error) => return world.check(Err(format!("history can't be restored: {error}"))),
     };
-    let there = copied.iter().filter_map(|path| epoch_of(path)).collect();
     for (index, records) in read.into_iter().enumerate() {
-        let restored = Restored { epochs: &there, records: &records };
+        let restored = Restored { positions: &there, records: &records };
         world.check(world.oracle.borrow().restored(index, &restored));
     }
 }

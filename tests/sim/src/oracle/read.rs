@@ -11,12 +11,14 @@ use super::known::{Deletion, Must, Oracle};
 #[derive(Clone, Copy, Debug)]
 pub struct Begun {
     tick: u64,
+    /// The life in which it began. It may end in a later one.
+    life: usize,
 }
 
 impl Oracle {
     /// A recovery read of an index begins.
-    pub const fn read_begins(&mut self) -> Begun {
-        Begun { tick: self.tick() }
+    pub fn read_begins(&mut self) -> Begun {
+        Begun { tick: self.tick(), life: self.life() }
     }
 
     /// A recovery read ended. Learns from it what was not known before.
@@ -80,11 +82,12 @@ impl Oracle {
     }
 
     fn check_markers(&mut self, index: usize, begun: Begun, there: &BTreeSet<usize>) -> Result<(), String> {
-        let (life, tick) = (self.life(), self.tick());
+        // What was under way when the read began may have been stored behind what it had read, though its life is over now.
+        let (life, tick) = (begun.life, self.tick());
         // One that is under way, or of which nobody knows the end, may take away what it may cover.
         let open = |deletion: &Deletion| {
             deletion.index == index
-                && deletion.life == life
+                && deletion.life >= life
                 && (deletion.in_doubt || deletion.ended.is_none_or(|ended| ended > begun.tick))
         };
         let deletion_open = self.deletions.iter().any(open);

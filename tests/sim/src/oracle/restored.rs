@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use logtank_engine::ids::Epoch;
+use logtank_engine::ids::Position;
 use logtank_wire::record::RecordView;
 
 use super::known::{Must, Oracle};
@@ -10,14 +10,15 @@ use super::known::{Must, Oracle};
 /// What was made again of an index.
 #[derive(Debug)]
 pub struct Restored<'a> {
-    /// Epochs of which everything was copied that there was.
-    pub epochs: &'a BTreeSet<Epoch>,
+    /// Where the copied segments have a record. Of the oldest epoch, and of more of them after a power cut, history may have
+    /// only some: it is pruned by the segment.
+    pub positions: &'a BTreeSet<Position>,
     /// Its records, as they were read.
     pub records: &'a [Vec<u8>],
 }
 
 impl Oracle {
-    /// Everything that stands in the epochs that were copied must be there, and nothing that was lost or deleted. To be asked when
+    /// Everything that stands in the segments that were copied must be there, and nothing that was lost or deleted. To be asked when
     /// all is known.
     ///
     /// # Errors
@@ -37,9 +38,8 @@ impl Oracle {
             }
         }
         for (number, batch) in self.batches.iter().enumerate() {
-            let copied =
-                |position: &logtank_engine::ids::Position| restored.epochs.contains(&position.epoch());
-            let whole = !batch.positions.is_empty() && batch.positions.iter().all(copied);
+            let whole = !batch.positions.is_empty()
+                && batch.positions.iter().all(|at| restored.positions.contains(at));
             for part in batch.parts.iter().filter(|part| part.index == index) {
                 match part.must {
                     Must::BeThere if whole && !there.contains(&number) => {
