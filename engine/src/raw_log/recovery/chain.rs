@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::format::names::RawName;
+use crate::format::raw::Header;
 use crate::ids::{Epoch, ShardId};
 use crate::mutant::{self, Mutant};
 use crate::raw_log::gaps::Spans;
@@ -19,10 +20,9 @@ use crate::raw_log::live::{LiveView, SegmentState, SegmentView, by_recovery};
 /// What each shard's segments hold, as far as they were read.
 pub(super) struct Chain {
     dealt_before: Epoch,
-    /// Epochs and shards of which there is a segment.
-    segments: BTreeSet<(Epoch, ShardId)>,
-    /// Those of them that were left open, or cut by an earlier start: their ends may be lost.
-    cut: BTreeSet<(Epoch, ShardId)>,
+    /// The segments there are, by epoch, shard and part; and whether one was left open, or cut by an earlier start: then its end
+    /// may be lost.
+    segments: BTreeMap<(Epoch, ShardId, u32), bool>,
     /// Whether there is a file that may have been a segment of which nothing is left.
     emptied: bool,
     /// Epochs that are being read, or were. In the others nothing is missing, or it was written down by an earlier start,
@@ -33,10 +33,9 @@ pub(super) struct Chain {
 
 impl Chain {
     pub(super) fn new(view: &LiveView, dealt_before: Epoch) -> Self {
-        let (mut segments, mut cut) = (BTreeSet::new(), BTreeSet::new());
+        let mut segments = BTreeMap::new();
         for segment in view.epochs.values().flat_map(|epoch| &epoch.segments) {
-            let RawName::Segment { epoch, shard, .. } = segment.name else { continue };
-            segments.insert((epoch, shard));
+            let RawName::Segment { epoch, shard, part } = segment.name else { continue };
             let may_be_cut = match &segment.state {
                 SegmentState::Open(_) => true,
                 SegmentState::Sealed(_, seal) => by_recovery(seal),
@@ -44,12 +43,10 @@ impl Chain {
                 | SegmentState::HeaderDamaged(_)
                 | SegmentState::Legacy { .. } => false,
             };
-            if may_be_cut {
-                cut.insert((epoch, shard));
-            }
+            segments.insert((epoch, shard, part), may_be_cut);
         }
         let emptied = !view.ready.is_empty() || view.unusable.iter().any(|unusable| unusable.never_sealed);
-        Self { dealt_before, segments, cut, emptied, read: BTreeSet::new(), found: BTreeMap::new() }
+        Self { dealt_before, segments, emptied, read: BTreeSet::new(), found: BTreeMap::new() }
     }
 
     /// The segments of this epoch are read from now on.
@@ -76,11 +73,19 @@ impl Chain {
         if mutant::active(Mutant::HoleBetweenSegments) {
             return false;
         }
-        let key = (before.epoch(), header.shard);
-        if !self.segments.contains(&key) {
+        let Some(cut) = self.part_before(header, before.epoch()) else {
             return mutant::active(Mutant::GapTakenForHole) || !sealed && self.emptied;
-        }
-        let found = || self.found.get(&key).is_some_and(|ordinals| ordinals.contains(before.ordinal()));
-        (!sealed || self.cut.contains(&key)) && self.read.contains(&before.epoch()) && !found()
+        };
+        let found = self.found.get(&(before.epoch(), header.shard));
+        let found = || found.is_some_and(|ordinals| ordinals.contains(before.ordinal()));
+        (!sealed || cut) && self.read.contains(&before.epoch()) && !found()
+    }
+
+    /// Whether the end of the shard's last segment before this one may be lost; `None` if it has none in that epoch. The segment
+    /// itself and those behind it say nothing: the first parts of an epoch may have been pruned.
+    fn part_before(&self, header: &Header, epoch: Epoch) -> Option<bool> {
+        let here = (header.epoch, header.shard, header.part);
+        let mut before = self.segments.range((epoch, header.shard, 0)..here);
+        before.rfind(|((there, shard, _), _)| (*there, *shard) == (epoch, header.shard)).map(|(_, cut)| *cut)
     }
 }

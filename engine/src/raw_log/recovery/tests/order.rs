@@ -312,6 +312,24 @@ fn a_part_that_is_not_there_costs_nothing_else() {
 }
 
 #[test]
+fn half_an_epoch_is_no_hole_in_front_of_the_other_half() {
+    // History is pruned by the segment: of a shard's three parts the first is gone, and the last one was sealed by recovery.
+    let part = |part, from| {
+        SegmentBytes::new(11, 0, part, 8).file_bytes(12_288).frame(from, 2).follows(11, from - 1)
+    };
+    let parts = [part(1, 2).sealed(4), part(2, 4).sealed_by(SealedBy::Recovery, None)];
+    for left in [&parts[..], &parts[1..]] {
+        let disk = CrashDisk::new(&layout());
+        left.iter().for_each(|segment| put_segment(&disk, segment));
+        for _ in 0..2 {
+            assert_eq!(recovered(&disk).report().dropped_records, 0);
+            let there: Vec<u32> = (6 - 2 * u32::try_from(left.len()).unwrap()..6).collect();
+            assert_eq!(delivered(&disk), BTreeMap::from([(11, there)]));
+        }
+    }
+}
+
+#[test]
 fn the_first_epoch_of_a_process_is_linked_to_the_last_one_before() {
     let linked = |put_it: &dyn Fn(&CrashDisk)| {
         let disk = CrashDisk::new(&layout());
