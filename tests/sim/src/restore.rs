@@ -40,6 +40,7 @@ pub(crate) async fn restore(nemesis: &Nemesis) {
     let layout = Layout::new(Path::new(PLACE), None);
     let copied: Vec<&PathBuf> =
         history.iter().filter(|path| gap.is_none() || epoch_of(path) != gap).collect();
+    let begun = world.oracle.borrow_mut().read_begins();
     let mut there = BTreeSet::new();
     for path in &copied {
         // It may have been pruned since.
@@ -58,7 +59,7 @@ pub(crate) async fn restore(nemesis: &Nemesis) {
         Err(error) => return world.check(Err(format!("history can't be restored: {error}"))),
     };
     for (index, records) in read.into_iter().enumerate() {
-        let restored = Restored { positions: &there, records: &records };
+        let restored = Restored { begun, positions: &there, records: &records };
         world.check(world.oracle.borrow().restored(index, &restored));
     }
 }

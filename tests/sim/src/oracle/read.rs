@@ -10,15 +10,15 @@ use super::known::{Deletion, Must, Oracle};
 /// When a read began, as the oracle counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Begun {
-    tick: u64,
+    pub(super) tick: u64,
     /// The life in which it began. It may end in a later one.
     life: usize,
 }
 
 impl Oracle {
-    /// A recovery read of an index begins.
+    /// A recovery read of an index begins, maybe before the first start; or a copy is taken.
     pub fn read_begins(&mut self) -> Begun {
-        Begun { tick: self.tick(), life: self.life() }
+        Begun { tick: self.tick(), life: self.lives.len().saturating_sub(1) }
     }
 
     /// A recovery read ended. Learns from it what was not known before.

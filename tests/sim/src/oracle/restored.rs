@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use logtank_engine::ids::Position;
 use logtank_wire::record::RecordView;
 
-use super::known::{Must, Oracle};
+use super::known::{Must, Oracle, Part};
+use super::read::Begun;
 
 /// What was made again of an index.
 #[derive(Debug)]
 pub struct Restored<'a> {
+    /// When the copy was taken: what was deleted later is in it.
+    pub begun: Begun,
     /// Where the copied segments have a record. Of the oldest epoch, and of more of them after a power cut, history may have
     /// only some: it is pruned by the segment.
     pub positions: &'a BTreeSet<Position>,
@@ -40,7 +43,8 @@ impl Oracle {
         for (number, batch) in self.batches.iter().enumerate() {
             let whole = !batch.positions.is_empty()
                 && batch.positions.iter().all(|at| restored.positions.contains(at));
-            for part in batch.parts.iter().filter(|part| part.index == index) {
+            let known = |part: &&Part| part.index == index && part.since < restored.begun.tick;
+            for part in batch.parts.iter().filter(known) {
                 match part.must {
                     Must::BeThere if whole && !there.contains(&number) => {
                         return Err(format!(
