@@ -69,11 +69,13 @@ pub enum Mutant {
     IncompleteUnnoticed,
     /// An epoch that stays incomplete does not count as waiting.
     IncompleteUncounted,
+    /// Recovery seals a segment before another one that was left open is durable.
+    SealedOneByOne,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -105,6 +107,7 @@ impl Mutant {
         Self::HistoryByClock,
         Self::IncompleteUnnoticed,
         Self::IncompleteUncounted,
+        Self::SealedOneByOne,
     ];
 }
 

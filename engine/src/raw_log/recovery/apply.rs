@@ -11,11 +11,20 @@ use crate::format::raw::{self, FRAMES_OFFSET, SEAL_OFFSET, SealedBy};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::DIRECT_BLOCK_BYTES;
+use crate::mutant::{self, Mutant};
 use crate::time::WallMillis;
 
 const BLOCK: u64 = DIRECT_BLOCK_BYTES as u64;
 
 pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: WallMillis) -> Result<()> {
+    // What was read from the drive may not have reached its medium. What is written down here holds of all segments together: the
+    // next start takes an epoch with a seal of recovery, or a .lost file, for one that was looked through, and would not notice if
+    // a power cut took another segment of it.
+    if !mutant::active(Mutant::SealedOneByOne) {
+        for seal in &plan.seals {
+            disk.open_write(&seal.path, Transfer::Direct).await?.sync().await?;
+        }
+    }
     for lost in &plan.lost {
         lost.publish(disk, &layout.live(RawName::Lost(lost.epoch))).await?;
     }
@@ -28,7 +37,6 @@ pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: 
             // So that no frame begins there.
             zero(&file, seal.end..(seal.end / BLOCK + 1) * BLOCK).await?;
         }
-        // What the seal vouches for was read from the drive, but may not have reached its medium.
         file.sync().await?;
         write_seal(&file, seal, now).await?;
         file.sync().await?;
