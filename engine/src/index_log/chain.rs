@@ -237,8 +237,10 @@ impl Present<'_> {
         if has(name.kind, name.time) {
             return true;
         }
-        // How far one without sidecar reaches can't be told.
-        let may_reach = |merged: &ChainSegment| merged.inferred && merged.name.time <= name.time;
+        // How far one without sidecar reaches can't be told, but not to the sorted segment that an optimized one is named by.
+        let may_reach = |merged: &ChainSegment| {
+            name.kind != SegmentKind::Optimized && merged.inferred && merged.name.time <= name.time
+        };
         let merged = self.merged.iter().any(|merged| {
             may_reach(merged)
                 || match merged.name.kind {
