@@ -43,8 +43,10 @@ pub async fn recover<D: Disk>(
         RecoveryReport { temporaries: open_folders(disk, layout).await?, ..RecoveryReport::default() };
     restore(disk, layout, &mut report).await?;
     report.damaged.extend(archive::take_over(disk, layout).await?);
-    let checkpoint = Checkpoint::read(disk, layout).await?;
     let mut view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    // After the look: a dealer of another process may move an epoch to history in between, and what is missing in the view must
+    // be known to be dealt then.
+    let checkpoint = Checkpoint::read(disk, layout).await?;
     let dealt_before = next_to_deal(disk, layout, &checkpoint).await?;
     let first_epoch = first_epoch(disk, layout, &view, dealt_before, now).await?;
     let mut there = segments_in_history(disk, layout).await?;
