@@ -37,8 +37,9 @@ impl ReadingAhead {
             let ahead = reader.read_ahead(&index_code, &token).await?;
             tokio::select! {
                 biased;
-                outcome = timeout(PATIENCE, notified.notified()) => outcome.ok()?,
+                // First: the place of a peer that asks for the page in the same moment would count as shed while it is sent.
                 () = memory.is_needed() => return None,
+                outcome = timeout(PATIENCE, notified.notified()) => outcome.ok()?,
             }
             memory.wanted();
             Some((ahead, memory))
