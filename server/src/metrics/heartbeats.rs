@@ -57,6 +57,8 @@ struct Watched {
     seen: u64,
     since: Instant,
     reported: bool,
+    /// Whether the host is to be started again for it.
+    vital: bool,
 }
 
 impl std::fmt::Debug for Watched {
@@ -74,17 +76,29 @@ impl Heartbeats {
 
     /// As [`Self::watch`], by a count that is kept elsewhere.
     pub(crate) fn watch_count(&self, name: impl Into<String>, count: impl Fn() -> u64 + Send + 'static) {
+        self.add(name.into(), count, true);
+    }
+
+    /// As [`Self::watch_count`], of a job that may wait long for the drive and does no harm meanwhile: it is reported, and nothing
+    /// is started again for it, since it would only begin anew.
+    pub(crate) fn watch_job(&self, name: impl Into<String>, count: impl Fn() -> u64 + Send + 'static) {
+        self.add(name.into(), count, false);
+    }
+
+    fn add(&self, name: String, count: impl Fn() -> u64 + Send + 'static, vital: bool) {
         let watched = Watched {
-            name: name.into(),
+            name,
             seen: count(),
             count: Box::new(count),
             since: Instant::now(),
             reported: false,
+            vital,
         };
         self.0.lock().expect("nobody panics while holding it").push(watched);
     }
 
-    /// Reads all counts; to be called each second or so. Logs who is stuck, and who is no more; whether any is.
+    /// Reads all counts; to be called each second or so. Logs who is stuck, and who is no more; whether any is for
+    /// whom the host is to be started again.
     pub(crate) fn look(&self, now: Instant) -> bool {
         let mut any = false;
         for watched in self.0.lock().expect("nobody panics while holding it").iter_mut() {
@@ -97,12 +111,16 @@ impl Heartbeats {
                     tracing::warn!(thread = watched.name, "the thread turns again, after {after}");
                 }
             } else if quiet >= STUCK_AFTER {
-                any = true;
+                any |= watched.vital;
                 if !std::mem::replace(&mut watched.reported, true) {
+                    let then = if watched.vital {
+                        " If it stays so, the service manager starts the host again."
+                    } else {
+                        ""
+                    };
                     tracing::error!(
                         thread = watched.name,
-                        "the thread has not turned for {}; if it stays so, the service manager starts the host again. Look at \
-                         the drive (dmesg)",
+                        "the thread has not turned for {}. Look at the drive (dmesg).{then}",
                         humantime::format_duration(STUCK_AFTER)
                     );
                 }
@@ -141,6 +159,12 @@ mod tests {
         let (heartbeats, lively, stuck) = (Heartbeats::default(), Beat::default(), Beat::default());
         heartbeats.watch("a", &lively);
         heartbeats.watch("b", &stuck);
+        let job = Heartbeats::default();
+        job.watch_job("c", || 0);
+        assert!(
+            !job.look(Instant::now() + 2 * STUCK_AFTER)
+                && job.stuck(Instant::now() + 2 * STUCK_AFTER).is_some()
+        );
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
         for second in 1..=59 {

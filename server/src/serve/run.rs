@@ -347,7 +347,7 @@ impl<'s> Host<'s> {
             stop: self.stop.subscribe(),
         };
         let (shared, placement) = (self.shared.clone(), self.placement.clone());
-        self.health.heartbeats().watch_count("lag", move || shared.stats.dealing_turns.get());
+        self.health.heartbeats().watch_job("lag", move || shared.stats.dealing_turns.get());
         self.spawn("lag", move || {
             placement.pin_other();
             lag.run()
@@ -406,7 +406,7 @@ impl<'s> Host<'s> {
             let (shared, beat) = (self.shared.clone(), beat.clone());
             self.health
                 .heartbeats()
-                .watch_count(name, move || turns(&shared.stats).get().wrapping_add(beat.count()));
+                .watch_job(name, move || turns(&shared.stats).get().wrapping_add(beat.count()));
         }
         let placement = self.placement.clone();
         self.spawn("background", move || {

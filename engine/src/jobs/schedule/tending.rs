@@ -28,6 +28,8 @@ const WALK_EVERY: Duration = Duration::from_secs(25);
 const STRIDE: usize = 1_000;
 /// Between two strides of a long walk.
 const STRIDE_PAUSE: Duration = Duration::from_secs(1);
+/// Between two tries to sort, while the other loop does.
+const SORTING_PAUSE: Duration = Duration::from_secs(1);
 /// Between two reports of one index that there is no room to optimize.
 const TELL_EVERY: Duration = Duration::from_secs(3600);
 /// Optimizations of one index in a row: each takes in 39 sorted segments.
@@ -116,7 +118,13 @@ impl<D: Disk, C: Clock> Tending<D, C> {
     async fn optimize(&mut self, code: &IndexCode, report: &dyn Fn(Report)) {
         let local = self.local.clone();
         {
-            let _guard = local.sorting.lock().await;
+            // Not by the lock itself: the other loop may hold it for minutes, in which this one is to give signs of life.
+            let _guard = loop {
+                match local.sorting.try_lock() {
+                    Ok(guard) => break guard,
+                    Err(_) => local.clock.sleep(SORTING_PAUSE).await,
+                }
+            };
             local.sort(code, report).await;
         }
         match self.try_optimize(code, report).await {
