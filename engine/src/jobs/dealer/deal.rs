@@ -147,7 +147,10 @@ impl<D: Disk> Dealer<D> {
                 self.unsorted = unsorted;
             }
         }
-        let needed = needed_bytes(epoch, self.targets);
+        // No epoch has more indexes than records.
+        let targets =
+            epoch.records_by_seal().map_or(self.targets, |records| self.targets.min(records.into()));
+        let needed = needed_bytes(epoch, targets);
         let room = self.disk.space(self.layout.data()).await?;
         if !self.reserve.admits(&room, needed) {
             return Ok(Outcome::NoRoom { epoch: epoch.epoch, needed, available: room.available_bytes });
