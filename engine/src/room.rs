@@ -75,12 +75,9 @@ impl Gate {
     }
 
     /// Looks at the room; whether batches are to be taken. `undealt` is what dealing will take of the same filesystem.
-    /// `at_hand` are bytes of the segments that batches would fill first: they are room already, which does not come back, so
-    /// to begin again they count. Else segments that were made when there was room could keep the gate closed for good.
-    pub fn observe(&mut self, room: &Space, undealt: u64, at_hand: u64) -> bool {
+    pub fn observe(&mut self, room: &Space, undealt: u64) -> bool {
         let times = if self.open { 1 } else { 2 };
-        let enough = if self.open { 0 } else { at_hand.min(self.reserve.bytes) };
-        self.open = room.available_bytes.saturating_add(enough) >= self.bytes_min(undealt)
+        self.open = room.available_bytes >= self.bytes_min(undealt)
             && room.available_files >= files_min(room).saturating_mul(times);
         self.open
     }
@@ -97,14 +94,14 @@ mod tests {
     #[test]
     fn appends_resume_at_twice_the_floor() {
         let mut gate = Gate::new(Reserve::new(100));
-        let seen = [150, 100, 99, 100, 199, 200, 100].map(|bytes| gate.observe(&room(bytes, 48), 0, 0));
+        let seen = [150, 100, 99, 100, 199, 200, 100].map(|bytes| gate.observe(&room(bytes, 48), 0));
         assert_eq!(seen, [true, true, false, false, false, true, true]);
     }
 
     #[test]
     fn a_filesystem_that_holds_no_more_files_is_full() {
         let mut gate = Gate::new(Reserve::new(100));
-        let seen = [7, 6, 5, 6, 11, 12, 6].map(|files| gate.observe(&room(1_000, files), 0, 0));
+        let seen = [7, 6, 5, 6, 11, 12, 6].map(|files| gate.observe(&room(1_000, files), 0));
         assert_eq!(seen, [true, true, false, false, false, true, true]);
     }
 
@@ -112,23 +109,15 @@ mod tests {
     fn batches_leave_the_room_that_dealing_them_takes() {
         let reserve = Reserve::new(100);
         let mut gate = Gate::new(reserve);
-        assert!(gate.observe(&room(150, 48), 50, 0) && reserve.admits(&room(150, 48), 50));
-        assert!(!gate.observe(&room(149, 48), 50, 0) && !reserve.admits(&room(149, 48), 50));
-        assert!(!gate.observe(&room(249, 48), 50, 0) && gate.observe(&room(250, 48), 50, 0));
-    }
-
-    #[test]
-    fn segments_at_hand_are_room_to_begin_again() {
-        let mut gate = Gate::new(Reserve::new(100));
-        let seen = [(99, 500), (99, 500), (120, 79), (120, 80), (99, 500)];
-        let seen = seen.map(|(bytes, at_hand)| gate.observe(&room(bytes, 48), 0, at_hand));
-        assert_eq!(seen, [false, false, false, true, false], "never into the reserve itself");
+        assert!(gate.observe(&room(150, 48), 50) && reserve.admits(&room(150, 48), 50));
+        assert!(!gate.observe(&room(149, 48), 50) && !reserve.admits(&room(149, 48), 50));
+        assert!(!gate.observe(&room(249, 48), 50) && gate.observe(&room(250, 48), 50));
     }
 
     #[test]
     fn without_a_reserve_the_drive_itself_is_asked() {
         let (reserve, empty) = (Reserve::new(0), room(0, 48));
         assert!(reserve.admits(&empty, 1 << 40) && !reserve.is_scarce(&empty));
-        assert!(Gate::new(reserve).observe(&empty, 1 << 40, 0));
+        assert!(Gate::new(reserve).observe(&empty, 1 << 40));
     }
 }

@@ -223,8 +223,7 @@ impl RawLog {
         urgent: bool,
     ) -> anyhow::Result<Handed> {
         if preparer.ready() == 0 {
-            let more = if shard.metrics.ready_segments.get() > 0 { self.room_beside_others() } else { 0 };
-            if !urgent && !self.has_room(preparer, more).await? {
+            if !urgent && !self.has_room(preparer).await? {
                 return Ok(Handed::NoRoom);
             }
             let began = Instant::now();
@@ -253,17 +252,9 @@ impl RawLog {
         }
     }
 
-    /// What must stay free, besides the reserve, where a shard that has a segment at hand gets another one: what each shard may
-    /// come to need, and what batches need to be taken again. On a small drive the second ones would take it.
-    fn room_beside_others(&self) -> u64 {
-        let each = self.limits.segment_file_bytes();
-        self.limits.free_bytes_min.saturating_add(each.saturating_mul(self.shards.len() as u64))
-    }
-
-    /// Whether there is room for one more segment besides `more` bytes, if need be when what is there only to save time has been
-    /// given up.
-    async fn has_room(&self, preparer: &mut Preparer<UringDisk>, more: u64) -> anyhow::Result<bool> {
-        let undealt = self.undealt.on_raw_drive().saturating_add(more);
+    /// Whether there is room for one more segment, if need be when what is there only to save time has been given up.
+    async fn has_room(&self, preparer: &mut Preparer<UringDisk>) -> anyhow::Result<bool> {
+        let undealt = self.undealt.on_raw_drive();
         // Made now, a segment would take the room at which batches are taken again.
         if self.appends.are_refused_for(Cause::Room) {
             preparer.give_up(0).await?;

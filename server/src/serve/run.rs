@@ -451,8 +451,6 @@ impl<'s> Host<'s> {
             tree: self.tree.clone(),
             free_bytes_min,
             gate: Gate::new(Reserve::new(free_bytes_min)),
-            shards: self.shards.iter().map(|shard| shard.metrics.clone()).collect(),
-            segment_bytes: self.settings.limits.segment_file_bytes(),
             appends: self.appends.clone(),
             undealt: self.undealt.clone(),
             health: self.health.clone(),

@@ -4,14 +4,12 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use logtank_engine::format::names::RawName;
 use logtank_engine::io::disk::Space;
-use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::roles::Refusal;
 use logtank_engine::room::{self, Gate};
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -35,9 +33,6 @@ pub(super) struct SpaceWatch {
     pub(super) tree: Tree,
     pub(super) free_bytes_min: u64,
     pub(super) gate: Gate,
-    /// Who has segments at hand.
-    pub(super) shards: Vec<Arc<ShardMetrics>>,
-    pub(super) segment_bytes: u64,
     pub(super) appends: Appends,
     pub(super) undealt: Undealt,
     pub(super) health: Health,
@@ -165,9 +160,7 @@ impl SpaceWatch {
         }
         self.keep_ballast(room.available_bytes);
         let undealt = self.undealt.on_raw_drive();
-        let at_hand =
-            self.shards.iter().map(|shard| shard.ready_segments.get()).sum::<u64>() * self.segment_bytes;
-        let allowed = self.gate.observe(&room, undealt, at_hand);
+        let allowed = self.gate.observe(&room, undealt);
         let why = (!allowed).then(|| {
             let free = ByteSize(room.available_bytes);
             let kept = ByteSize(self.free_bytes_min);

@@ -18,7 +18,7 @@ pub(super) async fn watch(world: Rc<World>, host: Rc<Host>) {
     let mut gate = Gate::new(Reserve::new(world.plan.limits.free_bytes_min));
     loop {
         if let Ok(space) = host.disk.space(host.layout.raw()).await {
-            let allowed = gate.observe(&space, host.shared.stats.needed_bytes.get(), 0);
+            let allowed = gate.observe(&space, host.shared.stats.needed_bytes.get());
             host.allow_appends(&world, Some(allowed), None);
         }
         world.executor.sleep(LOOK_EVERY).await;
