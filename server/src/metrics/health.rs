@@ -41,6 +41,15 @@ impl Health {
         change(&mut self.reasons.lock().expect("nobody panics while holding it"));
     }
 
+    /// Whether the reason is another one than before.
+    fn replace(&self, why: Option<String>, reason: impl FnOnce(&mut Reasons) -> &mut Option<String>) -> bool {
+        let mut reasons = self.reasons.lock().expect("nobody panics while holding it");
+        let reason = reason(&mut reasons);
+        let changed = *reason != why;
+        *reason = why;
+        changed
+    }
+
     /// It serves.
     pub(crate) fn started(&self) {
         self.change(|reasons| reasons.starting = false);
@@ -63,12 +72,7 @@ impl Health {
 
     /// It deals nothing or serves no recoveries for this reason, or does both. Whether that is a change.
     pub(crate) fn role(&self, why: Option<String>) -> bool {
-        let mut changed = false;
-        self.change(|reasons| {
-            changed = reasons.role != why;
-            reasons.role = why;
-        });
-        changed
+        self.replace(why, |reasons| &mut reasons.role)
     }
 
     /// Dealing stands still for this reason, or continues.
@@ -88,12 +92,7 @@ impl Health {
 
     /// The indexes' filesystem takes nothing, or does again. Whether that is a change.
     pub(crate) fn indexes_read_only(&self, why: Option<String>) -> bool {
-        let mut changed = false;
-        self.change(|reasons| {
-            changed = reasons.read_only.is_some() != why.is_some();
-            reasons.read_only = why;
-        });
-        changed
+        self.replace(why, |reasons| &mut reasons.read_only)
     }
 
     /// It receives and serves, but deals and merges no more.
