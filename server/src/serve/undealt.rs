@@ -22,11 +22,13 @@ struct Inner {
     seen: Mutex<Seen>,
 }
 
-/// The last look at what waits, and what had been written by then.
+/// The last look at what waits, and what had been written before it.
 #[derive(Debug, Default)]
 struct Seen {
     looks: u64,
     written: u64,
+    /// When this was last asked.
+    written_last: u64,
 }
 
 impl Undealt {
@@ -38,7 +40,8 @@ impl Undealt {
     }
 
     /// In bytes; 0 if the indexes are on another drive. Whoever deals looks before each epoch, which may take long, so what
-    /// was written since is counted, too.
+    /// was written since is counted, too. It was at some time since this was last asked, so that what has been written since
+    /// then may be counted twice, and never not at all.
     pub(super) fn on_raw_drive(&self) -> u64 {
         let Inner { background, shards, same, seen } = &*self.0;
         if !same {
@@ -48,9 +51,33 @@ impl Undealt {
         let written: u64 = shards.iter().map(|shard| shard.frame_bytes.get()).sum();
         let mut seen = seen.lock().expect("nobody panics while holding it");
         let looks = stats.looks.get();
-        if looks != seen.looks {
-            *seen = Seen { looks, written };
-        }
+        seen.update(looks, written);
         stats.needed_bytes.get() + written.saturating_sub(seen.written)
+    }
+}
+
+impl Seen {
+    fn update(&mut self, looks: u64, written: u64) {
+        if looks != self.looks {
+            (self.looks, self.written) = (looks, self.written_last);
+        }
+        self.written_last = written;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+
+    #[test]
+    fn what_was_written_since_before_the_last_look_counts() {
+        let mut seen = Seen::default();
+        let mut since = |looks, written: u64| {
+            seen.update(looks, written);
+            written - seen.written
+        };
+        assert_eq!([since(0, 10), since(0, 25)], [10, 25], "nobody has looked yet");
+        assert_eq!([since(1, 40), since(1, 70)], [15, 45], "the look may have been when 25 were written");
+        assert_eq!(since(3, 71), 1);
     }
 }

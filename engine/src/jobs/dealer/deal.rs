@@ -122,6 +122,18 @@ impl<D: Disk> Dealer<D> {
     /// The disk's; nothing of the epoch counts as dealt then. What moving an epoch's files to history met is told by
     /// the call after the one that dealt it.
     pub async fn deal_next(&mut self, deletions: &DeletionLog) -> Result<Outcome> {
+        self.deal_next_telling(deletions, &|_| {}).await
+    }
+
+    /// As [`Self::deal_next`]; `looked` is given what waits as soon as it is known, since dealing may then take long.
+    ///
+    /// # Errors
+    /// As [`Self::deal_next`].
+    pub async fn deal_next_telling(
+        &mut self,
+        deletions: &DeletionLog,
+        looked: &dyn Fn(Lag),
+    ) -> Result<Outcome> {
         if let Some(error) = self.untold.take() {
             return Err(error);
         }
@@ -137,6 +149,7 @@ impl<D: Disk> Dealer<D> {
         let view = LiveView::look(&self.disk, &self.layout, self.transfer).await?;
         let checkpoint = Checkpoint::read(&self.disk, &self.layout).await?.next()?;
         self.lag = lag(&view, checkpoint);
+        looked(self.lag);
         self.archive_past(&view, checkpoint).await?;
         let Some(epoch) = view.complete_from(checkpoint).next() else {
             return Ok(never_complete(&view, checkpoint).unwrap_or(Outcome::Nothing));

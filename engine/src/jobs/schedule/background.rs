@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::backlog::Backlog;
 use super::dealing::Dealing;
 use super::local::Local;
-use super::pause::both;
+use super::pause::{both, counted};
 use super::tending::Tending;
 use crate::error::Result;
 use crate::format::layout::Layout;
@@ -20,6 +20,9 @@ use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
 use crate::limits::Limits;
 use crate::time::Clock;
+
+/// Between two signs of life of a loop that has ended while the other one works on.
+const REST: Duration = Duration::from_secs(1);
 
 /// What is to be done after a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ pub struct Drained {
 /// All background work on one data directory, for one thread. To be created under dealer.lock.
 #[derive(Debug)]
 pub struct Background<D, C> {
-    shared: Arc<Shared>,
+    local: Rc<Local<D, C>>,
     dealing: Dealing<D, C>,
     tending: Tending<D, C>,
 }
@@ -62,7 +65,6 @@ impl<D: Disk, C: Clock> Background<D, C> {
         config: JobsConfig,
         shared: Arc<Shared>,
     ) -> Self {
-        let told = shared.clone();
         let local = Rc::new(Local {
             disk,
             clock,
@@ -75,8 +77,8 @@ impl<D: Disk, C: Clock> Background<D, C> {
             without_room: RefCell::default(),
             halted: Cell::new(false),
         });
-        let (dealing, tending) = (Dealing::new(local.clone(), &config), Tending::new(local, &config));
-        Self { shared: told, dealing, tending }
+        let (dealing, tending) = (Dealing::new(local.clone(), &config), Tending::new(local.clone(), &config));
+        Self { local, dealing, tending }
     }
 
     /// Deals, sorts, optimizes and cleans until `stop` says so, which is asked between two steps
@@ -85,17 +87,23 @@ impl<D: Disk, C: Clock> Background<D, C> {
     ///
     /// Does nothing while this host is not the master.
     pub async fn run(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
-        let shared = self.shared.clone();
-        let turns = [&shared.stats.dealing_turns, &shared.stats.tending_turns];
-        both(self.dealing.run(stop, report), self.tending.run(stop, report), turns).await;
+        let local = self.local.clone();
+        let turns = [&local.shared.stats.dealing_turns, &local.shared.stats.tending_turns];
+        let rest = || local.clock.sleep(REST);
+        both(self.dealing.run(stop, report), self.tending.run(stop, report), turns, rest).await;
     }
 
     /// Looks what waits to be dealt, and does nothing about it, until `stop` says so: for a process that deals nothing
     /// beside another one that does. Needs no lock.
     pub async fn watch(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
-        while !stop() {
-            self.dealing.look_and_rest(report).await;
-        }
+        let local = self.local.clone();
+        let watching = async {
+            while !stop() {
+                self.dealing.look_and_rest(report).await;
+            }
+        };
+        // A look at many files takes long, and is no hang.
+        counted(watching, &local.shared.stats.dealing_turns).await;
     }
 
     /// Deals everything that is complete, and nothing else; `progress` is told after each epoch. Run recovery

@@ -16,9 +16,10 @@ use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::Disk;
 use crate::jobs::cleaner::{Cleaned, Deleted, empty_trash};
 use crate::jobs::config::JobsConfig;
-use crate::jobs::dealer::{Dealer, Dealt, Outcome};
+use crate::jobs::dealer::{Dealer, Dealt, Lag, Outcome};
 use crate::jobs::history::{History, Pruned};
 use crate::jobs::report::Report;
+use crate::jobs::stats::JobStats;
 use crate::roles::is_master;
 use crate::time::{Clock, MonoNanos};
 
@@ -107,14 +108,13 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             let local = self.local.clone();
             either(local.clock.sleep(pause), local.shared.dealer_woken()).await;
         }
-        self.local.shared.stats.dealing_turns.add(1);
     }
 
     /// Looks what waits to be dealt, and does nothing about it.
     async fn look(&mut self, report: &dyn Fn(Report)) -> Turn {
         match self.dealer.look().await {
             Ok(waiting) => {
-                self.count_lag();
+                count_lag(&self.local.shared.stats, self.dealer.lag());
                 self.stands(waiting, report);
                 Turn::Rest(LOOK_EVERY)
             }
@@ -127,11 +127,12 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
 
     /// Deals an epoch; whether there was one.
     async fn deal(&mut self, report: &dyn Fn(Report)) -> bool {
-        let outcome = self.dealer.deal_next(&self.local.shared.deletions).await;
+        let shared = self.local.shared.clone();
+        let looked = |lag| count_lag(&shared.stats, lag);
+        let outcome = self.dealer.deal_next_telling(&shared.deletions, &looked).await;
         for (code, segments) in self.dealer.take_unsorted() {
             self.local.backlog.borrow_mut().add(&code, segments, 0);
         }
-        self.count_lag();
         self.tell_strays(report);
         if let Ok(outcome) = &outcome {
             self.judge(outcome, report);
@@ -233,17 +234,6 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         stats.sort_waiting.set(backlog.len() as u64);
     }
 
-    fn count_lag(&self) {
-        let (stats, lag) = (&self.local.shared.stats, self.dealer.lag());
-        stats.waiting_epochs.set(lag.epochs);
-        stats.waiting_bytes.set(lag.bytes);
-        stats.waiting_file_bytes.set(lag.file_bytes);
-        stats.needed_bytes.set(lag.needed_bytes);
-        stats.looks.add(1);
-        stats.oldest_waiting_ms.set(lag.oldest.map_or(0, |epoch| epoch.millis()));
-        stats.checkpoint_ms.set(lag.checkpoint.millis());
-    }
-
     /// Sorts one index, and more until `time` is spent; whether there was one.
     async fn sort(&mut self, time: Duration, report: &dyn Fn(Report)) -> bool {
         let local = self.local.clone();
@@ -321,7 +311,6 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
     /// Deals one epoch for [`super::Background::drain`]; `None` if no complete one is left.
     pub(super) async fn drain_one(&mut self) -> Result<Option<Dealt>> {
         let outcome = self.dealer.deal_next(&self.local.shared.deletions).await?;
-        self.count_lag();
         match outcome {
             Outcome::Dealt(dealt) => {
                 self.account(&dealt);
@@ -338,4 +327,14 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             }
         }
     }
+}
+
+fn count_lag(stats: &JobStats, lag: Lag) {
+    stats.waiting_epochs.set(lag.epochs);
+    stats.waiting_bytes.set(lag.bytes);
+    stats.waiting_file_bytes.set(lag.file_bytes);
+    stats.needed_bytes.set(lag.needed_bytes);
+    stats.looks.add(1);
+    stats.oldest_waiting_ms.set(lag.oldest.map_or(0, |epoch| epoch.millis()));
+    stats.checkpoint_ms.set(lag.checkpoint.millis());
 }

@@ -1,9 +1,12 @@
 //! Waiting, and doing two things at once, on any executor.
 
+use std::cell::Cell;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::sync::Notify;
 
 use crate::jobs::stats::Number;
 
@@ -21,12 +24,18 @@ pub(super) async fn either(first: impl Future<Output = ()>, second: impl Future<
 }
 
 /// Completes when both have. Each continues only when something that it waits for has happened, and each such turn is
-/// counted: a count that stands still is one that hangs.
-pub(super) async fn both(
+/// counted: a count that stands still is one that hangs. One that has ended while the other works on does not hang: it
+/// turns whenever `rest` has passed.
+pub(super) async fn both<R: Future<Output = ()>>(
     first: impl Future<Output = ()>,
     second: impl Future<Output = ()>,
     turns: [&Number; 2],
+    rest: impl Fn() -> R,
 ) {
+    let ended = Cell::new(0);
+    let all_ended = Notify::new();
+    let first = then_rest(first, &ended, &all_ended, &rest);
+    let second = then_rest(second, &ended, &all_ended, &rest);
     let mut futures: [Pin<&mut dyn Future<Output = ()>>; 2] = [pin!(first), pin!(second)];
     let branches: [Arc<Branch>; 2] = [Arc::default(), Arc::default()];
     let mut done = [false; 2];
@@ -42,6 +51,31 @@ pub(super) async fn both(
         if done == [true; 2] { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
+}
+
+/// Runs it, then rests again and again until the other one has ended, too.
+async fn then_rest<R: Future<Output = ()>>(
+    future: impl Future<Output = ()>,
+    ended: &Cell<usize>,
+    all_ended: &Notify,
+    rest: &impl Fn() -> R,
+) {
+    future.await;
+    ended.set(ended.get() + 1);
+    all_ended.notify_one();
+    while ended.get() < 2 {
+        either(rest(), all_ended.notified()).await;
+    }
+}
+
+/// The same future; each time that it continues counts.
+pub(super) async fn counted<T>(future: impl Future<Output = T>, turns: &Number) -> T {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| {
+        turns.add(1);
+        future.as_mut().poll(context)
+    })
+    .await
 }
 
 /// Whether one of two futures was woken.
@@ -102,7 +136,21 @@ mod tests {
             assert_eq!(turns[1].get(), 1, "it waited all the time");
             waits.notify_one();
         };
-        run(both(busy, waits.notified(), [&turns[0], &turns[1]]));
-        assert_eq!([turns[0].get(), turns[1].get()], [6, 2]);
+        run(both(busy, waits.notified(), [&turns[0], &turns[1]], std::future::pending::<()>));
+        // The first turns once more, since the other has ended.
+        assert_eq!([turns[0].get(), turns[1].get()], [7, 2]);
+    }
+
+    #[test]
+    fn one_that_has_ended_turns_while_the_other_works_on() {
+        let turns = [Number::default(), Number::default()];
+        let works = async {
+            while turns[0].get() < 50 {
+                give_way().await;
+            }
+        };
+        run(both(async {}, works, [&turns[0], &turns[1]], give_way));
+        assert!(turns[1].get() >= 49, "{turns:?}");
+        run(both(async {}, async {}, [&turns[0], &turns[1]], std::future::pending::<()>));
     }
 }

@@ -24,7 +24,7 @@ use crate::jobs::queue::Urgency;
 use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
 use crate::limits::Limits;
-use crate::testing::{HookDisk, ManualClock, MemDisk, RawEpoch, raw_record, run};
+use crate::testing::{HookDisk, ManualClock, MemDisk, RawEpoch, StepDisk, Stepped, raw_record, run};
 use crate::time::{Clock, MonoNanos, Now};
 
 /// A clock that moves only while everybody sleeps.
@@ -398,6 +398,44 @@ fn errors_heal_but_a_failed_sync_stops_everything() {
         failing.set(false);
         assert_eq!(host.pass(20), if heals { vec!["dealt 10 1"] } else { vec![] }, "{call}");
     }
+}
+
+#[test]
+fn what_waits_is_known_before_dealing_it_has_ended() {
+    let memory = MemDisk::new();
+    let (shared, seen) = (Rc::new(std::cell::OnceCell::<Arc<Shared>>::new()), Rc::new(Cell::new(None)));
+    let disk = HookDisk::new(memory.clone(), {
+        let (shared, seen) = (shared.clone(), seen.clone());
+        move |name, path| {
+            if name == "create" && path.starts_with("/data/indexes") && seen.get().is_none() {
+                let stats = &shared.get().unwrap().stats;
+                seen.set(Some((stats.looks.get(), stats.waiting_epochs.get(), stats.needed_bytes.get() > 0)));
+            }
+            Ok(())
+        }
+    });
+    let mut host = host_on(disk, memory);
+    shared.set(host.shared.clone()).unwrap();
+    host.epoch(10, &[raw_record("a", "d", Some("x"))]);
+    host.epoch(20, &[raw_record("a", "d", Some("y"))]);
+    host.pass(5);
+    assert_eq!(seen.get(), Some((1, 2, true)));
+}
+
+#[test]
+fn a_look_at_what_waits_gives_signs_of_life_all_the_time() {
+    let memory = MemDisk::new();
+    let mut host = host_on(StepDisk(memory.clone()), memory);
+    (10..30).for_each(|millis| host.epoch(millis, &[raw_record("a", "d", Some("x"))]));
+    let stats = &host.shared.stats;
+    let mut watching = Stepped::new(host.background.watch(&|| false, &|_| {}));
+    let mut calls = 0;
+    while stats.looks.get() == 0 {
+        assert_eq!(watching.step(), None);
+        calls += 1;
+    }
+    assert!(calls > 40, "{calls}");
+    assert_eq!(stats.dealing_turns.get(), calls);
 }
 
 #[test]
