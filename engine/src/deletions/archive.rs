@@ -120,28 +120,23 @@ pub(crate) async fn take_over<D: Disk>(disk: &D, layout: &Layout) -> Result<Vec<
     };
     let (mut damaged, mut moved) = (Vec::new(), false);
     for name in names(&entries) {
-        let from = live.join(name.to_string());
-        let bytes = read(disk, &from).await?;
-        let known = match load_one(disk, layout, &name.code).await {
-            Err(Error::Corrupt(_)) => None,
-            known => Some(known?),
+        let mut tries = 1;
+        let outcome = loop {
+            match take_over_one(disk, layout, &name).await {
+                Err(Error::Disk(error)) if error.is_not_found() => {
+                    // The other role of this host starts as well, and did it first: then it holds already.
+                    if disk.metadata(&live.join(name.to_string())).await?.is_none() {
+                        break None;
+                    }
+                    if tries == TRIES {
+                        return Err(error.into());
+                    }
+                    tries += 1;
+                }
+                outcome => break outcome?,
+            }
         };
-        if decode(&name.code, &bytes) == Some(name.before) {
-            // One that can't be read covers nobody knows what, and stays.
-            if known.is_some_and(|known| known.is_none_or(|known| known < name.before)) {
-                publish(disk, layout, &name.code, name.before).await?;
-            }
-        } else {
-            let what = "no deletion with a valid checksum; copy it once more, or delete the index again";
-            damaged.push(Corruption { path: path(layout, &name), offset: 0, what: what.to_owned() });
-            if known == Some(None) {
-                // Unreadable there too, so that nothing of the index is merged.
-                create_deletions(disk, layout).await?;
-                publish_small(disk, &layout.deletion(&name.code), &bytes).await?;
-            }
-        }
-        create_history(disk, layout).await?;
-        disk.rename(&from, &path(layout, &name)).await?;
+        damaged.extend(outcome);
         moved = true;
     }
     if moved {
@@ -149,6 +144,38 @@ pub(crate) async fn take_over<D: Disk>(disk: &D, layout: &Layout) -> Result<Vec<
         disk.sync_folder(&live).await?;
     }
     Ok(damaged)
+}
+
+/// Returns what is damaged about it.
+async fn take_over_one<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    name: &ArchivedName,
+) -> Result<Option<Corruption>> {
+    let from = layout.raw_live().join(name.to_string());
+    let bytes = read(disk, &from).await?;
+    let known = match load_one(disk, layout, &name.code).await {
+        Err(Error::Corrupt(_)) => None,
+        known => Some(known?),
+    };
+    let damage = if decode(&name.code, &bytes) == Some(name.before) {
+        // One that can't be read covers nobody knows what, and stays.
+        if known.is_some_and(|known| known.is_none_or(|known| known < name.before)) {
+            publish(disk, layout, &name.code, name.before).await?;
+        }
+        None
+    } else {
+        if known == Some(None) {
+            // Unreadable there too, so that nothing of the index is merged.
+            create_deletions(disk, layout).await?;
+            publish_small(disk, &layout.deletion(&name.code), &bytes).await?;
+        }
+        let what = "no deletion with a valid checksum; copy it once more, or delete the index again";
+        Some(Corruption { path: path(layout, name), offset: 0, what: what.to_owned() })
+    };
+    create_history(disk, layout).await?;
+    disk.rename(&from, &path(layout, name)).await?;
+    Ok(damage)
 }
 
 /// What is wrong with the deletions that are kept with history, or were put into `raw/live/` with a copy of it, and how many there

@@ -1,3 +1,6 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
 use super::*;
 use crate::deletions::DeletionLog;
 use crate::format::names::{RawName, SegmentName, is_temporary};
@@ -5,7 +8,7 @@ use crate::io::disk::Transfer;
 use crate::raw_log::live::LiveView;
 use crate::raw_log::recovery::recover;
 use crate::raw_log::test_support::{CrashDisk, Cut, SegmentBytes, layout, position};
-use crate::testing::run;
+use crate::testing::{HookDisk, MemDisk, run};
 use crate::time::WallMillis;
 
 fn code(text: &str) -> IndexCode {
@@ -171,4 +174,37 @@ fn of_a_damaged_deletion_nobody_claims_to_know_what_is_gone() {
     let (files, found) = run(verify(&disk, &layout())).unwrap();
     assert_eq!((files, found.len()), (1, 1));
     assert_eq!(found[0].path, layout().raw_history().join("12-1-m.deleted"));
+}
+
+#[test]
+fn two_roles_take_the_same_deletions_over_at_once() {
+    let before = |disk: &MemDisk| {
+        for (code, millis) in [("m", 12), ("n", 13)] {
+            let name = ArchivedName { before: position(millis, 1), code: self::code(code) };
+            disk.put(layout().raw_live().join(name.to_string()), encode(&name.code, name.before).as_bytes());
+        }
+    };
+    for step in 0.. {
+        let disk = MemDisk::new();
+        before(&disk);
+        let (calls, other) = (Rc::new(Cell::new(0)), disk.clone());
+        let counted = calls.clone();
+        // The other role is as fast as can be, between any two calls of this one.
+        let slow = HookDisk::new(disk.clone(), move |_, _| {
+            if counted.replace(counted.get() + 1) == step {
+                run(take_over(&other, &layout())).unwrap();
+            }
+            Ok(())
+        });
+        assert!(run(take_over(&slow, &layout())).unwrap().is_empty(), "call {step}");
+        for (code, millis) in [("m", 12), ("n", 13)] {
+            let known = run(load_one(&disk, &layout(), &self::code(code))).unwrap();
+            assert_eq!(known, Some(position(millis, 1)), "call {step}");
+        }
+        assert_eq!(names(&run(disk.list(&layout().raw_live())).unwrap()), []);
+        assert_eq!(names(&run(disk.list(&layout().raw_history())).unwrap()).len(), 2, "call {step}");
+        if calls.get() <= step {
+            break;
+        }
+    }
 }
