@@ -9,6 +9,7 @@ mod hand_over;
 mod hostile;
 mod kill;
 mod lifecycle;
+mod limits;
 mod many_connections;
 mod order;
 mod power;

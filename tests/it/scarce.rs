@@ -41,6 +41,31 @@ impl Small {
         self.folder.path().join("mounted")
     }
 
+    /// The loop device that it is on.
+    fn device(&self) -> String {
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let path = self.path();
+        let mut fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+        let found = fields.find(|fields| Path::new(fields[1]) == path).expect("it is mounted");
+        found[0].trim_start_matches("/dev/").to_owned()
+    }
+
+    /// Makes it read-only, as the kernel does when it meets an error.
+    fn meet_error(&self) {
+        run("mount", &["-o", "remount,errors=remount-ro", self.path().to_str().unwrap()]);
+        let trigger = Path::new("/sys/fs/ext4").join(self.device()).join("trigger_fs_error");
+        std::fs::write(trigger, "for a test").unwrap();
+    }
+
+    /// Takes it off, repairs it, and mounts it again.
+    fn repair(&self) {
+        run("umount", &[self.path().to_str().unwrap()]);
+        let image = self.folder.path().join("image");
+        let repaired = Command::new("e2fsck").args(["-f", "-y"]).arg(&image).output().unwrap().status;
+        assert!(matches!(repaired.code(), Some(0 | 1)), "{repaired}");
+        run("mount", &["-o", "loop", image.to_str().unwrap(), self.path().to_str().unwrap()]);
+    }
+
     fn free(&self) -> u64 {
         let found = statvfs(self.path()).unwrap();
         found.f_bavail * found.f_frsize
@@ -237,5 +262,66 @@ fn a_drive_that_does_not_answer_makes_a_host_not_ready() {
     }
     drop(frozen);
     eventually("it is ready again", || readiness(&host).contains(" 200 "));
+    host.stop();
+}
+
+#[test]
+fn indexes_that_an_error_made_read_only_are_named_and_caught_up() {
+    if !needs::drives() {
+        return;
+    }
+    let (small, raw) = (Small::new(512 * MIB, &[]), tempfile::tempdir().unwrap());
+    let raw = raw.path().to_str().unwrap();
+    let arguments = ["--shards", "1", "--raw-dir", raw, "--epoch-max-age", "1s", "--free-bytes-min", "1MiB"];
+    let mut host = Host::started(&small.path().join("data"), &arguments);
+    assert!(takes_batches(&host, 0));
+    eventually("it is dealt", || metric(host.metrics(), "logtank_dealt_records_total") == Some(1.0));
+    small.meet_error();
+    let ready = || readiness(&host);
+    eventually("it says so", || ready().contains(" 503 ") && ready().contains("read-only"));
+    assert!(takes_batches(&host, 1), "the raw log is elsewhere");
+    eventually("dealing fails", || ready().contains("nothing is dealt, since that fails again and again"));
+    assert_eq!(documents(&host), 2);
+    host.stop();
+    small.repair();
+    host.start();
+    eventually("it is ready", || readiness(&host).contains(" 200 "));
+    eventually("the rest is dealt", || metric(host.metrics(), "logtank_dealt_records_total") == Some(1.0));
+    assert_eq!(documents(&host), 2);
+    host.stop();
+}
+
+#[test]
+fn a_raw_log_that_an_error_made_read_only_ends_the_host() {
+    if !needs::drives() {
+        return;
+    }
+    let (small, data) = (Small::new(512 * MIB, &[]), tempfile::tempdir().unwrap());
+    let raw = small.path().join("raw");
+    let arguments = [
+        "--shards",
+        "1",
+        "--raw-dir",
+        raw.to_str().unwrap(),
+        "--epoch-max-age",
+        "1s",
+        "--free-bytes-min",
+        "1MiB",
+        "--sync",
+        "always",
+    ];
+    let mut host = Host::started(&data.path().join("data"), &arguments);
+    assert!(takes_batches(&host, 0));
+    small.meet_error();
+    // Its segment can neither be named nor sealed any more.
+    let (status, log) = host.wait();
+    assert_eq!(status.code(), Some(78), "{log}");
+    assert!(log.to_lowercase().contains("read-only"), "{log}");
+    let log = host.start_in_vain();
+    assert!(log.to_lowercase().contains("read-only"), "{log}");
+    small.repair();
+    host.start();
+    assert!(takes_batches(&host, 1));
+    assert_eq!(documents(&host), 2);
     host.stop();
 }

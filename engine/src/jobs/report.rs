@@ -90,6 +90,13 @@ pub enum Report {
         /// Why.
         error: Error,
     },
+    /// Dealing fails again and again; it is tried all the same.
+    DealingFails {
+        /// Why.
+        why: String,
+    },
+    /// Dealing works again.
+    DealingWorks,
     /// A sync failed: nothing is known any more of what was written before it, so all background work stands
     /// still until the next start. The last thing that is told.
     Halted {

@@ -19,6 +19,7 @@ struct Reasons {
     role: Option<String>,
     blocked: Option<String>,
     incomplete: Option<String>,
+    dealing_failing: Option<String>,
     no_room: Option<String>,
     read_only: Option<String>,
     background: Option<String>,
@@ -85,6 +86,11 @@ impl Health {
         self.change(|reasons| reasons.incomplete = why);
     }
 
+    /// Dealing fails for this reason whenever it is tried, or works again.
+    pub(crate) fn dealing_failing(&self, why: Option<String>) {
+        self.change(|reasons| reasons.dealing_failing = why);
+    }
+
     /// Background work waits for room on the indexes' drive, or continues.
     pub(crate) fn without_room(&self, why: Option<String>) {
         self.change(|reasons| reasons.no_room = why);
@@ -121,6 +127,7 @@ impl Health {
                 background,
                 blocked,
                 incomplete,
+                dealing_failing,
                 no_room,
                 read_only,
                 role,
@@ -134,6 +141,7 @@ impl Health {
                 background,
                 blocked,
                 incomplete,
+                dealing_failing,
                 no_room,
                 read_only,
                 role,

@@ -158,6 +158,18 @@ pub(super) fn tell(report: Report, health: &Health, metrics: &HostMetrics) {
             tracing::info!("dealing goes on: the damage is repaired");
             health.dealing_blocked(None);
         }
+        Report::DealingFails { why } => {
+            let why = format!(
+                "nothing is dealt, since that fails again and again: {why}; look at the room, the limits and the health of the \
+                 drive of the indexes (df, df -i, quotas, dmesg)"
+            );
+            tracing::error!("{why}");
+            health.dealing_failing(Some(why));
+        }
+        Report::DealingWorks => {
+            tracing::info!("dealing works again");
+            health.dealing_failing(None);
+        }
         Report::Foreign(foreign) => tracing::warn!("{foreign}"),
         Report::Stray(stray) => tracing::error!("{stray}"),
         // There may be a hundred thousand of them: counters tell of them all.

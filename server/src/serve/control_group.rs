@@ -3,19 +3,32 @@
 use std::path::Path;
 
 /// The least value that `name` ("memory.max", "pids.max") has from the group of this process up to the root; `None` if
-/// nothing is limited, or there are no groups of the second version.
+/// nothing is limited. Of groups of the first version, where each controller has a tree of its own, those are known whose
+/// limit has the same name: that of threads.
 pub(super) fn limit(name: &str) -> Option<u64> {
     let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     least(&own, Path::new("/sys/fs/cgroup"), name)
 }
 
 fn least(own: &str, root: &Path, name: &str) -> Option<u64> {
-    let group = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    Path::new(group)
-        .ancestors()
-        .filter_map(|group| std::fs::read_to_string(root.join(group).join(name)).ok())
-        .filter_map(|text| text.trim().parse().ok())
-        .min()
+    let controller = name.split('.').next()?;
+    let folder = |line: &str| {
+        let (_, described) = line.split_once(':')?;
+        let (controllers, group) = described.split_once(":/")?;
+        match controllers {
+            "" => Some((root.to_owned(), group.to_owned())),
+            _ if controllers.split(',').any(|its| its == controller) => {
+                Some((root.join(controllers), group.to_owned()))
+            }
+            _ => None,
+        }
+    };
+    let limits = own.lines().filter_map(folder).flat_map(|(root, group)| {
+        let read =
+            |group: &Path| std::fs::read_to_string(root.join(group).join(name)).ok()?.trim().parse().ok();
+        Path::new(&group).ancestors().filter_map(read).collect::<Vec<u64>>()
+    });
+    limits.min()
 }
 
 #[cfg(test)]
@@ -37,5 +50,9 @@ mod tests {
         assert_eq!(limit("memory.high"), None);
         assert_eq!(least("0::/\n", root.path(), "pids.max"), Some(4096));
         assert_eq!(least("4:memory:/old\n", root.path(), "memory.max"), None);
+        std::fs::create_dir_all(root.path().join("pids/old")).unwrap();
+        std::fs::write(root.path().join("pids/old/pids.max"), "100\n").unwrap();
+        assert_eq!(least("7:pids:/old\n0::/\n", root.path(), "pids.max"), Some(100));
+        assert_eq!(least("7:pids:/old\n0::/\n", root.path(), "memory.max"), None);
     }
 }

@@ -148,8 +148,8 @@ impl RawLog {
                     }
                     Err(error) => {
                         let why = format!(
-                            "no raw segment can be made ready; look at the drive's room (df, df -i, quotas) and \
-                             health: {}",
+                            "no raw segment can be made ready; {}: {}",
+                            advice(&error),
                             causes(&error)
                         );
                         reported.report(&error, &why);
@@ -356,6 +356,22 @@ fn comes_back(error: &anyhow::Error) -> bool {
     system_errors(error).any(|cause| full.contains(&cause.kind())) || is_for_want_of_descriptors(error)
 }
 
+/// What to do about a segment that can't be made.
+fn advice(error: &anyhow::Error) -> &'static str {
+    let kind = system_errors(error).map(std::io::Error::kind).next();
+    match kind {
+        Some(ErrorKind::FileTooLarge) => {
+            "a file may not become as long as a segment is: lift the limit of file lengths (LimitFSIZE= in the systemd unit, \
+             ulimit -f; of a running host: prlimit --fsize=unlimited --pid), or use a filesystem that takes longer files"
+        }
+        Some(ErrorKind::QuotaExceeded) => {
+            "the quota of this user, group or project is used up (quota, repquota): raise it, or remove some"
+        }
+        Some(ErrorKind::ReadOnlyFilesystem) => "its filesystem is read-only: look at the drive (dmesg)",
+        _ => "look at the drive's room (df, df -i, quotas) and health",
+    }
+}
+
 fn is_for_want_of_descriptors(error: &anyhow::Error) -> bool {
     system_errors(error).any(is_shortage)
 }
@@ -459,11 +475,18 @@ mod tests {
 
     use logtank_engine::error::{DiskError, Error};
 
-    use super::comes_back;
+    use super::{advice, comes_back};
 
     fn failed(code: i32) -> anyhow::Error {
         let error = DiskError::new("allocate", Path::new("/x"), std::io::Error::from_raw_os_error(code));
         anyhow::Error::from(Error::from(error))
+    }
+
+    #[test]
+    fn what_can_be_done_depends_on_what_failed() {
+        let said = |code| advice(&failed(code));
+        assert!(said(27).contains("LimitFSIZE=") && said(122).contains("quota of this user"));
+        assert!(said(30).contains("read-only") && said(28).contains("df -i"));
     }
 
     #[test]

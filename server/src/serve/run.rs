@@ -457,6 +457,7 @@ impl<'s> Host<'s> {
             metrics: self.metrics.clone(),
             beat: self.beat("space"),
             failing: false,
+            no_ballast: None,
             indexes: self.settings.role.indexes(),
         };
         watch.look();

@@ -12,6 +12,7 @@ use logtank_engine::format::names::RawName;
 use logtank_engine::io::disk::Space;
 use logtank_engine::roles::Refusal;
 use logtank_engine::room::{self, Gate};
+use logtank_os::probe::Mount;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::Tree;
@@ -40,6 +41,8 @@ pub(super) struct SpaceWatch {
     pub(super) beat: Beat,
     /// The room can't be found out.
     pub(super) failing: bool,
+    /// Why the ballast could not be made when that was last tried.
+    pub(super) no_ballast: Option<String>,
     /// This process deals and serves recoveries.
     pub(super) indexes: bool,
 }
@@ -61,7 +64,9 @@ impl Found {
                 total_files: found.f_files,
                 available_files: if found.f_files == 0 { u64::MAX } else { found.f_favail },
             },
-            read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
+            // What can't be told of the mount shows when something is written.
+            read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY)
+                || Mount::of(path).is_ok_and(|mount| mount.is_read_only),
         })
     }
 }
@@ -99,8 +104,9 @@ impl SpaceWatch {
         if let Ok(found) = Found::look(self.tree.layout.data()) {
             self.metrics.filesystem("indexes", &found.room);
             let data = self.tree.layout.data().display();
-            let why = (self.indexes && found.read_only)
-                .then(|| format!("nothing is dealt: the filesystem of {data} is mounted read-only; look at the drive (dmesg)"));
+            let why = (self.indexes && found.read_only).then(|| {
+                format!("nothing is dealt: the filesystem of {data} is read-only; look at the drive (dmesg)")
+            });
             if self.health.indexes_read_only(why.clone())
                 && let Some(why) = why
             {
@@ -151,9 +157,9 @@ impl SpaceWatch {
 
     fn look_at_raw(&mut self, Found { room, read_only }: Found) {
         self.metrics.filesystem("raw", &room);
-        let drive = self.tree.layout.raw().display();
-        let why = read_only
-            .then(|| format!("the filesystem of {drive} is mounted read-only; look at the drive (dmesg)"));
+        let drive = self.tree.layout.raw().display().to_string();
+        let why =
+            read_only.then(|| format!("the filesystem of {drive} is read-only; look at the drive (dmesg)"));
         self.appends.set(Cause::ReadOnly, why);
         if read_only {
             return;
@@ -187,7 +193,7 @@ impl SpaceWatch {
     }
 
     /// There while there is room, gone when there is none.
-    fn keep_ballast(&self, free: u64) {
+    fn keep_ballast(&mut self, free: u64) {
         let floor = self.free_bytes_min;
         let path = self.tree.layout.ballast();
         let is_there = path.exists();
@@ -199,11 +205,18 @@ impl SpaceWatch {
                 ),
                 Err(error) => tracing::error!(%error, "{} can't be given up", path.display()),
             }
-        } else if !is_there
-            && free >= floor.saturating_mul(2).max(4 * BALLAST_BYTES)
-            && let Err(error) = create(&path)
-        {
-            tracing::warn!(%error, "{} can't be made; trying again", path.display());
+        } else if !is_there && free >= floor.saturating_mul(2).max(4 * BALLAST_BYTES) {
+            match create(&path) {
+                Ok(()) => self.no_ballast = None,
+                // Tried each second, and logged when it fails for another reason than before.
+                Err(error) => {
+                    let why = error.to_string();
+                    if self.no_ballast.as_ref() != Some(&why) {
+                        tracing::warn!(%error, "{} can't be made; trying again", path.display());
+                        self.no_ballast = Some(why);
+                    }
+                }
+            }
         }
     }
 }
@@ -211,12 +224,20 @@ impl SpaceWatch {
 /// Written, not only allocated: filesystems that compress or copy on write would give nothing back.
 fn create(path: &Path) -> io::Result<()> {
     let temporary = logtank_engine::io::disk::temporary_beside(path);
-    let mut file = File::create(&temporary)?;
+    let created = fill(&temporary).and_then(|()| std::fs::rename(&temporary, path));
+    if created.is_err() {
+        // As far as that is possible; it takes room, and there is none to spare.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    created
+}
+
+fn fill(path: &Path) -> io::Result<()> {
+    let mut file = File::create(path)?;
     let mut noise = vec![0; 1 << 20];
     logtank_os::random::fill(&mut noise);
     for _ in 0..BALLAST_BYTES >> 20 {
         file.write_all(&noise)?;
     }
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
+    file.sync_all()
 }

@@ -43,6 +43,9 @@ pub struct Mount {
     pub source: String,
     /// The device that it reports.
     pub device: Device,
+    /// Whether its filesystem takes nothing: mounted read-only, or of an error's making, which statvfs(3) does not tell of
+    /// ext4 since Linux 6.15.
+    pub is_read_only: bool,
 }
 
 impl Mount {
@@ -53,13 +56,14 @@ impl Mount {
     pub fn of(path: &Path) -> io::Result<Self> {
         let status = look(path)?;
         let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
-        let (filesystem, source) = find(&mounts, status.stx_mnt_id).ok_or_else(|| {
+        let [filesystem, source, options] = find(&mounts, status.stx_mnt_id).ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, "/proc/self/mountinfo does not list the filesystem")
         })?;
         Ok(Self {
             filesystem: filesystem.into(),
             source: source.into(),
             device: Device::from_status(&status),
+            is_read_only: options.split(',').any(|option| matches!(option, "ro" | "emergency_ro")),
         })
     }
 }
@@ -77,14 +81,14 @@ fn look(path: &Path) -> io::Result<Statx> {
     Ok(statx(CWD, path, AtFlags::empty(), StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)?)
 }
 
-/// Type and source of a mount in the lines of mountinfo:
+/// Type, source and filesystem's options of a mount in the lines of mountinfo:
 /// `36 35 98:0 /root /mount/point options [optional fields] - ext4 /dev/root options`
-fn find(mounts: &str, id: u64) -> Option<(&str, &str)> {
+fn find(mounts: &str, id: u64) -> Option<[&str; 3]> {
     mounts.lines().find_map(|line| {
         let (number, _) = line.split_once(' ')?;
         let (_, described) = line.split_once(" - ")?;
         let mut fields = described.split(' ');
-        let found = (fields.next()?, fields.next()?);
+        let found = [fields.next()?, fields.next()?, fields.next()?];
         (number.parse() == Ok(id)).then_some(found)
     })
 }
@@ -96,8 +100,9 @@ mod tests {
     #[test]
     fn mounts_are_told_apart_by_their_number() {
         let mounts = "22 1 0:20 / / rw - overlay overlay rw\n\
-                      36 22 98:0 /a /data - b rw,noatime master:1 shared:2 - xfs /dev/sdb1 rw\n";
-        assert_eq!(find(mounts, 22), Some(("overlay", "overlay")));
+                      36 22 98:0 /a /data\\040-\\040b rw,noatime master:1 shared:2 - xfs /dev/sdb1 rw,emergency_ro\n";
+        assert_eq!(find(mounts, 22), Some(["overlay", "overlay", "rw"]));
+        assert_eq!(find(mounts, 36), Some(["xfs", "/dev/sdb1", "rw,emergency_ro"]));
         assert_eq!(find(mounts, 3), None);
     }
 

@@ -33,11 +33,12 @@ const OPERATIONS: &[(u8, &str)] = &[
 /// # Errors
 /// Why not, and what to do.
 pub fn check_io_uring(settings: &Path) -> Result<(), StartupError> {
-    let ring = IoUring::new(4).map_err(|error| explain(error, settings))?;
+    let mut ring = IoUring::new(4).map_err(|error| explain(error, settings))?;
     let mut probe = Probe::new();
     let probed = ring.submitter().register_probe(&mut probe);
     // A filter may allow the one call and not the other.
     probed.map_err(|error| explain(error, settings))?;
+    try_one(&mut ring).map_err(|error| explain(error, settings))?;
     if let Some((_, feature)) = OPERATIONS.iter().find(|(code, _)| !probe.is_supported(*code)) {
         return Err(StartupError::IoUringLacks { feature });
     }
@@ -50,6 +51,18 @@ pub fn check_io_uring(settings: &Path) -> Result<(), StartupError> {
             Err(StartupError::IoUringLacks { feature: "deferred completions (IORING_SETUP_DEFER_TASKRUN)" })
         }
         Err(source) => Err(StartupError::IoUringFailed { source }),
+    }
+}
+
+/// Has the kernel do nothing: where it may not be entered, whoever waits for an operation would wait for ever.
+fn try_one(ring: &mut IoUring) -> io::Result<()> {
+    // SAFETY: it points to no memory.
+    unsafe { ring.submission().push(&opcode::Nop::new().build()) }.map_err(io::Error::other)?;
+    loop {
+        match ring.submit_and_wait(1) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            entered => return entered.map(drop),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::background::Turn;
+use super::failing::Failing;
 use super::local::Local;
 use super::pause::{either, give_way};
 use super::standing::{Standing, Told};
@@ -41,6 +42,7 @@ pub(super) struct Dealing<D, C> {
     blocked: Option<Block>,
     strays_told: Vec<Corruption>,
     standing: Standing,
+    failing: Failing,
     deal_from: MonoNanos,
     sort_from: MonoNanos,
     clean_from: MonoNanos,
@@ -64,6 +66,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             blocked: None,
             strays_told: Vec::new(),
             standing: Standing::default(),
+            failing: Failing::default(),
             deal_from: MonoNanos(0),
             sort_from: MonoNanos(0),
             clean_from: MonoNanos(0),
@@ -90,7 +93,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             Ok(true) => {}
             Ok(false) => return self.look(report).await,
             Err(error) => {
-                self.local.failed("look for the master flag", error.into(), report);
+                self.failed("look for the master flag", error.into(), report);
                 return Turn::Rest(RETRY_AFTER);
             }
         }
@@ -135,6 +138,9 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
         }
         self.tell_strays(report);
         if let Ok(outcome) = &outcome {
+            if self.failing.worked() {
+                report(Report::DealingWorks);
+            }
             self.judge(outcome, report);
         }
         match outcome {
@@ -166,10 +172,18 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             }
             Err(error) => {
                 self.deal_from = self.local.clock.now().mono + RETRY_AFTER;
-                self.local.failed("deal", error, report);
+                self.failed("deal", error, report);
                 false
             }
         }
+    }
+
+    /// Says that a step failed without which nothing is dealt.
+    fn failed(&mut self, job: &'static str, error: Error, report: &dyn Fn(Report)) {
+        if self.failing.failed() {
+            report(Report::DealingFails { why: error.to_string() });
+        }
+        self.local.failed(job, error, report);
     }
 
     /// Each stray is told once, as long as it is there.

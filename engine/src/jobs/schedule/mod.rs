@@ -7,6 +7,7 @@
 mod background;
 mod backlog;
 mod dealing;
+mod failing;
 mod local;
 mod pause;
 mod standing;

@@ -116,6 +116,8 @@ fn tell(told: &RefCell<Vec<String>>, report: &Report) {
         Report::Foreign(foreign) => format!("foreign {}", foreign.path.display()),
         Report::Gone { code, .. } => format!("gone of {code}"),
         Report::Stray(stray) => format!("stray {}", stray.path.display()),
+        Report::DealingFails { .. } => "dealing fails".to_owned(),
+        Report::DealingWorks => "dealing works".to_owned(),
         Report::Halted { job, .. } => format!("halted by {job}"),
     };
     told.borrow_mut().push(line);
@@ -395,8 +397,14 @@ fn errors_heal_but_a_failed_sync_stops_everything() {
         failing.set(true);
         let told = host.pass(5);
         assert_eq!(told, [if heals { "deal failed" } else { "halted by deal" }], "{call}");
+        let told = host.pass(20);
+        assert_eq!(
+            told.iter().filter(|line| *line == "dealing fails").count(),
+            usize::from(heals),
+            "{told:?}"
+        );
         failing.set(false);
-        assert_eq!(host.pass(20), if heals { vec!["dealt 10 1"] } else { vec![] }, "{call}");
+        assert_eq!(host.pass(20), if heals { vec!["dealing works", "dealt 10 1"] } else { vec![] }, "{call}");
     }
 }
 

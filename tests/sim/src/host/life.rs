@@ -222,6 +222,8 @@ impl Host {
                 Report::Foreign(_) => "foreign entries",
                 Report::Gone { .. } => "segments gone",
                 Report::Incomplete { .. } => "incomplete epochs",
+                Report::DealingFails { .. } => "times that dealing failed again",
+                Report::DealingWorks => "times that dealing worked again",
                 Report::Complete => "epochs complete after all",
                 Report::NoRoom { .. } => "jobs without room",
                 Report::Room => "jobs with room again",
@@ -254,6 +256,8 @@ impl Host {
                 Report::Dealt(_)
                 | Report::Unblocked
                 | Report::Incomplete { .. }
+                | Report::DealingFails { .. }
+                | Report::DealingWorks
                 | Report::Complete
                 | Report::NoRoom { .. }
                 | Report::Room
