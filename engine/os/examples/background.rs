@@ -95,13 +95,13 @@ impl Tree {
 
     async fn sort(&self, code: &IndexCode) -> Result<Done> {
         let (disk, layout, limits) = (&self.disk, &self.layout, &self.limits);
-        let sorted = sort_index(disk, layout, code, Epoch::MAX, None, limits, &mut |_| {}).await?;
+        let sorted = sort_index(disk, layout, code, Epoch::MAX, None, limits).await?;
         Ok(Done { records: sorted.counts.records_in, bytes: sorted.counts.bytes_in })
     }
 
     async fn optimize(&self, code: &IndexCode) -> Result<Done> {
         let (disk, layout, limits) = (&self.disk, &self.layout, &self.limits);
-        let optimized = optimize_index(disk, layout, code, Epoch::MAX, None, limits, &mut |_| {}).await?;
+        let optimized = optimize_index(disk, layout, code, Epoch::MAX, None, limits).await?;
         Ok(Done { records: optimized.counts.records_in, bytes: optimized.counts.bytes_in })
     }
 

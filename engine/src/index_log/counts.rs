@@ -1,14 +1,18 @@
-//! What a merge has read and written so far.
+//! What a merge has read.
 
-/// Records and bytes of a merge. It tells its caller now and then, so that progress can be shown.
+/// What a merge reads, each piece as often as its passes read it from the segments that it merges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MergeCounts {
     /// Records read.
     pub records_in: u64,
     /// Bytes read.
     pub bytes_in: u64,
-    /// Records written.
-    pub records_out: u64,
-    /// Bytes written.
-    pub bytes_out: u64,
+}
+
+impl MergeCounts {
+    /// Counts one record of `bytes`.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.records_in += 1;
+        self.bytes_in += bytes as u64;
+    }
 }

@@ -15,9 +15,6 @@ use crate::error::Result;
 use crate::io::disk::Disk;
 use crate::limits::{Limits, SIDECAR_BLOCK_BYTES};
 
-/// Bytes read between two reports of progress.
-const REPORT_BYTES: u64 = crate::limits::MIB;
-
 /// Least bytes of one read: shorter ones cost more in seeks than they save in memory.
 const CHUNK_BYTES_MIN: usize = 256 * 1024;
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -38,8 +35,8 @@ pub fn chunk_bytes(limits: &Limits, streams: usize) -> usize {
     share.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX) / SIDECAR_BLOCK_BYTES * SIDECAR_BLOCK_BYTES
 }
 
-/// Merges `streams`, ordered from the oldest to the newest and each new, into `target`. Calls `progress` about
-/// once per MiB with `counts`, to which it adds.
+/// Merges `streams`, ordered from the oldest to the newest and each new, into `target`. Adds what it
+/// reads to `counts`.
 ///
 /// # Errors
 /// The disk's, or corruption: also if a stream's docids are not ordered, each once.
@@ -48,15 +45,12 @@ pub async fn merge_streams<D: Disk>(
     rule: Rule,
     target: &mut SegmentWriter<D>,
     counts: &mut MergeCounts,
-    progress: &mut impl FnMut(&MergeCounts),
 ) -> Result<()> {
     let mut heap = Heap { streams, order: Vec::new(), before: Vec::new() };
     heap.fill().await?;
     let mut scratch = Vec::new();
-    let mut report_at = counts.bytes_in + REPORT_BYTES;
     while let Some(oldest) = heap.top() {
-        counts.records_in += 1;
-        counts.bytes_in += oldest.bytes().len() as u64;
+        counts.add(oldest.bytes().len());
         if heap.top_is_alone() {
             rule.write_alone(oldest.bytes(), oldest.docid(), target, &mut scratch).await?;
             heap.advance().await?;
@@ -64,21 +58,13 @@ pub async fn merge_streams<D: Disk>(
             let mut merged = Record::from_bytes(oldest.bytes());
             heap.advance().await?;
             while let Some(newer) = heap.top().filter(|newer| newer.docid() == merged.docid) {
-                counts.records_in += 1;
-                counts.bytes_in += newer.bytes().len() as u64;
+                counts.add(newer.bytes().len());
                 merged.merge(Record::from_bytes(newer.bytes()));
                 heap.advance().await?;
             }
             rule.write_merged(merged, target, &mut scratch).await?;
         }
-        if counts.bytes_in >= report_at {
-            report_at = counts.bytes_in + REPORT_BYTES;
-            (counts.records_out, counts.bytes_out) = (target.records(), target.bytes());
-            progress(counts);
-        }
     }
-    (counts.records_out, counts.bytes_out) = (target.records(), target.bytes());
-    progress(counts);
     Ok(())
 }
 

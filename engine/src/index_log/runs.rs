@@ -50,10 +50,9 @@ impl<D: Disk> Unsorted<'_, D> {
         target: &mut SegmentWriter<D>,
         counts: &mut MergeCounts,
         findings: &mut Vec<Corruption>,
-        progress: &mut impl FnMut(&MergeCounts),
     ) -> Result<()> {
         let mut runs = Runs { files: Vec::new(), made: 0 };
-        let result = self.merge_by_runs(&mut runs, target, counts, findings, progress).await;
+        let result = self.merge_by_runs(&mut runs, target, counts, findings).await;
         for (path, _) in &runs.files {
             // What can't be removed here is temporary by name, and removed at the next start.
             drop(self.disk.remove_file(path).await);
@@ -67,7 +66,6 @@ impl<D: Disk> Unsorted<'_, D> {
         target: &mut SegmentWriter<D>,
         counts: &mut MergeCounts,
         findings: &mut Vec<Corruption>,
-        progress: &mut impl FnMut(&MergeCounts),
     ) -> Result<()> {
         let gather_bytes_max = self.limits.job_bytes_max / 4 * 3;
         let mut gathered = Gathered::default();
@@ -76,15 +74,12 @@ impl<D: Disk> Unsorted<'_, D> {
             findings.extend(segment.finding(name));
             let mut stream = segment.records(Point::START, kway::chunk_bytes(self.limits, 1));
             while stream.advance().await? {
-                counts.records_in += 1;
-                counts.bytes_in += stream.bytes().len() as u64;
+                counts.add(stream.bytes().len());
                 if gathered.cost() + stream.bytes().len() + ENTRY_COST_BYTES > gather_bytes_max {
                     self.spill(&mut gathered, runs).await?;
-                    progress(counts);
                 }
                 gathered.push(&stream);
             }
-            progress(counts);
         }
         if runs.files.is_empty() {
             gathered.write_sorted(target).await?;
@@ -92,10 +87,8 @@ impl<D: Disk> Unsorted<'_, D> {
             self.spill(&mut gathered, runs).await?;
             // The memory is for the merge now.
             drop(gathered);
-            self.merge_runs(runs, target, counts, progress).await?;
+            self.merge_runs(runs, target).await?;
         }
-        (counts.records_out, counts.bytes_out) = (target.records(), target.bytes());
-        progress(counts);
         Ok(())
     }
 
@@ -112,23 +105,14 @@ impl<D: Disk> Unsorted<'_, D> {
         Ok(())
     }
 
-    async fn merge_runs(
-        &self,
-        runs: &mut Runs,
-        target: &mut SegmentWriter<D>,
-        counts: &MergeCounts,
-        progress: &mut impl FnMut(&MergeCounts),
-    ) -> Result<()> {
-        let mut report = |pass: &MergeCounts| {
-            progress(&MergeCounts { records_out: pass.records_out, bytes_out: pass.bytes_out, ..*counts });
-        };
+    async fn merge_runs(&self, runs: &mut Runs, target: &mut SegmentWriter<D>) -> Result<()> {
+        // Each record was counted when it was gathered.
+        let mut again = MergeCounts::default();
         let fan_in = kway::fan_in_max(self.limits);
         while runs.files.len() > fan_in {
             let streams = self.open_runs(&runs.files[..fan_in]).await?;
             let mut run = self.create_run(runs).await?;
-            let merged =
-                kway::merge_streams(streams, Rule::Sort, &mut run, &mut MergeCounts::default(), &mut report)
-                    .await;
+            let merged = kway::merge_streams(streams, Rule::Sort, &mut run, &mut again).await;
             if let Err(error) = merged {
                 run.discard().await;
                 return Err(error);
@@ -141,7 +125,7 @@ impl<D: Disk> Unsorted<'_, D> {
             }
         }
         let streams = self.open_runs(&runs.files).await?;
-        kway::merge_streams(streams, Rule::Sort, target, &mut MergeCounts::default(), &mut report).await
+        kway::merge_streams(streams, Rule::Sort, target, &mut again).await
     }
 
     async fn create_run(&self, runs: &mut Runs) -> Result<SegmentWriter<D>> {

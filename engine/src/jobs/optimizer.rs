@@ -25,7 +25,7 @@ pub struct Optimized {
     pub published: Option<Published>,
     /// How many segments were merged into it.
     pub segments: usize,
-    /// What was read and written.
+    /// What was read.
     pub counts: MergeCounts,
     /// Damage that was found and did no harm; to be reported.
     pub findings: Vec<Corruption>,
@@ -65,7 +65,7 @@ pub fn needed_to_optimize(chain: &Chain, limits: &Limits) -> u64 {
 
 /// Optimizes an index: merges its optimized segment and the sorted ones after it, at most 40 in all, from the
 /// oldest on, of those before the epoch `checkpoint` and not before its `deletion`. Unsorted segments are left
-/// alone: sort before, as the original does. Calls `progress` about once per MiB.
+/// alone: sort before, as the original does.
 ///
 /// No other optimization of this index may run at the same time; dealing, sorting, cleaning and reading may.
 ///
@@ -79,7 +79,6 @@ pub async fn optimize_index<D: Disk>(
     checkpoint: Epoch,
     deletion: Option<Position>,
     limits: &Limits,
-    progress: &mut impl FnMut(&MergeCounts),
 ) -> Result<Optimized> {
     let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
     chain.whole()?;
@@ -107,8 +106,7 @@ pub async fn optimize_index<D: Disk>(
     disk.create_folder(&folder).await?;
     disk.sync_folder(disk::parent(&folder)).await?;
     let mut target = SegmentWriter::create(disk, &folder, SegmentKind::Optimized, last.name.time).await?;
-    if let Err(error) =
-        kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts, progress).await
+    if let Err(error) = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts).await
     {
         target.discard().await;
         return Err(error);

@@ -25,9 +25,7 @@ pub struct Sorted {
     /// The sorted segments that were published: one, or none if nothing was unsorted. (More only if unsorted
     /// segments lay between sorted ones, as after a repair by hand.)
     pub published: Vec<SegmentName>,
-    /// Unsorted segments that were removed: the inputs, and those left over from a sort that a crash ended.
-    pub removed: Vec<SegmentName>,
-    /// What was read and written.
+    /// What was read.
     pub counts: MergeCounts,
     /// Damage that was found and did no harm; to be reported.
     pub findings: Vec<Corruption>,
@@ -50,7 +48,7 @@ pub fn needed_to_sort(chain: &Chain, limits: &Limits) -> u64 {
 }
 
 /// Sorts an index now: its unsorted segments before the epoch `checkpoint` and not before its `deletion`, into
-/// one named by the first's time. Calls `progress` now and then.
+/// one named by the first's time.
 ///
 /// No other sort of this index may run at the same time; dealing, optimizing, cleaning and reading may.
 ///
@@ -65,7 +63,6 @@ pub async fn sort_index<D: Disk>(
     checkpoint: Epoch,
     deletion: Option<Position>,
     limits: &Limits,
-    progress: &mut impl FnMut(&MergeCounts),
 ) -> Result<Sorted> {
     let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
     chain.whole()?;
@@ -73,14 +70,14 @@ pub async fn sort_index<D: Disk>(
     if !chain.leftovers.is_empty() {
         // The name that makes them leftovers may have been seen without being durable.
         disk.sync_folder(&layout.segments(code)).await?;
-        remove(disk, layout, code, &chain.leftovers, &mut sorted).await?;
+        remove(disk, layout, code, &chain.leftovers).await?;
     }
     let following: Vec<&ChainSegment> = chain.following().collect();
     let unsorted = |segment: &&ChainSegment| segment.name.kind == SegmentKind::Unsorted;
     for stretch in
         following.chunk_by(|a, b| unsorted(a) && unsorted(b)).filter(|stretch| unsorted(&stretch[0]))
     {
-        sort_stretch(disk, layout, code, stretch, limits, &mut sorted, progress).await?;
+        sort_stretch(disk, layout, code, stretch, limits, &mut sorted).await?;
     }
     Ok(sorted)
 }
@@ -92,7 +89,6 @@ async fn sort_stretch<D: Disk>(
     stretch: &[&ChainSegment],
     limits: &Limits,
     sorted: &mut Sorted,
-    progress: &mut impl FnMut(&MergeCounts),
 ) -> Result<()> {
     let names: Vec<SegmentName> = stretch.iter().map(|segment| segment.name).collect();
     let epochs =
@@ -100,32 +96,23 @@ async fn sort_stretch<D: Disk>(
     let folder = layout.segments(code);
     let mut target = SegmentWriter::create(disk, &folder, SegmentKind::Sorted, epochs.first).await?;
     let input = Unsorted { disk, layout, code, names: &names, limits };
-    if let Err(error) =
-        input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings, progress).await
-    {
+    if let Err(error) = input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings).await {
         target.discard().await;
         return Err(error);
     }
     if mutant::active(Mutant::InputsFirst) {
-        remove(disk, layout, code, &names, sorted).await?;
+        remove(disk, layout, code, &names).await?;
     }
     sorted.published.push(target.publish(epochs).await?.name);
-    remove(disk, layout, code, &names, sorted).await
+    remove(disk, layout, code, &names).await
 }
 
-async fn remove<D: Disk>(
-    disk: &D,
-    layout: &Layout,
-    code: &IndexCode,
-    names: &[SegmentName],
-    sorted: &mut Sorted,
-) -> Result<()> {
+async fn remove<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode, names: &[SegmentName]) -> Result<()> {
     for &name in names {
         let path = layout.segment(code, name);
         remove_if_there(disk, &path).await?;
         // Behind its segment: a sidecar alone is recognized as an orphan.
         remove_if_there(disk, &names::sidecar_of(&path)).await?;
-        sorted.removed.push(name);
     }
     Ok(disk.sync_folder(&layout.segments(code)).await?)
 }

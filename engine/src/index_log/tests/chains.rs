@@ -38,12 +38,8 @@ fn an_index_that_is_not_there_is_empty_and_stays_not_there() {
     let unknown = IndexCode::new(b"unknown").unwrap();
     let chain = run(Chain::look(&disk, &layout(), &unknown, Epoch::MAX, None)).unwrap();
     assert_eq!(chain, Chain::default());
-    assert_eq!(
-        run(sort_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap().published,
-        []
-    );
-    let optimized =
-        run(optimize_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all(), &mut |_| {})).unwrap();
+    assert_eq!(run(sort_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all())).unwrap().published, []);
+    let optimized = run(optimize_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all())).unwrap();
     assert_eq!(optimized.published, None);
     assert!(disk.files().is_empty());
     assert!(run(disk.metadata(&layout().index(&unknown))).unwrap().is_none());
@@ -59,8 +55,8 @@ fn only_what_is_before_the_checkpoint_and_not_deleted_is_merged() {
     let chain = run(Chain::look(&disk, &layout(), &code(), epoch(5), deletion)).unwrap();
     let times = |names: &[SegmentName]| names.iter().map(|name| name.time.millis()).collect::<Vec<_>>();
     assert_eq!((times(&chain.deleted), times(&chain.undealt)), (vec![1, 2], vec![5, 6]));
-    let sorted = run(sort_index(&disk, &layout(), &code(), epoch(5), deletion, &all(), &mut |_| {})).unwrap();
-    assert_eq!(times(&sorted.removed), [3, 4]);
+    let sorted = run(sort_index(&disk, &layout(), &code(), epoch(5), deletion, &all())).unwrap();
+    assert_eq!((times(&sorted.published), sorted.counts.records_in), (vec![3], 2));
     let names: Vec<String> =
         disk.files().iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
     let segments: Vec<&str> =

@@ -85,11 +85,11 @@ pub(super) async fn look<D: Disk>(disk: &D) -> Result<Chain> {
 }
 
 pub(super) async fn sort<D: Disk>(disk: &D, limits: &Limits) -> Result<Sorted> {
-    sort_index(disk, &layout(), &code(), Epoch::MAX, None, limits, &mut |_| {}).await
+    sort_index(disk, &layout(), &code(), Epoch::MAX, None, limits).await
 }
 
 pub(super) async fn optimize<D: Disk>(disk: &D, limits: &Limits) -> Result<Optimized> {
-    optimize_index(disk, &layout(), &code(), Epoch::MAX, None, limits, &mut |_| {}).await
+    optimize_index(disk, &layout(), &code(), Epoch::MAX, None, limits).await
 }
 
 /// Removes what is superseded, as the cleaner does once no recovery is under way.

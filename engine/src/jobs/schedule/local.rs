@@ -113,9 +113,7 @@ impl<D: Disk, C: Clock> Local<D, C> {
         if !self.admits("sort", needed_to_sort(&chain, &self.limits), report).await? {
             return Ok(false);
         }
-        let sorted =
-            sort_index(&self.disk, &self.layout, code, checkpoint, deletion, &self.limits, &mut |_| {})
-                .await?;
+        let sorted = sort_index(&self.disk, &self.layout, code, checkpoint, deletion, &self.limits).await?;
         for corruption in sorted.findings {
             report(Report::Damage { code: code.clone(), corruption });
         }

@@ -175,8 +175,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             }
             let Bounds { checkpoint, deletion } = bounds;
             let (disk, layout, limits) = (&local.disk, &local.layout, &local.limits);
-            let optimized =
-                optimize_index(disk, layout, code, checkpoint, deletion, limits, &mut |_| {}).await?;
+            let optimized = optimize_index(disk, layout, code, checkpoint, deletion, limits).await?;
             for corruption in optimized.findings {
                 report(Report::Damage { code: code.clone(), corruption });
             }

@@ -214,14 +214,14 @@ pub(super) async fn sort<D: Disk>(disk: D, layout: Layout, deletions: Rc<Deletio
     let checkpoint = Checkpoint::read(&disk, &layout).await.unwrap().next().unwrap();
     let deletion = deletions.snapshot(&disk, &layout).await.unwrap().position(&code);
     let limits = Limits::default();
-    finished(sort_index(&disk, &layout, &code, checkpoint, deletion, &limits, &mut |_| {}).await);
+    finished(sort_index(&disk, &layout, &code, checkpoint, deletion, &limits).await);
 }
 
 pub(super) async fn optimize<D: Disk>(disk: D, layout: Layout, deletions: Rc<DeletionLog>, code: IndexCode) {
     let checkpoint = Checkpoint::read(&disk, &layout).await.unwrap().next().unwrap();
     let deletion = deletions.snapshot(&disk, &layout).await.unwrap().position(&code);
     let limits = Limits::default();
-    finished(optimize_index(&disk, &layout, &code, checkpoint, deletion, &limits, &mut |_| {}).await);
+    finished(optimize_index(&disk, &layout, &code, checkpoint, deletion, &limits).await);
 }
 
 /// What the cleaner does when nobody has read the index for long.
