@@ -120,8 +120,7 @@ impl TokenKey {
         LogPageToken { obsolete_2: Some(text), ..for_people(progress) }
     }
 
-    /// What a client's token says; `None` if it is the empty one that begins a recovery (nothing set, or only
-    /// the type `initial`).
+    /// What a client's token says; `None` if it is the empty one that begins a recovery.
     ///
     /// # Errors
     /// If it is neither empty nor a token that this host issued for `code` at most `age_max` ago.
@@ -133,13 +132,7 @@ impl TokenKey {
         age_max: Duration,
     ) -> Result<Option<Progress>, StartOver> {
         let Some(text) = &token.obsolete_2 else {
-            let initial = token.kind.is_none_or(|kind| kind == PageType::Initial as i32);
-            let rest = LogPageToken { kind: None, ..token.clone() };
-            return if initial && rest == LogPageToken::default() {
-                Ok(None)
-            } else {
-                Err(StartOver::NotValid)
-            };
+            return if token.is_initial() { Ok(None) } else { Err(StartOver::NotValid) };
         };
         if text.len() > TEXT_BYTES_MAX {
             return Err(StartOver::NotValid);

@@ -53,9 +53,4 @@ impl Envelope {
             put::length_at(out, self.start, out.len() - self.start - 4 + elsewhere);
         }
     }
-
-    /// Where the message begins.
-    pub(crate) const fn start(&self) -> usize {
-        self.start
-    }
 }

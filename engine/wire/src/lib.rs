@@ -2,8 +2,8 @@
 //!
 //! Lowest crate of the house, because a `LogRecord` is both an argument of a call and the bytes of a segment.
 //!
-//! A server: [`inbound::Inbound`] finds messages, [`call`] (for a batch: [`batch`]) says what they ask for, [`reply`] and
-//! [`page::PageWriter`] answer. A client: [`client`] writes calls and reads what [`inbound::Inbound`] finds. A segment:
+//! A server: [`inbound::Inbound`] finds messages, [`call`] (for a batch: [`batch`]) says what they ask for, [`reply`]
+//! answers. A client: [`client`] writes calls and reads what [`inbound::Inbound`] finds. A segment:
 //! [`record`].
 #![forbid(unsafe_code)]
 

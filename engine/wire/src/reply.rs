@@ -1,12 +1,14 @@
 //! Replies to bytes, in the dialect of the call.
 //!
-//! Each function appends one whole message; dialect, name and sequence number are those of the call. The reply of
-//! `read_page` is written by [`crate::page::PageWriter`].
+//! Each function appends one whole message; dialect, name and sequence number are those of the call. [`page_around`]
+//! leaves out the records, which the caller sends from where they are.
 
+use crate::batch;
 use crate::envelope::Envelope;
 use crate::info::{IndexLogInfo, QueueScore, RawLogInfo};
 use crate::kind::Kind;
 use crate::message::{Dialect, MessageKind};
+use crate::page::{LogPageToken, NEXT_PAGE_TOKEN};
 use crate::put;
 
 /// `TApplicationException` types (Thrift).
@@ -68,6 +70,37 @@ pub fn exception(
     put::i32(out, kind as i32);
     put::stop(out);
     envelope.end(out);
+}
+
+/// Appends the reply of `read_page` but for its `records`, already encoded one after the other, of `bytes` in all:
+/// the caller sends them without copying them here. Returns the place in `out` in front of which they belong. Without
+/// a token it is the last page.
+///
+/// # Panics
+/// If the page would have 2 GiB.
+pub fn page_around(
+    out: &mut Vec<u8>,
+    dialect: Dialect,
+    name: &[u8],
+    sequence: i32,
+    (records, bytes): (u32, usize),
+    next_page_token: Option<&LogPageToken>,
+) -> usize {
+    let envelope = Envelope::begin(out, dialect, MessageKind::Reply, name, sequence);
+    put::field(out, Kind::Struct, 0);
+    put::field(out, Kind::Struct, batch::BATCH);
+    put::field(out, Kind::List, batch::RECORDS);
+    put::list(out, Kind::Struct, records as usize);
+    let records_at = out.len();
+    put::stop(out);
+    if let Some(token) = next_page_token {
+        put::field(out, Kind::Struct, NEXT_PAGE_TOKEN);
+        token.write(out);
+    }
+    put::stop(out);
+    put::stop(out);
+    envelope.end_around(out, bytes);
+    records_at
 }
 
 /// Appends the reply of `get_index_log_info`.

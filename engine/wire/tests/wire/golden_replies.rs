@@ -2,7 +2,6 @@
 
 use logtank_wire::client::response::{self, ResponseError};
 use logtank_wire::message::MessageKind;
-use logtank_wire::page::PageWriter;
 use logtank_wire::record::RecordView;
 use logtank_wire::reply::{self, ExceptionKind};
 
@@ -45,13 +44,16 @@ fn written_again(reply: &Owned) -> Vec<u8> {
         }
         b"read_page" => {
             let page = response::page(&message).unwrap();
-            let mut writer = PageWriter::begin(&mut out, dialect, name, sequence);
+            let (mut count, mut records) = (0, Vec::new());
             for record in page.records {
                 let (view, bytes) = record.unwrap();
                 check_record(&view, bytes);
-                writer.record(bytes);
+                count += 1;
+                records.extend_from_slice(bytes);
             }
-            writer.finish(page.next_page_token.as_ref());
+            let next = page.next_page_token.as_ref();
+            let at = reply::page_around(&mut out, dialect, name, sequence, (count, records.len()), next);
+            out.splice(at..at, records);
         }
         other => panic!("{other:?}"),
     }

@@ -20,7 +20,6 @@ use logtank_os::disk::UringDisk;
 use logtank_wire::call::{CallError, ManagerCall, ReaderCall};
 use logtank_wire::info::RawLogInfo;
 use logtank_wire::message::Message;
-use logtank_wire::page::PageWriter;
 use logtank_wire::reply::{self, ExceptionKind};
 
 use super::places::{Place, Places};
@@ -190,8 +189,9 @@ impl Answerer {
         let page = page?;
         let bytes = page.record_bytes();
         self.metrics.page(page.records, bytes);
-        let writer = PageWriter::begin(&mut reply.bytes, call.dialect, call.name, call.sequence);
-        reply.records_at = writer.finish_around(page.records, bytes, page.next.as_ref());
+        let (size, next) = ((page.records, bytes), page.next.as_ref());
+        reply.records_at =
+            reply::page_around(&mut reply.bytes, call.dialect, call.name, call.sequence, size, next);
         reply.chunks = page.chunks;
         reply.memory = Some(memory);
         if let Some(next) = page.next {

@@ -1,9 +1,12 @@
-//! `LogPageToken`: where a recovery goes on.
+//! `LogPageToken`: where a recovery continues.
 
 use crate::cursor::Cursor;
 use crate::decode_error::DecodeError;
 use crate::kind::Kind;
 use crate::put;
+
+/// Field 2 of a `LogPage`.
+pub(crate) const NEXT_PAGE_TOKEN: i16 = 2;
 
 /// `PageType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
