@@ -18,17 +18,6 @@ pub enum IoPriority {
     Idle,
 }
 
-/// A thread's policy at the processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CpuPolicy {
-    /// The ordinary one.
-    Normal,
-    /// Like it, but never interrupts another thread by waking up.
-    Batch,
-    /// Only when nobody else wants the processor.
-    Idle,
-}
-
 // linux/ioprio.h; crate libc has no names for them.
 const WHO_PROCESS: libc::c_int = 1;
 const CLASS_NONE: libc::c_int = 0;
@@ -79,22 +68,6 @@ pub fn io_priority() -> io::Result<IoPriority> {
     }
 }
 
-/// Sets the calling thread's policy at the processor.
-///
-/// # Errors
-/// The system's: going back from [`CpuPolicy::Idle`] may need privileges.
-pub fn set_cpu_policy(policy: CpuPolicy) -> io::Result<()> {
-    let policy = match policy {
-        CpuPolicy::Normal => libc::SCHED_OTHER,
-        CpuPolicy::Batch => libc::SCHED_BATCH,
-        CpuPolicy::Idle => libc::SCHED_IDLE,
-    };
-    let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the call reads one `sched_param`, which lives here; 0 is the calling thread.
-    let result = unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) };
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 /// Sets the calling thread's niceness: -20 (first) to 19 (last), 0 is the usual one.
 ///
 /// # Errors
@@ -132,25 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn processor_policy_and_niceness_are_of_one_thread() {
-        let stat = |field: usize| -> i64 {
-            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-            // The second field, a name in parentheses, may hold spaces.
-            let (_, fields) = stat.rsplit_once(") ").unwrap();
-            fields.split(' ').nth(field - 3).unwrap().parse().unwrap()
-        };
-        let (nice_field, policy_field) = (19, 41);
-        let before = (stat(nice_field), stat(policy_field));
+    fn niceness_is_of_one_thread_and_gives_way_only_downwards() {
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let before = niceness();
         on_a_thread(|| {
             set_nice(7).unwrap();
             give_way(5).unwrap();
-            assert_eq!(stat(nice_field), 7, "whoever was started behind others stays there");
-            give_way(7).unwrap();
-            set_cpu_policy(CpuPolicy::Batch).unwrap();
-            assert_eq!((stat(nice_field), stat(policy_field)), (7, i64::from(libc::SCHED_BATCH)));
-            set_cpu_policy(CpuPolicy::Idle).unwrap();
-            assert_eq!(stat(policy_field), i64::from(libc::SCHED_IDLE));
+            assert_eq!(niceness(), 7, "a thread that ranks lower stays there");
+            give_way(9).unwrap();
+            assert_eq!(niceness(), 9);
         });
-        assert_eq!((stat(nice_field), stat(policy_field)), before);
+        assert_eq!(niceness(), before);
     }
 }
