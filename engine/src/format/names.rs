@@ -11,8 +11,10 @@ use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 use crate::ids::{Epoch, ShardId};
 
-/// First characters of the name of a file that is not complete yet; left over, it is deleted at start.
+/// First characters of the name of a file that is not complete yet.
 pub const TEMPORARY_PREFIX: &str = ".tmp-";
+/// First characters of the name of a segment that the original never completed.
+const LEGACY_TEMPORARY_PREFIX: &str = "temp___";
 /// A sidecar is named as its segment, with this behind.
 pub const SIDECAR_SUFFIX: &str = ".sum";
 
@@ -20,6 +22,12 @@ pub const SIDECAR_SUFFIX: &str = ".sum";
 #[must_use]
 pub fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY_PREFIX)
+}
+
+/// Whether a file of this name in an index's folders was never completed: ours, or the original's.
+#[must_use]
+pub fn is_unfinished(name: &str) -> bool {
+    is_temporary(name) || name.starts_with(LEGACY_TEMPORARY_PREFIX)
 }
 
 /// The path of the sidecar of the segment at `segment`.

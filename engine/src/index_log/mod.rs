@@ -12,7 +12,6 @@ pub mod runs;
 pub mod segment_reader;
 pub mod segment_writer;
 pub mod sidecar_file;
-pub mod sweep;
 pub mod verify;
 
 #[cfg(test)]

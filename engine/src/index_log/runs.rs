@@ -54,7 +54,7 @@ impl<D: Disk> Unsorted<'_, D> {
         let mut runs = Runs { files: Vec::new(), made: 0 };
         let result = self.merge_by_runs(&mut runs, target, counts, findings).await;
         for (path, _) in &runs.files {
-            // What can't be removed here is temporary by name, and removed at the next start.
+            // What can't be removed here is temporary by name: the cleaner removes it once it is an hour old.
             drop(self.disk.remove_file(path).await);
         }
         result

@@ -174,7 +174,7 @@ impl<D: Disk> SegmentWriter<D> {
 
     /// Gives up: removes the temporary file, as far as that can be done.
     pub async fn discard(self) {
-        // Whatever goes wrong here, the next start removes what is left; the caller has a cause to report.
+        // If that fails, the cleaner removes the file once it is an hour old; the caller has a cause to report.
         drop(self.disk.remove_file(&self.temporary).await);
     }
 

@@ -134,7 +134,7 @@ async fn read<D: Disk>(disk: &D, path: &Path) -> DiskResult<Result<Sidecar, Side
 ///
 /// Several may do this at once, also in several processes: a segment never changes, so all come to the same
 /// bytes, and one of them publishes. (A temporary file that a crash left keeps it from being published until
-/// the next start removes that; the sidecar is returned all the same.)
+/// the cleaner removes that, an hour after it first saw it; the sidecar is returned all the same.)
 ///
 /// # Errors
 /// As [`load`].

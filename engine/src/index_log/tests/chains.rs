@@ -7,11 +7,10 @@ use super::tree::{
     clean, code, deal, deal_legacy, empty_index, encode, epoch, layout, limits, look, optimize, sort, state,
 };
 use crate::error::Error;
-use crate::format::names::{self, SegmentKind, SegmentName};
+use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment};
 use crate::index_log::record::Record;
-use crate::index_log::sweep::sweep_index;
 use crate::index_log::verify::verify_index;
 use crate::io::disk::Disk;
 use crate::jobs::optimizer::{is_worth, optimize_index};
@@ -119,31 +118,6 @@ fn a_name_that_is_taken_by_something_else_is_not_replaced() {
     assert!(matches!(run(deal(&disk, epoch(1), &[set("b", 1)])), Err(Error::Corrupt(_))));
     assert_eq!(disk.files(), files);
     assert_eq!(files.iter().map(|path| disk.get(path)).collect::<Vec<_>>(), before);
-}
-
-#[test]
-fn a_sweep_removes_what_was_never_completed_and_nothing_else() {
-    let disk = empty_index();
-    run(deal(&disk, epoch(1), &[set("a", 1)])).unwrap();
-    let files = disk.files();
-    let folder = layout().segments(&code());
-    let orphan = SegmentName { time: epoch(9), kind: SegmentKind::Sorted, records: 3 };
-    let left = [
-        folder.join(".tmp-run-1-2"),
-        folder.join("temp___2026.11.22-10.33.41.999.sorted_0"),
-        names::sidecar_of(&layout().segment(&code(), orphan)),
-    ];
-    for path in &left {
-        disk.put(path, b"x");
-    }
-    disk.put(folder.join("notes.txt"), b"someone else's");
-    assert_eq!(run(look(&disk)).unwrap().orphans, left[2..]);
-    let mut removed = run(sweep_index(&disk, &layout(), &code())).unwrap();
-    removed.sort();
-    let mut expected = left.to_vec();
-    expected.sort();
-    assert_eq!(removed, expected);
-    assert_eq!(disk.files().len(), files.len() + 1);
 }
 
 /// Takes each segment away in turn, with the sidecar left; returns those of which the chain says that they are gone.

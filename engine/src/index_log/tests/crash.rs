@@ -9,13 +9,13 @@ use super::fault_disk::{Choices, Fault, FaultDisk, run_to_fault};
 use super::history::DOCIDS;
 use super::model::State;
 use super::tree::{
-    clean, code, deal, deal_legacy, empty_index, epoch, layout, limits, look, optimize, sort, state,
+    clean, code, deal, deal_legacy, empty_index, epoch, layout, limits, look, optimize, remove_strays, sort,
+    state,
 };
 use crate::error::{Error, Result};
 use crate::format::names::{self, SegmentKind};
 use crate::index_log::record::Record;
 use crate::index_log::sidecar_file::rebuild_sidecar;
-use crate::index_log::sweep::sweep_index;
 use crate::index_log::verify::verify_index;
 use crate::io::disk::Disk;
 use crate::limits::MIB;
@@ -93,11 +93,11 @@ impl Job {
     }
 }
 
-// What a start does, then the job, without a fault; and that all is well then.
+// What the cleaner does, then the job, without a fault; and that all is well then.
 fn finish(found: &MemDisk, job: Job, expected: &State, finished: &[PathBuf], what: &str) {
     assert_eq!(run(state(found)).unwrap(), *expected, "recovered before anything is repaired: {what}");
-    run(sweep_index(found, &layout(), &code())).unwrap();
-    assert_eq!(run(state(found)).unwrap(), *expected, "recovered after the sweep: {what}");
+    run(remove_strays(found)).unwrap();
+    assert_eq!(run(state(found)).unwrap(), *expected, "recovered after the strays were removed: {what}");
     run(perform(found, job.repaired_by())).unwrap();
     assert_eq!(run(state(found)).unwrap(), *expected, "recovered after the job: {what}");
     assert_eq!(found.files(), finished, "nothing is left over: {what}");

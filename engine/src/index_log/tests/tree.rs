@@ -1,6 +1,7 @@
 //! An index on a disk in memory: segments are put there, jobs run, and its state is read back.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::model::State;
 use crate::error::Result;
@@ -13,10 +14,13 @@ use crate::index_log::record::Record;
 use crate::index_log::segment_reader::OpenSegment;
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
+use crate::jobs::cleaner::Superseded;
+use crate::jobs::config::JobsConfig;
 use crate::jobs::optimizer::{Optimized, optimize_index};
 use crate::jobs::sorter::{Sorted, sort_index};
 use crate::limits::Limits;
 use crate::testing::{MemDisk, run};
+use crate::time::MonoNanos;
 
 pub(super) fn epoch(millis: u64) -> Epoch {
     Epoch::new(millis).unwrap()
@@ -101,6 +105,16 @@ pub(super) async fn clean<D: Disk>(disk: &D) -> Result<()> {
             Err(error) if !error.is_not_found() => return Err(error.into()),
             _ => {}
         }
+    }
+    Ok(())
+}
+
+/// Removes what was never completed, as the cleaner does once it has seen it for an hour.
+pub(super) async fn remove_strays<D: Disk>(disk: &D) -> Result<()> {
+    let config = JobsConfig { unread_before_clean: Duration::MAX, ..JobsConfig::default() };
+    let mut cleaner = Superseded::new(disk.clone(), layout(), &config);
+    for now in [MonoNanos(0), MonoNanos(0) + Duration::from_secs(60 * 60)] {
+        cleaner.visit(&code(), Epoch::MAX, None, true, now).await?;
     }
     Ok(())
 }

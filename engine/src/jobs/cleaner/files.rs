@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::format::layout::Layout;
-use crate::format::names::{SIDECAR_SUFFIX, SegmentName, is_temporary, sidecar_of};
+use crate::format::names::{SIDECAR_SUFFIX, SegmentName, is_unfinished, sidecar_of};
 use crate::ids::IndexCode;
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
 
@@ -12,7 +12,7 @@ use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
 pub(super) struct Files {
     /// Of both folders.
     pub(super) segments: Vec<SegmentName>,
-    /// Temporary files, and sidecars without a segment.
+    /// Files that were never completed, and sidecars without a segment.
     pub(super) strays: Vec<PathBuf>,
     /// How many other things there are, not ours to remove.
     pub(super) others: usize,
@@ -34,7 +34,7 @@ impl Files {
                 entry.name.strip_suffix(SIDECAR_SUFFIX).filter(|stem| SegmentName::parse(stem).is_some());
             if entry.kind != EntryKind::File {
                 self.others += 1;
-            } else if is_temporary(&entry.name) {
+            } else if is_unfinished(&entry.name) {
                 self.strays.push(folder.join(&entry.name));
             } else if let Some(name) = SegmentName::parse(&entry.name) {
                 self.segments.push(name);

@@ -138,15 +138,21 @@ impl<D: Disk> Superseded<D> {
     ) -> DiskResult<()> {
         let folder = self.layout.index(code);
         self.strays.retain(|path| !path.starts_with(&folder) || files.strays.contains(path));
-        for path in &files.strays {
-            // The only trace of a segment that is gone.
-            if visit.gone.iter().any(|gone| sidecar_of(&gone.path) == *path) {
-                continue;
-            }
-            if self.strays.observe(path.clone(), (), now) >= STRAY {
-                visit.cleaned.leftovers += u64::from(remove(&self.disk, path).await?);
-                self.strays.forget(path);
-            }
+        // The only trace of a segment that is gone stays.
+        let of_gone = |path: &PathBuf| visit.gone.iter().any(|gone| sidecar_of(&gone.path) == *path);
+        let strays: Vec<&PathBuf> = files.strays.iter().filter(|path| !of_gone(path)).collect();
+        let due: Vec<&PathBuf> = strays
+            .into_iter()
+            .filter(|path| self.strays.observe((*path).clone(), (), now) >= STRAY)
+            .collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        // A sidecar goes only once its segment is gone for good.
+        sync_folders(&self.disk, &self.layout, code).await?;
+        for path in due {
+            visit.cleaned.leftovers += u64::from(remove(&self.disk, path).await?);
+            self.strays.forget(path);
         }
         Ok(())
     }

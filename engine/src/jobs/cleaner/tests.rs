@@ -158,12 +158,15 @@ fn strays_go_after_an_hour_but_not_those_that_come_and_go() {
     let stray = |name: &str| layout().segments(&code("m")).join(name);
     world.disk.put(stray(".tmp-1970.01.01-00.00.00.450.sorted_0"), b"");
     world.disk.put(stray("1970.01.01-00.00.00.460.unsorted_1.sum"), b"");
+    world.disk.put(stray("temp___1970.01.01-00.00.00.440.sorted_0"), b"the original's");
+    world.disk.put(stray("notes.txt"), b"someone else's");
     assert_eq!(world.visit().cleaned.leftovers, 0);
     world.clock.advance(Duration::from_secs(3_599));
     world.disk.put(stray(".tmp-1970.01.01-00.00.00.470.unsorted_1"), b"");
     assert_eq!(world.visit().cleaned.leftovers, 0);
     world.clock.advance(Duration::from_secs(1));
-    assert_eq!(world.visit().cleaned.leftovers, 2);
+    assert_eq!(world.visit().cleaned.leftovers, 3);
+    assert!(world.disk.get(stray("notes.txt")).is_some());
     assert!(world.disk.get(stray(".tmp-1970.01.01-00.00.00.470.unsorted_1")).is_some());
 }
 
