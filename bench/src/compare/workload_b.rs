@@ -18,7 +18,7 @@ pub(super) const FIO_BEST: &str = "fio, best block size";
 const GUESS_BYTES_PER_SECOND: f64 = 4e9;
 
 pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
-pub(super) const WITHOUT_SYNC: Peer = Peer::Logtank(Sync::Never);
+pub(super) const WITHOUT_SYNC: Peer = Peer::LogtankUnsynced;
 pub(super) const REDIS: Peer = Peer::Redis(Sync::Interval);
 
 pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {

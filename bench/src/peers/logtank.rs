@@ -26,23 +26,24 @@ pub(crate) fn find(told: Option<&Path>) -> Result<PathBuf> {
     )))
 }
 
+/// Polls before it sleeps.
+pub(super) const BUSY_POLL: [&str; 2] = ["--busy-poll", "200us"];
+/// The longest interval that the host takes.
+pub(super) const UNSYNCED: [&str; 2] = ["--sync-interval", "1h"];
+
 /// What is told of it in the report.
-pub(super) fn describe(context: &Context, sync: Sync, busy_poll: bool) -> Option<String> {
+pub(super) fn describe(context: &Context, sync: Sync, more: &[&str]) -> Option<String> {
     let version = version(&context.logtank, "--version")?;
-    Some(format!("{version}: {}", arguments(context, sync, busy_poll).join(" ")))
+    Some(format!("{version}: {}", arguments(context, sync, more).join(" ")))
 }
 
-fn arguments(context: &Context, sync: Sync, busy_poll: bool) -> Vec<String> {
+fn arguments(context: &Context, sync: Sync, more: &[&str]) -> Vec<String> {
     let mut arguments: Vec<String> = ["--shards", "1", "--log-level", "info"].map(str::to_owned).into();
-    let sync: &[&str] = match sync {
-        Sync::Interval => &["--sync", "interval"],
-        Sync::Always => &["--sync", "always"],
-        Sync::Never => &["--sync", "never"],
+    let sync = match sync {
+        Sync::Interval => "interval",
+        Sync::Always => "always",
     };
-    arguments.extend(sync.iter().map(|word| (*word).to_owned()));
-    if busy_poll {
-        arguments.extend(["--busy-poll", "200us"].map(str::to_owned));
-    }
+    arguments.extend(["--sync", sync].iter().chain(more).map(|word| (*word).to_owned()));
     // Dealing would take its processor time from the load generator, where there are just two processors; workload F has
     // both.
     if !context.host_arguments.iter().any(|argument| argument.starts_with("--role")) {
@@ -66,10 +67,10 @@ pub(super) fn start(
     context: &Context,
     folder: &Path,
     sync: Sync,
-    busy_poll: bool,
+    more: &[&str],
     leave_out: Option<&str>,
 ) -> Result<(Process, Ports)> {
-    serve(context, folder, &arguments(context, sync, busy_poll), leave_out)
+    serve(context, folder, &arguments(context, sync, more), leave_out)
 }
 
 /// Starts one with these arguments on a folder; with parts to be left out, the measuring build.

@@ -14,7 +14,7 @@ const PROGRAM: &str = "nats-server";
 pub(super) fn describe(sync: Sync) -> Option<String> {
     let version = version(Path::new(PROGRAM), "--version")?;
     let sync = match sync {
-        Sync::Interval | Sync::Never => "file storage synced as by default (every two minutes)",
+        Sync::Interval => "file storage synced as by default (every two minutes)",
         Sync::Always if takes_sync_always() => "sync_interval: always",
         Sync::Always => return None,
     };

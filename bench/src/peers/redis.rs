@@ -14,7 +14,6 @@ const fn appendfsync(sync: Sync) -> &'static str {
     match sync {
         Sync::Interval => "everysec",
         Sync::Always => "always",
-        Sync::Never => "no",
     }
 }
 

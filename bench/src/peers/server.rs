@@ -17,8 +17,6 @@ pub(crate) enum Sync {
     Interval,
     /// When it is acknowledged.
     Always,
-    /// The system decides: to show what syncing costs.
-    Never,
 }
 
 /// Parts of the host that a measuring build leaves out.
@@ -54,6 +52,8 @@ impl Without {
 pub(crate) enum Peer {
     Logtank(Sync),
     LogtankBusyPoll,
+    /// Synced so seldom that no fdatasync falls into a run, except by size: to show what syncing costs.
+    LogtankUnsynced,
     LogtankWithout(Without),
     EchoUring,
     EchoEpoll,
@@ -67,7 +67,7 @@ impl Peer {
         match self {
             Self::Logtank(Sync::Interval) => "logtank",
             Self::Logtank(Sync::Always) => "logtank, sync always",
-            Self::Logtank(Sync::Never) => "logtank, without sync",
+            Self::LogtankUnsynced => "logtank, without sync",
             Self::LogtankBusyPoll => "logtank, busy-poll",
             Self::LogtankWithout(Without::Nothing) => "logtank, measuring build",
             Self::LogtankWithout(Without::Metrics) => "logtank, without metrics",
@@ -78,9 +78,8 @@ impl Peer {
             Self::EchoEpoll => "echo (epoll)",
             Self::Redis(Sync::Interval) => "redis, everysec",
             Self::Redis(Sync::Always) => "redis, always",
-            Self::Redis(Sync::Never) => "redis, no fsync",
             Self::Nats(Sync::Always) => "nats, sync always",
-            Self::Nats(Sync::Interval | Sync::Never) => "nats",
+            Self::Nats(Sync::Interval) => "nats",
         }
     }
 
@@ -91,7 +90,9 @@ impl Peer {
 
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
-            Self::Logtank(_) | Self::LogtankBusyPoll | Self::LogtankWithout(_) => Protocol::Thrift,
+            Self::Logtank(_) | Self::LogtankBusyPoll | Self::LogtankUnsynced | Self::LogtankWithout(_) => {
+                Protocol::Thrift
+            }
             Self::EchoUring | Self::EchoEpoll => Protocol::Echo,
             Self::Redis(_) => Protocol::Redis,
             Self::Nats(_) => Protocol::Nats,
@@ -101,10 +102,11 @@ impl Peer {
     /// What is told of it in the report; `None` if it is not installed, or can't do this.
     pub(crate) fn describe(self, context: &Context) -> Option<String> {
         match self {
-            Self::Logtank(sync) => logtank::describe(context, sync, false),
-            Self::LogtankBusyPoll => logtank::describe(context, Sync::Interval, true),
+            Self::Logtank(sync) => logtank::describe(context, sync, &[]),
+            Self::LogtankBusyPoll => logtank::describe(context, Sync::Interval, &logtank::BUSY_POLL),
+            Self::LogtankUnsynced => logtank::describe(context, Sync::Interval, &logtank::UNSYNCED),
             Self::LogtankWithout(_) => {
-                context.measuring.as_ref().and_then(|_| logtank::describe(context, Sync::Interval, false))
+                context.measuring.as_ref().and_then(|_| logtank::describe(context, Sync::Interval, &[]))
             }
             Self::EchoUring | Self::EchoEpoll => Some(echo::describe(self)),
             Self::Redis(sync) => redis::describe(sync),
@@ -119,15 +121,16 @@ impl Peer {
     pub(crate) fn start(self, context: &Context, connections: usize, request_bytes: usize) -> Result<Server> {
         let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(&context.dir)?;
         let mut metrics = None;
-        let mut host = |sync, busy_poll, leave_out| {
-            let (process, ports) = logtank::start(context, folder.path(), sync, busy_poll, leave_out)?;
+        let mut host = |sync, more: &[&str], leave_out| {
+            let (process, ports) = logtank::start(context, folder.path(), sync, more, leave_out)?;
             metrics = Some(ports.metrics);
             Ok((process, ports.writer))
         };
         let (process, addr) = match self {
-            Self::Logtank(sync) => host(sync, false, None),
-            Self::LogtankBusyPoll => host(Sync::Interval, true, None),
-            Self::LogtankWithout(without) => host(Sync::Interval, false, Some(without.parts())),
+            Self::Logtank(sync) => host(sync, &[], None),
+            Self::LogtankBusyPoll => host(Sync::Interval, &logtank::BUSY_POLL, None),
+            Self::LogtankUnsynced => host(Sync::Interval, &logtank::UNSYNCED, None),
+            Self::LogtankWithout(without) => host(Sync::Interval, &[], Some(without.parts())),
             Self::EchoUring | Self::EchoEpoll => echo::start(context, self, connections, request_bytes),
             Self::Redis(sync) => redis::start(context, folder.path(), sync),
             Self::Nats(sync) => nats::start(context, folder.path(), sync),

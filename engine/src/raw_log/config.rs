@@ -13,8 +13,6 @@ pub enum SyncMode {
     Interval(Duration),
     /// When it is durable.
     Always,
-    /// When it is written; nothing is synced before its segment is sealed. To measure by, not to offer.
-    Never,
 }
 
 /// How a shard's bytes travel to the drive.

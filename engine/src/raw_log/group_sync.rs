@@ -44,18 +44,17 @@ impl GroupSync {
         (2 * longest).max(MARGIN_MIN).min(interval)
     }
 
-    /// When a sync must begin for what was written, and so acknowledged, at `oldest` or later; `None`: no time does.
-    pub(super) fn begins_at(&self, oldest: MonoNanos) -> Option<MonoNanos> {
+    /// When a sync must begin for what was written, and so acknowledged, at `oldest` or later.
+    pub(super) fn begins_at(&self, oldest: MonoNanos) -> MonoNanos {
         match self.mode {
-            SyncMode::Always => Some(oldest),
-            SyncMode::Interval(interval) => Some(oldest + (interval - self.margin(interval))),
-            SyncMode::Never => None,
+            SyncMode::Always => oldest,
+            SyncMode::Interval(interval) => oldest + (interval - self.margin(interval)),
         }
     }
 
     /// Whether a sync begins now, with so many bytes un-synced in all.
     pub(super) fn begins(&self, oldest: MonoNanos, unsynced_bytes: usize, now: MonoNanos) -> bool {
-        unsynced_bytes >= self.bytes_max || self.begins_at(oldest).is_some_and(|at| at <= now)
+        unsynced_bytes >= self.bytes_max || self.begins_at(oldest) <= now
     }
 
     /// Whether what is written may be acknowledged before it is synced, given the oldest that is not.
@@ -63,7 +62,6 @@ impl GroupSync {
         match self.mode {
             SyncMode::Always => false,
             SyncMode::Interval(interval) => oldest.is_none_or(|oldest| now.since(oldest) < interval),
-            SyncMode::Never => true,
         }
     }
 }
@@ -78,7 +76,7 @@ mod tests {
     fn a_sync_begins_earlier_the_longer_syncs_take_and_never_later_than_the_interval() {
         let mut sync = GroupSync::new(SyncMode::Interval(SECOND), 1_000);
         let oldest = MonoNanos(5);
-        let wait = |sync: &GroupSync| sync.begins_at(oldest).unwrap().since(oldest);
+        let wait = |sync: &GroupSync| sync.begins_at(oldest).since(oldest);
         assert_eq!(wait(&sync), Duration::from_millis(900), "careful at first");
         (0..REMEMBERED).for_each(|_| sync.measured(Duration::from_micros(300)));
         assert_eq!(wait(&sync), Duration::from_millis(990));

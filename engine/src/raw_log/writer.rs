@@ -199,7 +199,7 @@ impl Writer {
             .iter()
             .filter(|segment| Self::may_sync(segment))
             .filter_map(Segment::oldest_unsynced);
-        let sync = syncs.filter_map(|oldest| self.group_sync.begins_at(oldest)).min();
+        let sync = syncs.map(|oldest| self.group_sync.begins_at(oldest)).min();
         let epoch = self.open().map(|open| self.old_at(open));
         sync.into_iter().chain(epoch).min()
     }

@@ -40,8 +40,6 @@ pub(crate) enum Sync {
     Interval(Duration),
     /// Before the reply.
     Always,
-    /// When the system likes: shows what syncing costs, and is told to nobody else.
-    Never,
 }
 
 /// How raw segments are written.
@@ -236,10 +234,7 @@ impl Settings {
             ),
             idle_timeout: check
                 .get("idle_timeout", None, |text| units::or_word(text, "unlimited", units::duration)),
-            sync: check.get("sync", Sync::Always, |text| match text {
-                "never" => Ok(Sync::Never),
-                text => units::word(text, &sync),
-            }),
+            sync: check.get("sync", Sync::Always, |text| units::word(text, &sync)),
             append: check.get("append", Append::Auto, |text| units::word(text, &append)),
             epoch_max_age: check.between(
                 "epoch_max_age",

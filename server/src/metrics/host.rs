@@ -222,7 +222,7 @@ impl Default for HostMetrics {
             }),
             sync_interval: new.gauge(
                 "logtank_sync_interval_seconds",
-                "The setting sync_interval: how old a frame may get before it is synced; 0 with sync = always, +Inf with never.",
+                "The setting sync_interval: how old a frame may get before it is synced; 0 with sync = always.",
                 &[],
             ),
             appends_allowed: new.gauge(
@@ -367,7 +367,6 @@ impl HostMetrics {
         self.0.sync_interval.set(match sync {
             Sync::Always => 0.0,
             Sync::Interval(interval) => interval.as_secs_f64(),
-            Sync::Never => f64::INFINITY,
         });
     }
 

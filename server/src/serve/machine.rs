@@ -157,9 +157,7 @@ pub(super) fn choose_append(append: Append, sync: Sync, tree: &Tree) -> anyhow::
     let mode = match append {
         // Acknowledged when written: a copy to the page cache by the shard's own thread is sooner done than a direct
         // write, also where the ring would hand it to a worker (decision 5).
-        Append::Auto
-            if matches!(sync, Sync::Interval(_) | Sync::Never) && advice.buffered != Writes::Impossible =>
-        {
+        Append::Auto if matches!(sync, Sync::Interval(_)) && advice.buffered != Writes::Impossible => {
             AppendMode::Buffered
         }
         Append::Auto => advice.mode,

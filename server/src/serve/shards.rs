@@ -55,12 +55,6 @@ fn config(
     config.writer.sync = match settings.sync {
         Sync::Interval(interval) => SyncMode::Interval(interval),
         Sync::Always => SyncMode::Always,
-        Sync::Never => {
-            tracing::warn!(
-                "sync is never: a power cut loses what was acknowledged; this is for measuring only"
-            );
-            SyncMode::Never
-        }
     };
     config.writer.append = append.mode;
     config.writer.epoch_max_age = settings.epoch_max_age;

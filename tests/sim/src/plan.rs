@@ -161,7 +161,7 @@ impl Plan {
     pub const fn promise(&self) -> Promise {
         match self.sync {
             SyncMode::Interval(interval) => Promise::Interval(interval),
-            SyncMode::Always | SyncMode::Never => Promise::Always,
+            SyncMode::Always => Promise::Always,
         }
     }
 }

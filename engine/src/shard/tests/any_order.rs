@@ -93,7 +93,7 @@ fn mode() -> impl Strategy<Value = (SyncMode, AppendMode, usize)> {
         Just(SyncMode::Always),
         Just(SyncMode::Interval(Duration::from_millis(1000))),
         Just(SyncMode::Interval(Duration::from_millis(50))),
-        Just(SyncMode::Never),
+        Just(SyncMode::Interval(Duration::from_secs(3600))),
     ];
     let append = prop_oneof![Just(AppendMode::Direct), Just(AppendMode::Buffered)];
     (sync, append, 1..5usize)
