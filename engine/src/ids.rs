@@ -42,10 +42,7 @@ impl Epoch {
     pub fn successor(self, now: crate::time::WallMillis) -> Self {
         assert!(self < Self::MAX, "epochs are exhausted");
         let now = if now.0 > Self::CLOCK_MAX { 0 } else { now.0 };
-        if crate::mutant::active(crate::mutant::Mutant::EpochByClock) {
-            return Self(now);
-        }
-        Self(now.max(self.0 + 1))
+        crate::mutant::or_bug!(EpochByClock, Self(now.max(self.0 + 1)), Self(now))
     }
 }
 

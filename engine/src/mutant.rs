@@ -1,8 +1,8 @@
 //! Deliberate bugs, by which the simulation shows that it would notice them.
 //!
-//! Without the feature `mutants`, [`active`] is the constant `false` and nothing of them is compiled; the host
-//! refuses to be built with it. The other deliberate bugs, which only leave out what the engine asks of the drive, are
-//! the simulation's own.
+//! Each stands in the product as `or_bug!` or `bug!`, on one line that parts no comment from its code. Without the feature
+//! `mutants`, [`active`] is the constant `false` and nothing of them is compiled; the host refuses to be built with it.
+//! The other deliberate bugs, which only leave out what the engine asks of the drive, are the simulation's own.
 
 /// A deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,6 +110,22 @@ impl Mutant {
         Self::SealedOneByOne,
     ];
 }
+
+/// What is right, or what is wrong while the deliberate bug is in force: `or_bug!(Bug, right, wrong)`.
+macro_rules! or_bug {
+    ($bug:ident, $right:expr, $wrong:expr) => {
+        if $crate::mutant::active($crate::mutant::Mutant::$bug) { $wrong } else { $right }
+    };
+}
+
+/// Whether the deliberate bug is in force.
+macro_rules! bug {
+    ($bug:ident) => {
+        $crate::mutant::active($crate::mutant::Mutant::$bug)
+    };
+}
+
+pub(crate) use {bug, or_bug};
 
 /// Whether the bugs can be thrown at all.
 pub const COMPILED_IN: bool = cfg!(feature = "mutants");

@@ -17,7 +17,7 @@ use crate::format::layout::Layout;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind, parent, publish_small};
 use crate::limits::ORDINAL_BITS;
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 
 const SUFFIX: &str = ".deleted";
 
@@ -65,9 +65,7 @@ pub(crate) fn names(entries: &[Entry]) -> Vec<ArchivedName> {
 
 /// Keeps a deletion with history, durably.
 pub(super) async fn keep<D: Disk>(disk: &D, layout: &Layout, name: &ArchivedName) -> DiskResult<()> {
-    if mutant::active(Mutant::DeletionUnarchived) {
-        return Ok(());
-    }
+    or_bug!(DeletionUnarchived, (), return Ok(()));
     create_history(disk, layout).await?;
     let bytes = encode(&name.code, name.before);
     let mut tries = 1;

@@ -13,7 +13,7 @@ use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult, Transfer};
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::raw_log::live::LiveView;
 use crate::raw_log::tails::Tails;
 
@@ -68,8 +68,7 @@ impl DeletionLog {
         let mut state = self.0.lock().await;
         let mut known = state.take(disk, layout).await?;
         // In this order: what had left raw/live/ by the first look is before the checkpoint.
-        let end =
-            if mutant::active(Mutant::DeletionOfDealt) { None } else { state.log_end(disk, layout).await? };
+        let end = or_bug!(DeletionOfDealt, state.log_end(disk, layout).await?, None);
         let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
         let before = cut(end, checkpoint, newest_segment(disk, layout, code).await?);
         let earlier = known.position(code);

@@ -51,7 +51,7 @@ use super::frame_indexes::FrameIndexes;
 use crate::ids::{Epoch, Position, ShardId};
 use crate::left_out::Part;
 use crate::limits::DIRECT_BLOCK_BYTES;
-use crate::mutant::{self, Mutant};
+use crate::mutant::{bug, or_bug};
 use crate::time::WallMillis;
 
 /// The version of the format that this code writes.
@@ -391,7 +391,7 @@ impl FrameHeader {
     }
 
     fn checksum(frame: &[u8], salt: Salt) -> u32 {
-        let salt = if mutant::active(Mutant::NoSaltNoPosition) { Salt(0) } else { salt };
+        let salt = or_bug!(NoSaltNoPosition, salt, Salt(0));
         let sum = crc32c::crc32c(&salt.0.to_le_bytes());
         let sum = crc32c::crc32c_append(sum, &frame[0..8]);
         crc32c::crc32c_append(sum, &frame[12..])
@@ -450,12 +450,10 @@ impl FrameHeader {
     /// # Errors
     /// If the frame is not what was written there.
     pub fn verify(&self, frame: &[u8], segment: &Header, least: Position) -> Result<(), FrameError> {
-        if Self::checksum(frame, segment.salt) != self.checksum && !mutant::active(Mutant::NoChecksum) {
+        if Self::checksum(frame, segment.salt) != self.checksum && !bug!(NoChecksum) {
             return Err(FrameError::Checksum);
         }
-        if (self.first.epoch() != segment.epoch || self.first < least)
-            && !mutant::active(Mutant::NoSaltNoPosition)
-        {
+        if (self.first.epoch() != segment.epoch || self.first < least) && !bug!(NoSaltNoPosition) {
             return Err(FrameError::Position);
         }
         Ok(())

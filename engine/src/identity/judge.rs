@@ -1,7 +1,7 @@
 use super::found::{Folder, Found};
 use super::mark::{Identity, Mark, Written};
 use super::refusal::Refusal;
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 
 /// What a start may do with the folders that it found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +33,7 @@ impl Found {
                 Ok(Verdict::Complete(*data))
             }
             _ if self.accepted => Ok(Verdict::Give),
-            (Mark::None, Mark::Some(_)) | (Mark::Some(_), Mark::None)
-                if mutant::active(Mutant::StrangerTaken) =>
-            {
+            (Mark::None, Mark::Some(_)) | (Mark::Some(_), Mark::None) if bug!(StrangerTaken) => {
                 Ok(Verdict::Give)
             }
             (Mark::Unreadable(damage), other) | (other, Mark::Unreadable(damage)) => {

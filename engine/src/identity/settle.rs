@@ -2,7 +2,7 @@ use super::judge::Verdict;
 use super::mark::{Identity, Written};
 use crate::format::layout::Layout;
 use crate::io::disk::{Disk, DiskResult, publish_small};
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 
 /// Does what a verdict says, durably; both folders are there, and nobody else does this at the same time. `fresh` is the
 /// identity to give, if one is to be given. A crash anywhere leaves what the next start completes.
@@ -20,8 +20,7 @@ pub async fn settle<D: Disk>(disk: &D, layout: &Layout, verdict: Verdict, fresh:
             publish_small(disk, &data, text.as_bytes()).await?;
         }
         Verdict::Give => {
-            let early = mutant::active(Mutant::FinalTooEarly);
-            let first = if early { Written::Final(fresh) } else { Written::Pending(fresh) };
+            let first = or_bug!(FinalTooEarly, Written::Pending(fresh), Written::Final(fresh));
             publish_small(disk, &data, first.encode().as_bytes()).await?;
             publish_small(disk, &raw, Written::Final(fresh).encode().as_bytes()).await?;
             publish_small(disk, &data, Written::Final(fresh).encode().as_bytes()).await?;

@@ -16,7 +16,7 @@ use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, EntryKind, Transfer};
-use crate::mutant::{self, Mutant};
+use crate::mutant::{bug, or_bug};
 
 /// A segment that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,10 +192,10 @@ impl Chain {
                 SegmentKind::Optimized => name.time <= segment.epochs.last,
                 SegmentKind::Sorted | SegmentKind::Unsorted => segment.epochs.contains(name.time),
             };
-            let covered = !mutant::active(Mutant::InputsStay);
-            if covered && merged.iter().filter(covers).any(|segment| !segment.inferred) {
+            let merged = or_bug!(InputsStay, &merged[..], &[]);
+            if merged.iter().filter(covers).any(|segment| !segment.inferred) {
                 chain.leftovers.push(name);
-            } else if covered && merged.iter().any(|segment| covers(&segment)) {
+            } else if merged.iter().any(|segment| covers(&segment)) {
                 chain.superseded.push(name);
             } else {
                 let Some(segment) = describe(disk, layout, code, name).await? else { return Ok(None) };
@@ -204,7 +204,7 @@ impl Chain {
         }
         chain.superseded.sort_by_key(order);
         let present = Present { segments: &listing.segments, merged: &merged };
-        for orphan in listing.orphans.iter().filter(|_| !mutant::active(Mutant::GoneUnnoticed)) {
+        for orphan in listing.orphans.iter().filter(|_| !bug!(GoneUnnoticed)) {
             let stem = orphan.file_name().and_then(|name| name.to_str()?.strip_suffix(names::SIDECAR_SUFFIX));
             let Some(name) = stem.and_then(SegmentName::parse) else { continue };
             let path = layout.segment(code, name);

@@ -12,7 +12,7 @@ use super::record::{Record, view};
 use super::segment_writer::SegmentWriter;
 use crate::error::Result;
 use crate::io::disk::Disk;
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 
 /// What is merged into: it decides what becomes of deletions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Rule {
         // The original's merged records carry an id, ours never do.
         let plain = record.id.is_none() && record.index_code.is_none();
         let stays = match self {
-            Self::Sort => plain && !(record.deleted && mutant::active(Mutant::TombstoneDropped)),
+            Self::Sort => plain && !(record.deleted && bug!(TombstoneDropped)),
             Self::Optimize => plain && !record.deleted,
         };
         if stays {
@@ -89,7 +89,7 @@ impl Rule {
 
     fn finished(self, mut record: Record) -> Option<Record> {
         match self {
-            Self::Sort if mutant::active(Mutant::TombstoneDropped) => Self::Optimize.finished(record),
+            Self::Sort if bug!(TombstoneDropped) => Self::Optimize.finished(record),
             Self::Sort => Some(record),
             Self::Optimize if record.deleted && !record.has_content() => None,
             Self::Optimize => {

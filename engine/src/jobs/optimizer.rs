@@ -16,7 +16,7 @@ use crate::index_log::segment_reader::OpenSegment;
 use crate::index_log::segment_writer::{Published, SegmentWriter};
 use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, OPTIMIZE_SEGMENTS_MAX};
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 
 /// What an optimization did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub async fn optimize_index<D: Disk>(
     let Some(last) = inputs.last().filter(|last| last.name.kind == SegmentKind::Sorted) else {
         return Ok(Optimized::default());
     };
-    let skip = usize::from(inputs.len() > 2 && mutant::active(Mutant::OptimizeSkipsOldest));
+    let skip = or_bug!(OptimizeSkipsOldest, 0, usize::from(inputs.len() > 2));
     let inputs = &inputs[skip..];
     // A deletion may only be dropped if nothing lies before it.
     assert!(

@@ -17,7 +17,7 @@ use crate::index_log::runs::Unsorted;
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
 use crate::limits::{Limits, SORT_BYTES_MAX};
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 
 /// What a sort did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,9 +100,7 @@ async fn sort_stretch<D: Disk>(
         target.discard().await;
         return Err(error);
     }
-    if mutant::active(Mutant::InputsFirst) {
-        remove(disk, layout, code, &names).await?;
-    }
+    or_bug!(InputsFirst, (), remove(disk, layout, code, &names).await?);
     sorted.published.push(target.publish(epochs).await?.name);
     remove(disk, layout, code, &names).await
 }

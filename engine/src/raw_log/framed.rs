@@ -14,7 +14,7 @@ use crate::format::raw::{
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, DiskFile, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, SALVAGE_CHECK_BYTES_MAX};
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 
 /// What the first two blocks of a segment say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +198,7 @@ impl<F: DiskFile> FramedScan<F> {
     async fn pass_over(&mut self) -> Result<bool> {
         let Some(code) = self.only.clone() else { return Ok(false) };
         let may_hold = |indexes: FrameIndexes| indexes.may_hold(code.as_str().as_bytes());
-        let may_hold = |indexes| may_hold(indexes) && !mutant::active(Mutant::DamagePassedOver);
+        let may_hold = |indexes| may_hold(indexes) && !bug!(DamagePassedOver);
         let (at, least, seen) = (self.at, self.least, self.seen);
         if let Ok(header) = self.decode(at).await?
             && header.is_vouched_for(self.window.at_hand(at), self.header.salt)
@@ -302,7 +302,7 @@ impl<F: DiskFile> FramedScan<F> {
 
     fn in_order(&self, header: &FrameHeader, least: Position) -> bool {
         let right = header.first.epoch() == self.header.epoch && header.first >= least;
-        right || mutant::active(Mutant::NoSaltNoPosition)
+        right || bug!(NoSaltNoPosition)
     }
 
     /// Verifies the frame at `offset`, which then is in memory whole.

@@ -13,7 +13,7 @@ use crate::format::raw::{BlockError, FRAMES_OFFSET, Header, SEAL_OFFSET, Seal, S
 use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, EntryKind, Transfer};
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 
 /// Looks that may fail because the folder changed meanwhile, before that is an error.
 const LOOKS_MAX: u32 = 10;
@@ -223,7 +223,7 @@ impl LiveView {
     /// positions in it and has not come to write them, or it was lost whole.
     pub(super) fn missing_before(&self, view: &EpochView, from: Epoch) -> Option<Epoch> {
         view.seals()
-            .filter(|_| !mutant::active(Mutant::MissingEpochIgnored))
+            .filter(|_| !bug!(MissingEpochIgnored))
             .filter_map(|seal| seal.previous)
             .find(|epoch| *epoch >= from && *epoch < view.epoch && !self.epochs.contains_key(epoch))
     }
@@ -386,10 +386,7 @@ impl EpochView {
                 SegmentState::HeaderDamaged(_) => proven = true,
             }
         }
-        if mutant::active(Mutant::EpochHalfSealed) {
-            return true;
-        }
-        proven || self.records_by_seal().is_some_and(|all| u64::from(all) == records)
+        proven || bug!(EpochHalfSealed) || self.records_by_seal().is_some_and(|all| u64::from(all) == records)
     }
 }
 
@@ -397,9 +394,8 @@ impl EpochView {
 pub(super) fn followed(header: &Header, seal: &Seal) -> impl Iterator<Item = Epoch> + use<> {
     // One that recovery emptied may follow on what a power cut took with it.
     let frame = header.follows.filter(|_| seal.records > 0).map(Position::epoch);
-    let ignored = mutant::active(Mutant::MissingEpochIgnored);
     let own = header.epoch;
-    frame.into_iter().chain(seal.previous).filter(move |epoch| *epoch < own && !ignored)
+    frame.into_iter().chain(seal.previous).filter(move |epoch| *epoch < own && !bug!(MissingEpochIgnored))
 }
 
 /// Whether recovery sealed it, and not its writer.

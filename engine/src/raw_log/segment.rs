@@ -14,7 +14,7 @@ use crate::format::raw::{FRAMES_OFFSET, FrameBefore, Header, Salt, Seal, SealedB
 use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::op::FileSlot;
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::time::{MonoNanos, WallMillis};
 
 /// A segment made ready ahead of time, open.
@@ -208,9 +208,8 @@ impl Segment {
 
     /// When the oldest frame that is written but not synced was written.
     pub(super) fn oldest_unsynced(&self) -> Option<MonoNanos> {
-        let restarted = mutant::active(Mutant::IntervalRestarted);
-        let frame =
-            if restarted { self.frames.get(self.written.wrapping_sub(1)) } else { self.frames.front() };
+        let newest = || self.frames.get(self.written.wrapping_sub(1));
+        let frame = or_bug!(IntervalRestarted, self.frames.front(), newest());
         if self.syncable() == 0 { None } else { frame.and_then(|frame| frame.written_at) }
     }
 

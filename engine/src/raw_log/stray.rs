@@ -16,7 +16,7 @@ use crate::error::{Corruption, Result};
 use crate::format::layout::Layout;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer, publish_small, read_small};
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 
 /// More epochs than can wait for their seals.
 const UNARCHIVED_BYTES_MAX: usize = 1 << 20;
@@ -46,7 +46,7 @@ impl Past {
         for epoch in view.epochs.range(..checkpoint).map(|(_, epoch)| epoch) {
             let proven = beginning_after(epoch.epoch).epoch() == checkpoint
                 || unarchived.contains(&epoch.epoch)
-                || mutant::active(Mutant::StrayArchived);
+                || bug!(StrayArchived);
             match if proven { None } else { first_unproven(disk, layout, epoch).await? } {
                 None => _ = past.dealt.insert(epoch.epoch),
                 Some(segment) => past.strays.push(stray(epoch, segment, checkpoint)),

@@ -10,7 +10,7 @@ use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment, describe};
 use crate::io::disk::{Disk, Transfer};
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::raw_log::live::LiveView;
 
 /// How often the files may change while they are looked at.
@@ -38,17 +38,11 @@ impl Look {
     ) -> Result<Self, ReadError> {
         let mut deletion = deletions::load_one(disk, layout, code).await?;
         for _ in 0..LOOKS_MAX {
+            let early = or_bug!(LookReversed, None, Some(dealt(disk, layout, code, deletion).await?));
             // What was just written is in the page cache, and must not be driven out to the drive by reading it.
-            let early = if mutant::active(Mutant::LookReversed) {
-                let next_to_deal = Checkpoint::read(disk, layout).await?.next()?;
-                Some((next_to_deal, Chain::look(disk, layout, code, next_to_deal, deletion).await?))
-            } else {
-                None
-            };
             let live = LiveView::look(disk, layout, Transfer::Cached).await?;
-            let next_to_deal = Checkpoint::read(disk, layout).await?.next()?;
-            let chain = Chain::look(disk, layout, code, next_to_deal, deletion).await?;
-            let (next_to_deal, chain) = early.unwrap_or((next_to_deal, chain));
+            let found = dealt(disk, layout, code, deletion).await?;
+            let (next_to_deal, chain) = early.unwrap_or(found);
             let stretches = stretches(disk, layout, code, &chain, from).await?;
             let known = std::mem::replace(&mut deletion, deletions::load_one(disk, layout, code).await?);
             // The segments were seen by the light of another deletion, or one has gone meanwhile.
@@ -65,6 +59,17 @@ impl Look {
         }
         Err(ReadError::Unsettled)
     }
+}
+
+/// The next epoch to be dealt, then the segments of those before it.
+async fn dealt<D: Disk>(
+    disk: &D,
+    layout: &Layout,
+    code: &IndexCode,
+    deletion: Option<Position>,
+) -> Result<(Epoch, Chain), ReadError> {
+    let next_to_deal = Checkpoint::read(disk, layout).await?.next()?;
+    Ok((next_to_deal, Chain::look(disk, layout, code, next_to_deal, deletion).await?))
 }
 
 /// The sorted and unsorted segments by time, as far as they can matter behind `from`; `None` if one has gone.

@@ -13,7 +13,7 @@ use super::error::StartOver;
 use super::token::{Place, Progress, SegmentPlace};
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, Position};
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 
 /// A sorted or unsorted segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub fn next(view: &View, progress: &Progress) -> Result<Next, StartOver> {
     if view.deletion > progress.deletion {
         return Err(StartOver::Deleted);
     }
-    if !mutant::active(Mutant::StaleToken)
+    if !bug!(StaleToken)
         && from.epoch() < view.next_to_deal
         && view.cleaned.is_some_and(|cleaned| cleaned >= from.epoch())
     {

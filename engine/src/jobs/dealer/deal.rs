@@ -12,7 +12,7 @@ use crate::format::raw::SEAL_OFFSET;
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, Limits};
-use crate::mutant::{self, Mutant};
+use crate::mutant::{bug, or_bug};
 use crate::raw_log::archive::archive;
 use crate::raw_log::dealt;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
@@ -170,11 +170,8 @@ impl<D: Disk> Dealer<D> {
         }
         // An error (or being dropped) from here on leaves something to remove before the next attempt.
         self.state = State::Failed;
+        or_bug!(CheckpointFirst, (), self.pass(epoch.epoch).await?);
         // After the epoch was seen to be complete: a deletion that is not in here lies behind it.
-        if mutant::active(Mutant::CheckpointFirst) {
-            let next = beginning_after(epoch.epoch).epoch();
-            Checkpoint::advance(&self.disk, &self.layout, next).await?;
-        }
         let deletions = deletions.snapshot(&self.disk, &self.layout).await?;
         let mut dealt = match self.split(epoch, &deletions).await {
             Err(Error::Corrupt(corruption)) => {
@@ -182,8 +179,7 @@ impl<D: Disk> Dealer<D> {
             }
             result => result?,
         };
-        let next = beginning_after(epoch.epoch).epoch();
-        Checkpoint::advance(&self.disk, &self.layout, next).await?;
+        self.pass(epoch.epoch).await?;
         self.state = State::Clean;
         self.targets = dealt.indexes.len() as u64;
         // If something of it stays, the next call meets it, before it deals anything.
@@ -193,6 +189,11 @@ impl<D: Disk> Dealer<D> {
             Err(error) => self.untold = Some(error),
         }
         Ok(Outcome::Dealt(dealt))
+    }
+
+    /// The checkpoint passes the epoch: it counts as dealt.
+    async fn pass(&self, epoch: Epoch) -> Result<()> {
+        Checkpoint::advance(&self.disk, &self.layout, beginning_after(epoch).epoch()).await
     }
 
     /// Moves what is dealt and still in `raw/live/`, and tells it from what never was.
@@ -244,10 +245,8 @@ fn lag(view: &LiveView, checkpoint: Epoch) -> Lag {
     let greatest = view.greatest_epoch();
     for epoch in view.epochs.range(checkpoint..).map(|(_, epoch)| epoch) {
         lag.needed_bytes += needed_bytes(epoch, 0);
-        if greatest == Some(epoch.epoch) && !epoch.is_closed() && !view.is_complete(epoch.epoch) {
-            continue;
-        }
-        if mutant::active(Mutant::IncompleteUncounted) && !view.is_complete(epoch.epoch) {
+        let is_open = greatest == Some(epoch.epoch) && !epoch.is_closed();
+        if (is_open || bug!(IncompleteUncounted)) && !view.is_complete(epoch.epoch) {
             continue;
         }
         lag.epochs += 1;

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use crate::ids::Epoch;
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::time::{MonoNanos, Now};
 
 /// Of the greatest age, as much as this part is believed of a clock that nothing confirms.
@@ -34,8 +34,7 @@ impl Age {
         epochs: impl DoubleEndedIterator<Item = Epoch>,
         now: Now,
     ) -> Option<Epoch> {
-        let trusted = mutant::active(Mutant::HistoryByClock);
-        let step = if trusted { Duration::MAX / 2 } else { self.most / BELIEVED };
+        let step = or_bug!(HistoryByClock, self.most / BELIEVED, Duration::MAX / 2);
         let seen = now.mono.since(*self.begun.get_or_insert(now.mono)) * 2;
         let between = |from: u64, to: u64| Duration::from_millis(to.saturating_sub(from));
         let (mut age, mut next) = (Duration::ZERO, None);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::Epoch;
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 use crate::time::MonoNanos;
 
 /// What a shard has yet to write of a closed epoch is written within seconds, also by a slow drive.
@@ -34,8 +34,7 @@ impl Standing {
         };
         let before = self.stands.then_some(self.waiting).flatten();
         self.waiting = waiting.map(|epoch| (epoch, since));
-        self.stands =
-            waiting.is_some() && now.since(since) >= PATIENCE && !mutant::active(Mutant::IncompleteUnnoticed);
+        self.stands = waiting.is_some() && now.since(since) >= PATIENCE && !bug!(IncompleteUnnoticed);
         match (before, waiting) {
             (None, Some(epoch)) if self.stands => Some(Told::Stands(epoch)),
             (Some(_), _) if !self.stands => Some(Told::Continues),

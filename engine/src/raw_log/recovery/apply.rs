@@ -11,7 +11,7 @@ use crate::format::raw::{self, FRAMES_OFFSET, SEAL_OFFSET, SealedBy};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::DIRECT_BLOCK_BYTES;
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::time::WallMillis;
 
 const BLOCK: u64 = DIRECT_BLOCK_BYTES as u64;
@@ -20,10 +20,8 @@ pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: 
     // What was read from the drive may not have reached its medium. What is written down here holds of all segments together: the
     // next start takes an epoch with a seal of recovery, or a .lost file, for one that was looked through, and would not notice if
     // a power cut took another segment of it.
-    if !mutant::active(Mutant::SealedOneByOne) {
-        for seal in &plan.seals {
-            disk.open_write(&seal.path, Transfer::Direct).await?.sync().await?;
-        }
+    for seal in or_bug!(SealedOneByOne, &plan.seals[..], &[]) {
+        disk.open_write(&seal.path, Transfer::Direct).await?.sync().await?;
     }
     for lost in &plan.lost {
         lost.publish(disk, &layout.live(RawName::Lost(lost.epoch))).await?;

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::format::names::RawName;
 use crate::format::raw::Header;
 use crate::ids::{Epoch, ShardId};
-use crate::mutant::{self, Mutant};
+use crate::mutant::{bug, or_bug};
 use crate::raw_log::gaps::Spans;
 use crate::raw_log::live::{LiveView, SegmentState, SegmentView, by_recovery};
 
@@ -67,14 +67,12 @@ impl Chain {
             SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => return false,
         };
         let Some(before) = header.follows else { return false };
-        if before.epoch() < self.dealt_before || header.epoch < self.dealt_before {
-            return false;
-        }
-        if mutant::active(Mutant::HoleBetweenSegments) {
+        let dealt = before.epoch() < self.dealt_before || header.epoch < self.dealt_before;
+        if or_bug!(HoleBetweenSegments, dealt, true) {
             return false;
         }
         let Some(cut) = self.part_before(header, before.epoch()) else {
-            return mutant::active(Mutant::GapTakenForHole) || !sealed && self.emptied;
+            return bug!(GapTakenForHole) || !sealed && self.emptied;
         };
         let found = self.found.get(&(before.epoch(), header.shard));
         let found = || found.is_some_and(|ordinals| ordinals.contains(before.ordinal()));

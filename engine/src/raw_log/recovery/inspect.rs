@@ -11,7 +11,7 @@ use crate::format::raw::{BlockError, Header, SEAL_OFFSET};
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::ORDINAL_BITS;
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::raw_log::gaps::Spans;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::lost::Lost;
@@ -139,9 +139,7 @@ impl<D: Disk> Inspector<'_, D> {
         gaps.add_all(&known);
         let lost = Lost { epoch: epoch.epoch, gaps: gaps.normalized() };
         let sealing = epoch.segments.iter().any(|segment| is_open(&segment.state));
-        if mutant::active(Mutant::LossUnreported) {
-            return Ok(());
-        }
+        or_bug!(LossUnreported, (), return Ok(()));
         if !lost.gaps.is_empty() {
             self.report.lost.push(lost.clone());
         }
@@ -259,7 +257,7 @@ impl<D: Disk> Inspector<'_, D> {
             }
         }
         self.report.cut_bytes += last - end.offset;
-        let cut_at = if mutant::active(Mutant::SealBehindHole) { last } else { end.offset };
+        let cut_at = or_bug!(SealBehindHole, end.offset, last);
         self.seal(segment, header, cut_at, (frames, records), end.reason != EndReason::Complete, stale);
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::ids::Epoch;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, SCAN_CHUNK_BYTES};
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::raw_log::live::{raw_names, read_blocks};
 use crate::raw_log::scan::SegmentScan;
 
@@ -35,9 +35,7 @@ const PIECE: u64 = SCAN_CHUNK_BYTES as u64;
 /// If `raw/live/` can't be listed, or something is wanting that comes back ([`DiskError::is_shortage`]): the next start may
 /// have it. What else goes wrong with a segment is told in the report.
 pub(super) async fn restore<D: Disk>(disk: &D, layout: &Layout, report: &mut RecoveryReport) -> Result<()> {
-    if mutant::active(Mutant::CacheAbandoned) {
-        return Ok(());
-    }
+    or_bug!(CacheAbandoned, (), return Ok(()));
     let names = raw_names(disk, &layout.raw_live()).await?;
     let lost = names.iter().filter_map(|name| match name {
         RawName::Lost(epoch) => Some(*epoch),

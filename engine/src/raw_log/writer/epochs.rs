@@ -4,7 +4,7 @@ use super::{UnderWay, What, Writer};
 use crate::format::raw::{SEAL_BYTES, SEAL_OFFSET};
 use crate::ids::Epoch;
 use crate::io::op::{Op, Outbox, ShardEvent};
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 use crate::raw_log::segment::{Phase, Segment};
 use crate::time::{MonoNanos, Now};
 
@@ -109,8 +109,9 @@ impl Writer {
 
     /// Nothing in it is durable, and all that was to be in it is durable elsewhere.
     fn is_abandoned(&self, segment: &Segment) -> bool {
-        let early = mutant::active(Mutant::AbandonedEarly);
-        matches!(segment.phase, Phase::Superseded(end) if segment.under_way == 0 && !segment.has_synced() && (early || self.synced_below() >= end))
+        let Phase::Superseded(end) = segment.phase else { return false };
+        let is_elsewhere = self.synced_below() >= end || bug!(AbandonedEarly);
+        segment.under_way == 0 && !segment.has_synced() && is_elsewhere
     }
 
     fn begin_seal(&mut self, place: usize, now: Now, outbox: &mut Outbox) {

@@ -3,7 +3,7 @@
 use super::Writer;
 use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader};
 use crate::io::op::Outbox;
-use crate::mutant::{self, Mutant};
+use crate::mutant::or_bug;
 use crate::raw_log::segment::{Frame, Phase};
 use crate::time::Now;
 
@@ -24,8 +24,7 @@ impl Writer {
             for mut frame in frames {
                 let buffer = frame.buffer.as_mut().expect("nothing is under way");
                 let bytes = &mut buffer[..frame.frame_bytes];
-                let kept = mutant::active(Mutant::RescueKeepsSalt);
-                let bytes = if kept { &mut [0; FRAME_HEADER_BYTES][..] } else { bytes };
+                let bytes = or_bug!(RescueKeepsSalt, bytes, &mut [0; FRAME_HEADER_BYTES][..]);
                 let (salt, before) = (fresh.header.salt, fresh.before_next());
                 let Frame { records, first, time, indexes, .. } = frame;
                 FrameHeader::seal_frame_of(bytes, salt, records, first, time, indexes, before);

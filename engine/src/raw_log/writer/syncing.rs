@@ -2,7 +2,7 @@
 
 use super::{UnderWay, What, Writer};
 use crate::io::op::{Op, Outbox};
-use crate::mutant::{self, Mutant};
+use crate::mutant::bug;
 use crate::raw_log::config::SyncMode;
 use crate::raw_log::segment::{Phase, Segment, SyncUnderWay};
 use crate::time::Now;
@@ -84,7 +84,7 @@ impl Writer {
         assert!(synced >= self.synced, "the synced watermark went back");
         self.synced = synced;
         let oldest = self.segments.iter().filter_map(Segment::oldest_unsynced).min();
-        let written = if mutant::active(Mutant::WatermarkStaged) && self.config.sync != SyncMode::Always {
+        let written = if bug!(WatermarkStaged) && self.config.sync != SyncMode::Always {
             self.placed
         } else if self.group_sync.acknowledges_written(oldest, now.mono) {
             self.written_below()
