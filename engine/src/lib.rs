@@ -9,6 +9,8 @@ pub mod deletions;
 pub mod error;
 pub mod foreign;
 pub mod format;
+#[cfg(test)]
+mod golden;
 pub mod handshakes;
 pub mod holders;
 pub mod identity;

@@ -10,7 +10,7 @@
 //!      1 inside a segment                2 optimized                   then each:
 //!      2 at the end of one         8 time in its name                  1 0, or 1 for a segment of
 //!      3 in the raw log            8 records in its name                   the original
-//! 2  8 issued, ms              51  inside it (place 1)                 2 shard
+//! 2  8 issued, ms              59  inside it (place 1)                 2 shard
 //! 10 8 end                         8 offset of the next record         4 part
 //! 18 8 deletion                    8 records before it                 8 offset of a frame
 //! 26 8 from                                                            8 least position there

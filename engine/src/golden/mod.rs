@@ -1,0 +1,8 @@
+//! Files of every version of this host's own formats, good and damaged: tests/golden/own.
+
+mod files;
+mod raw;
+mod shard;
+mod sidecar;
+mod small;
+mod token;
