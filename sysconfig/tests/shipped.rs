@@ -42,6 +42,17 @@ fn all_units_have_the_same_hardening_and_let_io_uring_through() {
 }
 
 #[test]
+fn who_may_write_a_folder_is_told_to_wait_for_its_drive() {
+    let files = UNITS.map(|unit| format!("systemd/{unit}.service"));
+    for file in files.iter().map(String::as_str).chain(["etc/logtank.toml", "../docs/operations.md"]) {
+        let text = text(file);
+        let count = |word: &str| text.matches(word).count();
+        assert!(count("ReadWritePaths=") > 0, "{file}");
+        assert!(count("RequiresMountsFor=") >= count("ReadWritePaths="), "{file}");
+    }
+}
+
+#[test]
 fn systemd_understands_the_units() {
     let folder = tempfile::tempdir().unwrap();
     for unit in UNITS {

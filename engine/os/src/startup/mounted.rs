@@ -1,10 +1,14 @@
 //! A mount point whose drive is not mounted looks like any empty folder; /etc/fstab says that it is none.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+mod container;
+mod fstab;
+mod mountinfo;
+
 use std::path::{Path, PathBuf};
 
 use super::startup_error::StartupError;
+use fstab::Line;
+use mountinfo::Mounts;
 
 /// Whether the drive that holds `path` is mounted, as far as /etc/fstab lists it; `path` need not be there.
 ///
@@ -12,11 +16,15 @@ use super::startup_error::StartupError;
 /// If a mount point on the way to it has nothing mounted on it.
 pub fn check_mounted(path: &Path) -> Result<(), StartupError> {
     // Where there is no such file, as in many containers, nothing is listed.
-    let Ok(wanted) = std::fs::read(Path::new("/etc/fstab")) else { return Ok(()) };
-    let Some(mount_point) = missing(path, &wanted, &mounted()) else { return Ok(()) };
+    let Ok(listed) = std::fs::read("/etc/fstab") else { return Ok(()) };
+    let Some(mount_point) = missing(path, &listed, &mounted()) else { return Ok(()) };
+    if container::is_inside(&Mounts::parse(&mounted()), |file| Path::new(file).exists()) {
+        // Its manager mounts what it has, and the list came with the image.
+        return Ok(());
+    }
     // Looking into it mounts what is mounted on demand.
     let _ = std::fs::read_dir(&mount_point);
-    match missing(path, &wanted, &mounted()) {
+    match missing(path, &listed, &mounted()) {
         Some(mount_point) => Err(StartupError::NotMounted { path: path.to_owned(), mount_point }),
         None => Ok(()),
     }
@@ -29,47 +37,24 @@ fn mounted() -> Vec<u8> {
 
 /// The mount point above `path` that nothing is mounted on, if the lines of fstab list one and those of mountinfo lack it.
 fn missing(path: &Path, fstab: &[u8], mountinfo: &[u8]) -> Option<PathBuf> {
-    let mounted = lines(mountinfo).filter_map(|line| {
-        let words: Vec<_> = words(line).collect();
-        let separator = words.iter().position(|word| *word == b"-")?;
-        // The place where something is to be mounted on demand, not what is mounted.
-        (words.get(separator + 1)? != b"autofs").then(|| unescaped(words.get(4)?)).flatten()
-    });
-    let mounted: Vec<PathBuf> = mounted.collect();
-    let wanted = lines(fstab).filter(|line| !line.starts_with(b"#")).filter_map(|line| {
-        let point = unescaped(words(line).nth(1)?)?;
-        point.is_absolute().then_some(point)
-    });
+    let mounts = Mounts::parse(mountinfo);
     let path = resolved(path);
-    let wanted = wanted
-        .filter(|point| path.starts_with(resolved(point)))
-        .max_by_key(|point| depth(&resolved(point)))?;
-    let deepest = mounted.iter().filter(|point| path.starts_with(point)).map(|point| depth(point)).max()?;
-    (depth(&resolved(&wanted)) > deepest).then_some(wanted)
+    let wanted = Line::all(fstab)
+        .map(|line| (resolved(&line.point), line))
+        .filter(|(point, line)| path.starts_with(point) && !line.is_of_itself() && !is_optional(point, line))
+        .max_by_key(|(point, _)| depth(point));
+    let (point, line) = wanted?;
+    (depth(&point) > depth(mounts.deepest_over(&path)?)).then_some(line.point)
+}
+
+/// Whether it may be left unmounted on purpose: nobody mounts it at the start of the machine, and what is in its place says that
+/// the folder is used without it.
+fn is_optional(point: &Path, line: &Line) -> bool {
+    line.is_by_hand() && std::fs::read_dir(point).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 fn depth(path: &Path) -> usize {
     path.components().count()
-}
-
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii)
-}
-
-fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
-}
-
-/// Both files write space, tab, newline and backslash as a backslash and three octal digits.
-fn unescaped(word: &[u8]) -> Option<PathBuf> {
-    let (mut bytes, mut rest) = (Vec::with_capacity(word.len()), word);
-    while let Some((&first, after)) = rest.split_first() {
-        let octal = (first == b'\\').then(|| after.get(..3)).flatten();
-        let code = octal.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        bytes.push(code.unwrap_or(first));
-        rest = if code.is_some() { &after[3..] } else { after };
-    }
-    (!bytes.is_empty()).then(|| OsString::from_vec(bytes).into())
 }
 
 /// Without symbolic links, as far as it is there.
@@ -87,7 +72,7 @@ fn resolved(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    const MOUNTINFO: &str = "22 1 0:20 / / rw - overlay overlay rw\n\
+    const MOUNTINFO: &str = "22 1 259:2 / / rw - ext4 /dev/root rw\n\
                              36 22 98:0 / /srv rw,noatime master:1 - xfs /dev/sdb1 rw\n\
                              37 22 98:0 / /srv/with\\040space rw shared:2 - xfs /dev/sdc1 rw\n\
                              38 22 0:33 / /auto rw - autofs systemd-1 rw\n";
@@ -112,6 +97,57 @@ mod tests {
             assert_eq!(missing(bad), Some(PathBuf::from("/srv/raw/")), "{bad}");
         }
         assert_eq!(missing("/auto/data"), Some(PathBuf::from("/auto")));
+    }
+
+    #[test]
+    fn a_folder_in_its_own_place_is_no_drive() {
+        // As under ReadWritePaths=/srv/raw and StateDirectory=.
+        let unit = "22 1 259:2 / / ro - ext4 /dev/root ro\n\
+                    36 22 259:2 /srv/raw /srv/raw rw - ext4 /dev/root rw\n\
+                    37 36 259:2 /srv/raw/raw /srv/raw/raw rw - ext4 /dev/root rw\n\
+                    38 22 98:0 / /srv/drive rw - xfs /dev/sdb1 rw\n\
+                    39 38 98:0 / /srv/drive rw - xfs /dev/sdb1 rw\n\
+                    40 22 259:2 /elsewhere /srv/bound rw - ext4 /dev/root rw\n";
+        let fstab = b"/dev/sda /srv/raw xfs defaults 0 0\n\
+                      UUID=1-2 /srv/drive xfs defaults 0 0\n\
+                      /elsewhere /srv/bound none bind 0 0\n";
+        let missing = |path: &str| missing(Path::new(path), fstab, unit.as_bytes());
+        assert_eq!(missing("/srv/raw"), Some(PathBuf::from("/srv/raw")));
+        assert_eq!(missing("/srv/raw/raw/live"), Some(PathBuf::from("/srv/raw")));
+        assert_eq!(missing("/srv/drive/raw"), None);
+        assert_eq!(missing("/srv/bound/raw"), None);
+        let unbound = unit.rsplit_once("40 22").unwrap().0;
+        assert_eq!(
+            super::missing(Path::new("/srv/bound/raw"), fstab, unbound.as_bytes()),
+            Some("/srv/bound".into())
+        );
+    }
+
+    #[test]
+    fn a_folder_listed_in_its_own_place_is_not_missing() {
+        let fstab = b"/srv/raw /srv/raw none bind 0 0\n/srv/./raw/ /srv/raw none defaults,rbind 0 0\n";
+        let bound =
+            b"22 1 259:2 / / rw - ext4 /dev/root rw\n36 22 259:2 /srv/raw /srv/raw rw - ext4 /dev/root rw\n";
+        assert_eq!(missing(Path::new("/srv/raw/x"), fstab, bound), None);
+        assert_eq!(missing(Path::new("/srv/raw/x"), fstab, MOUNTINFO.as_bytes()), None);
+    }
+
+    #[test]
+    fn what_is_mounted_by_hand_may_be_used_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let point = folder.path().canonicalize().unwrap();
+        let missing = |options: &str| {
+            let fstab = format!("/dev/x {} xfs {options} 0 0\n", point.display());
+            missing(&point.join("data"), fstab.as_bytes(), MOUNTINFO.as_bytes())
+        };
+        for options in ["noauto", "noauto,x-systemd.automount", "nofail", "defaults"] {
+            assert_eq!(missing(options).as_deref(), Some(&*point), "{options}, as nothing is there");
+        }
+        std::fs::create_dir(point.join("data")).unwrap();
+        assert_eq!(missing("noatime,noauto"), None);
+        for options in ["noauto,x-systemd.automount", "nofail", "defaults"] {
+            assert_eq!(missing(options).as_deref(), Some(&*point), "{options}, as something is there");
+        }
     }
 
     #[test]
