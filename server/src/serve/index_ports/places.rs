@@ -158,7 +158,7 @@ mod tests {
             ((), ()) = async { tokio::join!(next, goes) } => {}
             () = places.keep_moving() => unreachable!("it never completes"),
         }
-        assert!(began.elapsed() >= Duration::from_secs(1), "its bytes could have been on their way");
+        assert!(began.elapsed() >= Duration::from_secs(5), "its bytes could have been on their way");
     }
 
     #[tokio::test]
