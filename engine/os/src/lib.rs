@@ -4,6 +4,7 @@ pub mod affinity;
 pub mod append_signal;
 pub mod clock;
 pub mod disk;
+pub mod far_end;
 pub mod lock;
 pub mod mailbox;
 pub mod priority;

@@ -5,6 +5,7 @@ mod background;
 mod batch;
 mod disk;
 mod drives;
+mod far_end;
 mod listing;
 mod lock;
 mod other_process;

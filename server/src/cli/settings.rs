@@ -80,7 +80,7 @@ struct NetworkArgs {
     /// Connections to one port.
     #[arg(long, value_name = "N", default_value = "16384")]
     connections_max: String,
-    /// Close a connection that has been sending one message, or taking one reply, for this long.
+    /// Close a connection that has been sending one message for this long, or has received nothing of its reply for it.
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     message_timeout: String,
     /// Close a connection on which nothing was received for this long, or `unlimited`.

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use logtank_tests::client::Client;
 use logtank_tests::host::Host;
 use logtank_tests::report;
+use logtank_tests::thrift::{Change, call, read_page};
+use logtank_tests::wait::eventually;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use super::neighbour::{Neighbour, percentile};
 use super::{
@@ -124,5 +127,39 @@ fn clients_that_go_in_the_middle_leave_whole_batches_or_none() {
         1,
         "whole batches are stored, though nobody took the reply"
     );
+    host.stop();
+}
+
+#[test]
+fn a_page_over_a_slow_line_goes_on_and_one_not_taken_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::started(&folder.path().join("data"), &["--shards", "1", "--message-timeout", "2s"]);
+    let mut writer = Client::connect(host.writer()).unwrap();
+    for batch in 0..10 {
+        let fields = Some(vec![("text".into(), "x".repeat(1 << 20))]);
+        let change = Change { index: "big".into(), docid: format!("{batch}"), fields, ..Change::default() };
+        writer.send_batch(&[change]).unwrap();
+    }
+    // More than the buffers of a socket take in.
+    let request = call("read_page", 1, &read_page("big", &[0])).repeat(4);
+    let [mut slow, deaf] = [(); 2].map(|()| {
+        let mut stream = TcpStream::connect(host.reader()).unwrap();
+        set_socket_recv_buffer_size(&stream, 64 * 1024).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(&request).unwrap();
+        stream
+    });
+    // A page of some 5 MB at 1 MB/s: it takes longer than a message may.
+    let (mut taken, mut buffer) = (0, vec![0; 64 * 1024]);
+    while taken < 9 << 20 {
+        match slow.read(&mut buffer) {
+            Ok(count @ 1..) => taken += count,
+            ended => panic!("it ends after {taken} bytes: {ended:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(slow);
+    eventually("who takes nothing is closed", || gauge(&host, "logtank_index_connections") == 0.0);
+    drop(deaf);
     host.stop();
 }

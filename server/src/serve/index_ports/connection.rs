@@ -36,7 +36,7 @@ const PART_PATIENCE: Duration = Duration::from_secs(1);
 /// How long peers may take.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::serve) struct Bounds {
-    /// For the rest of a call that has begun, and for taking a reply.
+    /// For the rest of a call that has begun, and for receiving anything of a reply.
     pub(in crate::serve) message_timeout: Duration,
     /// Between calls; `None`: for ever.
     pub(in crate::serve) idle_timeout: Option<Duration>,
@@ -197,13 +197,9 @@ async fn converse(
             ahead = reply.ahead.take();
             // What the peer does not take of it counts like what it does not finish.
             stream.keeps(reply.bytes.len());
-            let sending = timeout(bounds.message_timeout, send(stream, answerer, reply));
             let sent = tokio::select! {
                 biased;
-                sent = sending => match sent {
-                    Ok(outcome) => outcome?,
-                    Err(_) => return Ok(()),
-                },
+                sent = send(stream, answerer, reply, bounds.message_timeout) => sent?,
                 () = shed.happens() => return answerer.shed(),
             };
             let bytes = if sent.capacity() > REPLY_BYTES_KEPT { Vec::new() } else { sent };

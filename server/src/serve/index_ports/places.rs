@@ -114,8 +114,8 @@ impl Place {
     }
 
     /// The peer has taken more of it.
-    pub(super) fn taken(&self, bytes: usize) {
-        self.of.places.borrow_mut().taken(self.name, bytes as u64);
+    pub(super) fn taken(&self, bytes: u64) {
+        self.of.places.borrow_mut().taken(self.name, bytes);
     }
 
     /// Completes when the place is needed by others more.

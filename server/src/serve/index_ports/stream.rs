@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Shutdown};
+use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 
+use logtank_os::far_end;
 use logtank_os::tls::{TlsConfig, TlsSession};
 use tokio_uring::net::TcpStream;
 
@@ -24,6 +26,18 @@ pub(super) struct Stream {
     memory: Share,
     /// Bytes of a call partly received.
     call_bytes: usize,
+}
+
+/// A connection to a peer, as the kernel sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line(RawFd);
+
+impl Line {
+    /// Bytes that the peer's machine has received. Only differences mean anything.
+    pub(super) fn acknowledged_bytes(self) -> u64 {
+        // The kernel knows it of every connection of TCP; who is known to have received nothing is given up.
+        far_end::acknowledged_bytes(&self.0).unwrap_or(0)
+    }
 }
 
 struct Secured {
@@ -115,19 +129,23 @@ impl Stream {
         }
     }
 
-    /// Sends all of `bytes`, encrypted; `taken` is given the length of each part that is sent.
+    /// What is known of the connection to the peer. Only for as long as the stream is kept.
+    pub(super) fn line(&self) -> Line {
+        Line(self.socket.as_raw_fd())
+    }
+
+    /// Sends all of `bytes`, encrypted.
     ///
     /// # Errors
     /// If the peer is gone.
     ///
     /// # Panics
     /// If the connection is not encrypted.
-    pub(super) async fn write_secured(&mut self, bytes: &[u8], taken: impl Fn(usize)) -> io::Result<()> {
+    pub(super) async fn write_secured(&mut self, bytes: &[u8]) -> io::Result<()> {
         let secured = self.secured.as_mut().expect("the caller saw that it is encrypted");
         for portion in bytes.chunks(SEND_BYTES) {
             secured.session.send(portion)?;
             secured.flush(&self.socket).await?;
-            taken(portion.len());
         }
         Ok(())
     }
