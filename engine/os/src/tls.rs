@@ -194,6 +194,12 @@ impl TlsSession {
         self.connection.send_close_notify();
     }
 
+    /// Whether [`Self::output`] has something.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.connection.wants_write()
+    }
+
     /// Bytes to be sent to the peer: empty if there are none.
     pub fn output(&mut self) -> Vec<u8> {
         let mut output = Vec::new();

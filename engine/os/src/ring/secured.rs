@@ -27,9 +27,9 @@ pub(super) struct Secured {
     unread: Vec<u8>,
     /// It is in the queue for a step of its handshake.
     queued: bool,
-    /// It has had one.
+    /// It was sent something, so a peer that sends more has heard it.
     answered: bool,
-    /// Nothing comes behind `unread`.
+    /// Nothing comes after what waits.
     ends: bool,
 }
 
@@ -62,13 +62,13 @@ impl Secured {
         self.unread.len() < UNREAD_BYTES_MAX
     }
 
-    /// The peer sends nothing more; whether that has to wait behind what is unread.
+    /// The peer sends nothing more; whether that has to wait for its turn, after what it sent before.
     pub(super) fn peer_finished(&mut self) -> bool {
         if !self.answered {
             // Its first message alone agrees upon nothing.
             self.unread = Vec::new();
         }
-        self.ends = self.awaits_step() && !(self.unread.is_empty() && self.session.plain().is_empty());
+        self.ends = self.queued && !(self.unread.is_empty() && self.session.plain().is_empty());
         self.ends
     }
 
@@ -82,7 +82,7 @@ impl Secured {
         let mut rest = unread.as_slice();
         let received = self.receive(shard, id, &mut rest, now);
         self.unread = rest.to_vec();
-        self.answered = true;
+        self.answered |= self.session.has_output();
         self.queued = received == Received::Stalled;
         received
     }
@@ -242,3 +242,6 @@ impl Driver<'_> {
         self.completed_inline = true;
     }
 }
+
+#[cfg(test)]
+mod tests;

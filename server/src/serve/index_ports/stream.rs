@@ -91,8 +91,8 @@ impl Stream {
             let turn = turns.turn(answered).await?;
             let outcome = secured.decrypt();
             turn.end().await;
-            answered = true;
-            secured.flush(&self.socket).await?;
+            // A first message that comes in parts is no answer.
+            answered |= secured.flush(&self.socket).await?;
             outcome?;
             self.count();
         }
@@ -199,8 +199,13 @@ impl Secured {
         received.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
-    async fn flush(&mut self, socket: &TcpStream) -> io::Result<()> {
+    /// Sends what the encryption has to send; whether there was anything.
+    async fn flush(&mut self, socket: &TcpStream) -> io::Result<bool> {
         let output = self.session.output();
-        if output.is_empty() { Ok(()) } else { socket.write_all(output).await.0 }
+        if output.is_empty() {
+            return Ok(false);
+        }
+        socket.write_all(output).await.0?;
+        Ok(true)
     }
 }
