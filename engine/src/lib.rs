@@ -30,6 +30,7 @@ pub mod roles;
 pub mod room;
 pub mod sequencer;
 pub mod shard;
+pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

@@ -1,0 +1,70 @@
+//! One host's data: a disk, and where everything is on it.
+
+use std::path::Path;
+
+use crate::format::layout::Layout;
+use crate::io::disk::{self, Disk, DiskResult, Entry};
+
+/// One host's data: a disk, and where everything is on it.
+#[derive(Clone, Debug)]
+pub struct Store<D> {
+    disk: D,
+    layout: Layout,
+}
+
+impl<D> Store<D> {
+    /// What `layout` names, on `disk`. Looks at nothing yet.
+    #[must_use]
+    pub fn new(disk: D, layout: Layout) -> Self {
+        Self { disk, layout }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    /// Where everything is on it.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+}
+
+impl<D: Disk> Store<D> {
+    /// Entries of a folder, sorted by name; none if there is no such folder.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn list(&self, folder: &Path) -> DiskResult<Vec<Entry>> {
+        match self.disk.list(folder).await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            entries => entries,
+        }
+    }
+
+    /// Removes a file; whether it was there. Durable after its folder is synced.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn remove(&self, path: &Path) -> DiskResult<bool> {
+        match self.disk.remove_file(path).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a whole file that is known to be small; `None` if there is none.
+    ///
+    /// # Errors
+    /// The disk's, or `InvalidData` if the file is longer than `bytes_max`.
+    pub async fn read_small(&self, path: &Path, bytes_max: usize) -> DiskResult<Option<Vec<u8>>> {
+        match disk::read_small(&self.disk, path, bytes_max).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
