@@ -8,6 +8,7 @@ mod power_disk;
 mod raw_epoch;
 mod run;
 mod step_disk;
+mod store;
 
 pub use clock::ManualClock;
 pub use hook_disk::{HookDisk, HookFile};
@@ -16,3 +17,4 @@ pub use power_disk::{PowerDisk, PowerFile};
 pub use raw_epoch::{RawEpoch, raw_record};
 pub use run::run;
 pub use step_disk::{StepDisk, StepFile, Stepped};
+pub use store::store;
