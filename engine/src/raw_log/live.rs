@@ -337,7 +337,8 @@ impl EpochView {
         let records: u64 = self.seals().map(|seal| seal.records).sum();
         let path = self.segments.first()?.path.clone();
         let what = format!(
-            "the segments of epoch {} hold {records} records, its seals tell of {all}: frames have positions twice",
+            "the segments of epoch {} hold {records} records, its seals tell of {all}: frames have positions twice; `logtank repair` \
+             keeps the files and names what is in doubt",
             self.epoch
         );
         (records > u64::from(all)).then_some(Corruption { path, offset: SEAL_OFFSET, what })

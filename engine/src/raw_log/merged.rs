@@ -245,7 +245,8 @@ const fn shard_of(name: RawName) -> Option<ShardId> {
 /// What is wrong where a frame has positions of another one.
 fn overlap(frame: &Range<Position>, other: &Range<Position>) -> String {
     format!(
-        "a frame of the positions {} to {} and another of {} to {} can't both be right: keep the file",
+        "a frame of the positions {} to {} and another of {} to {} can't both be right: `logtank repair` keeps the \
+         file and names what is in doubt",
         frame.start, frame.end, other.start, other.end
     )
 }

@@ -2,14 +2,18 @@
 //!
 //! An epoch is dealt only when it can be read whole. When a damaged file can't be put back from a copy, this
 //! writes down which positions are gone (`EPOCH.lost`, as recovery does), keeps the damaged file aside, and puts a
-//! segment with all frames that verify in its place. What was reported lost before stays lost. Each step is durable
+//! segment with all frames that verify in its place. Of two records with one position, which only a fault of the host can
+//! make, one gives way: it is named, and is in the file that is kept. What was reported lost before stays lost. Each step is durable
 //! before the next; a repair that was interrupted is done by doing it again.
 
+mod overlaps;
 mod rebuilt;
 mod reported;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use self::overlaps::{Claim, Overlaps};
 use self::rebuilt::Rebuilt;
 use self::reported::Reported;
 use super::gaps::Spans;
@@ -57,6 +61,8 @@ pub struct RepairedSegment {
     pub aside: PathBuf,
     /// Records that are whole.
     pub records: u64,
+    /// Whole records that are not among them, since others have their positions: how many of each index.
+    pub displaced: BTreeMap<String, u64>,
 }
 
 /// Repairs every damaged epoch of `raw/live/`. What is replaced is copied to the folder `aside` first, which is created.
@@ -80,6 +86,8 @@ struct Salvaged {
     bytes: Option<Vec<u8>>,
     records: u64,
     spans: Spans,
+    frames: Vec<Claim>,
+    displaced: BTreeMap<String, u64>,
     damaged: bool,
     /// Ordinals handed out in the epoch, if the seal tells.
     epoch_records: u32,
@@ -102,7 +110,14 @@ async fn repair_epoch<D: Disk>(
             }
             continue;
         }
-        found.push((segment, salvage(disk, segment, now).await?));
+        found.push((segment, salvage(disk, segment, now, &Overlaps::default()).await?));
+    }
+    let overlaps =
+        Overlaps::find(found.iter().flat_map(|(_, salvaged)| salvaged.frames.iter().cloned()).collect());
+    for (segment, salvaged) in &mut found {
+        if salvaged.frames.first().is_some_and(|(shard, _)| overlaps.concern(*shard)) {
+            *salvaged = salvage(disk, segment, now, &overlaps).await?;
+        }
     }
     if found.iter().all(|(_, salvaged)| !salvaged.damaged) && !matches!(epoch.lost, Some(Err(_))) {
         return Ok(());
@@ -145,26 +160,48 @@ async fn is_damaged<D: Disk>(disk: &D, segment: &SegmentView) -> Result<bool> {
     }
 }
 
-async fn salvage<D: Disk>(disk: &D, segment: &SegmentView, now: WallMillis) -> Result<Salvaged> {
+async fn salvage<D: Disk>(
+    disk: &D,
+    segment: &SegmentView,
+    now: WallMillis,
+    overlaps: &Overlaps,
+) -> Result<Salvaged> {
     let (header, seal) = match &segment.state {
         SegmentState::Sealed(header, seal) => (*header, Some(*seal)),
         SegmentState::Open(header) | SegmentState::SealDamaged(header, _) => (*header, None),
         SegmentState::HeaderDamaged(_) => {
-            let spans = Spans::default();
-            return Ok(Salvaged { bytes: None, records: 0, spans, damaged: true, epoch_records: 0 });
+            return Ok(Salvaged {
+                bytes: None,
+                records: 0,
+                spans: Spans::default(),
+                frames: Vec::new(),
+                displaced: BTreeMap::new(),
+                damaged: true,
+                epoch_records: 0,
+            });
         }
         SegmentState::Legacy { .. } => unreachable!("sorted out before"),
     };
     let mut rebuilt = Rebuilt::new(header);
-    let mut spans = Spans::default();
+    let (mut spans, mut frames, mut displaced) = (Spans::default(), Vec::new(), BTreeMap::new());
     // An open one was left by a crash after the raw log was put in order, which can't be: its seal is gone.
     let mut damaged = seal.is_none();
     let mut scan = SegmentScan::open(disk, &segment.path, Transfer::Direct).await?;
     loop {
         match scan.next_frame().await {
             Ok(Some(frame)) => {
-                spans.add(frame.first, frame.end());
-                rebuilt.push(&frame);
+                let claim = (header.shard, frame.first..frame.end());
+                match overlaps.of(&claim) {
+                    None => {
+                        spans.add(frame.first, frame.end());
+                        rebuilt.push(&frame);
+                    }
+                    Some(others) => {
+                        damaged = true;
+                        rebuilt.push_without(&frame, others, &mut spans, &mut displaced)?;
+                    }
+                }
+                frames.push(claim);
             }
             Ok(None) if seal.is_none() => {
                 // Without a seal the first thing that is no frame looks like the end.
@@ -186,7 +223,7 @@ async fn salvage<D: Disk>(disk: &D, segment: &SegmentView, now: WallMillis) -> R
     }
     let epoch_records = seal.and_then(|seal| seal.epoch_records).unwrap_or(0);
     let (bytes, records) = rebuilt.sealed(seal, now);
-    Ok(Salvaged { bytes: Some(bytes), records, spans, damaged, epoch_records })
+    Ok(Salvaged { bytes: Some(bytes), records, spans, frames, displaced, damaged, epoch_records })
 }
 
 /// Keeps the damaged file aside, then puts what is whole in its place in one step.
@@ -200,14 +237,15 @@ async fn replace<D: Disk>(
     let length = usize::try_from(file.len().await?).expect("a segment fits into memory");
     let bytes = disk::read_small(disk, &segment.path, length).await?;
     let kept = keep_copy(disk, aside, &segment.name.to_string(), &bytes).await?;
-    match salvaged.bytes {
-        Some(bytes) => publish_small(disk, &segment.path, &bytes).await?,
+    match &salvaged.bytes {
+        Some(bytes) => publish_small(disk, &segment.path, bytes).await?,
         None => {
             disk.remove_file(&segment.path).await?;
             disk.sync_folder(disk::parent(&segment.path)).await?;
         }
     }
-    Ok(RepairedSegment { path: segment.path.clone(), aside: kept, records: salvaged.records })
+    let Salvaged { records, displaced, .. } = salvaged;
+    Ok(RepairedSegment { path: segment.path.clone(), aside: kept, records, displaced })
 }
 
 /// How many positions are gone.

@@ -54,6 +54,19 @@ async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
             segment.aside.display()
         );
     }
+    let mut displaced = 0;
+    for segment in repaired.segments.iter().filter(|segment| !segment.displaced.is_empty()) {
+        let indexes: Vec<_> =
+            segment.displaced.iter().map(|(index, records)| format!("{records} of index {index}")).collect();
+        displaced += segment.displaced.values().sum::<u64>();
+        say!(
+            "{}: whole records that have the positions of others, and are dealt no more: {}. They are in {}, which logtank inspect \
+             --records shows: send them again if they are the newest of their documents",
+            segment.path.display(),
+            indexes.join(", "),
+            segment.aside.display()
+        );
+    }
     for lost in &repaired.forgotten {
         say!(
             "{}: damaged, so what it reported lost is not known any more; {} records that can be read are taken for lost with \
@@ -72,7 +85,7 @@ async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
             path.display()
         );
     }
-    Ok(repaired.lost_records() + repaired.left.len() as u64)
+    Ok(repaired.lost_records() + displaced + repaired.left.len() as u64)
 }
 
 /// Returns how many records are gone.

@@ -117,6 +117,60 @@ fn a_crash_at_any_step_is_finished_by_repairing_again() {
     }
 }
 
+/// The first shard took positions for one record and wrote six, as a fault of the host once made it; the second one took the
+/// next two, and the third one those behind.
+fn overlapping() -> CrashDisk {
+    let disk = CrashDisk::new(&layout());
+    let segment = |shard| SegmentBytes::new(8, shard, 0, 512).file_bytes(16_384);
+    for (shard, bytes) in [
+        (0, segment(0).frame(0, 6).frame(9, 1).sealed(10)),
+        (1, segment(1).frame(1, 2).frame(7, 2).sealed(10)),
+        (2, segment(2).frame(5, 2).sealed(10)),
+    ] {
+        disk.put(path(shard), &bytes.full(0));
+    }
+    disk
+}
+
+#[test]
+fn of_records_with_one_position_one_is_dealt_and_one_named() {
+    let disk = overlapping();
+    let before = disk.files();
+    let view = run(LiveView::look(&disk, &layout(), Transfer::Direct)).unwrap();
+    assert!(view.epochs[&epoch(8)].surplus().is_some(), "dealing waits for a decision");
+    let done = repaired(&disk);
+    assert_eq!(done.segments.len(), 1, "{done:?}");
+    assert_eq!(done.segments[0].displaced, BTreeMap::from([("m".to_owned(), 3)]), "1, 2 and 5");
+    assert_eq!((done.segments[0].records, done.lost_records()), (4, 0));
+    assert_eq!(dealt(&disk).unwrap(), (0..10).collect::<Vec<_>>());
+    assert_eq!(disk.files()[&done.segments[0].aside], before[&path(0)], "all six are kept");
+    assert_eq!(disk.files()[&path(1)], before[&path(1)]);
+    let findings = run(verify(&disk, &layout())).unwrap().findings;
+    assert!(findings.is_empty(), "{findings:?}");
+    assert_eq!(repaired(&disk), Repaired::default(), "once is enough");
+}
+
+#[test]
+fn a_crash_while_positions_are_sorted_out_is_finished_later() {
+    let calls = {
+        let disk = overlapping();
+        repaired(&disk);
+        disk.calls()
+    };
+    for call in 0..calls {
+        for cut in Cut::ALL {
+            let disk = overlapping();
+            let before = disk.files();
+            disk.die_at(call);
+            let _ = run(repair(&disk, &layout(), &aside(), WallMillis(99)));
+            disk.restart(cut);
+            repaired(&disk);
+            assert_eq!(dealt(&disk).unwrap(), (0..10).collect::<Vec<_>>(), "call {call}, {cut:?}");
+            assert_eq!(disk.files()[&aside().join("8-0-0.rawlog")], before[&path(0)], "call {call}, {cut:?}");
+        }
+    }
+}
+
 /// A segment that stood behind a hole keeps its frames where its writer had sealed it.
 fn reported_before() -> CrashDisk {
     let at = usize::try_from(segments()[0].offsets[2]).unwrap() + 40;
