@@ -34,6 +34,12 @@ impl Epoch {
         self.0
     }
 
+    /// The least epoch after this one; the last one there is (in the year 2109) stays.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Position::after(self).epoch()
+    }
+
     /// The epoch to open after this one when the wall clock shows `now`: never this one or an earlier one.
     ///
     /// # Panics
@@ -72,9 +78,9 @@ impl Position {
         Self(epoch.0 << limits::ORDINAL_BITS | ordinal as u64)
     }
 
-    /// The first position behind all of `epoch`; of the last epoch there is (in the year 2109), its last position.
+    /// The first position after all of `epoch`; of the last epoch there is (in the year 2109), its last position.
     #[must_use]
-    pub const fn behind(epoch: Epoch) -> Self {
+    pub const fn after(epoch: Epoch) -> Self {
         match Epoch::new(epoch.0 + 1) {
             Some(next) => Self::new(next, 0),
             None => Self(u64::MAX),
@@ -198,6 +204,14 @@ mod tests {
         assert!(early < late);
         assert_eq!((late.epoch().millis(), late.ordinal()), (8, 0));
         assert_eq!(Position::from_packed(early.packed()), early);
+    }
+
+    #[test]
+    fn what_comes_after_the_last_epoch_is_its_end() {
+        let epoch = Epoch::new(7).unwrap();
+        assert_eq!((epoch.next().millis(), Position::after(epoch)), (8, Position::new(epoch.next(), 0)));
+        assert_eq!((Epoch::MAX.next(), Position::after(Epoch::MAX).epoch()), (Epoch::MAX, Epoch::MAX));
+        assert!(Position::after(Epoch::MAX) > Position::new(Epoch::MAX, 0));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::ids::{Epoch, Position};
 pub(super) fn cut(end: Option<Position>, checkpoint: Epoch, newest_segment: Option<Epoch>) -> Position {
     end.unwrap_or(Position::ZERO)
         .max(Position::new(checkpoint, 0))
-        .max(newest_segment.map_or(Position::ZERO, Position::behind))
+        .max(newest_segment.map_or(Position::ZERO, Position::after))
 }
 
 #[cfg(test)]

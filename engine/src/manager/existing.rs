@@ -5,7 +5,7 @@ use super::index_info::look;
 use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
-use crate::ids::{Epoch, IndexCode, Position};
+use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, EntryKind, Transfer};
 use crate::jobs::shared::Shared;
 use crate::raw_log::live::{EpochView, LiveView};
@@ -70,7 +70,7 @@ impl Found<'_> {
         let deletions = self.shared.deletions.snapshot(disk, layout).await?;
         let mut last: Vec<u8> = Vec::new();
         let mut damage = None;
-        let range = Position::new(epoch.epoch, 0)..after(epoch.epoch);
+        let range = Position::new(epoch.epoch, 0)..Position::after(epoch.epoch);
         let mut scan = match EpochScan::open(disk, epoch, range, Transfer::Cached).await {
             Err(Error::Corrupt(_)) => return Ok(()),
             result => result?,
@@ -104,8 +104,4 @@ impl Found<'_> {
             }
         }
     }
-}
-
-fn after(epoch: Epoch) -> Position {
-    Position::behind(epoch)
 }

@@ -46,10 +46,9 @@ pub async fn repair<D: Disk>(disk: &D, layout: &Layout) -> Result<Epoch> {
 /// The disk's.
 pub async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Checkpoint) -> Result<Epoch> {
     let history = raw_names(disk, &layout.raw_history()).await?;
-    let after = |epoch: Epoch| super::tails::beginning_after(epoch).epoch();
     if let Checkpoint::At(next) = stored {
         let legacy = history.iter().filter(|name| matches!(name, RawName::Legacy(_)));
-        let behind = legacy.filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, after);
+        let behind = legacy.filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, Epoch::next);
         return Ok(behind.max(*next));
     }
     let archived = history.iter().filter_map(|name| name.epoch()).max();
@@ -62,7 +61,7 @@ pub async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Checkpoin
             greatest_segment(disk, layout, before).await?
         }
     };
-    Ok(dealt.map_or(Epoch::ZERO, after))
+    Ok(dealt.map_or(Epoch::ZERO, Epoch::next))
 }
 
 /// The greatest time of a segment of any index before `before`.

@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::live::{EpochView, LiveView, SegmentState, SegmentView, read_blocks};
-use super::tails::beginning_after;
 use crate::error::{Corruption, Result};
 use crate::format::layout::Layout;
 use crate::ids::Epoch;
@@ -44,9 +43,8 @@ impl Past {
     ) -> Result<Self> {
         let mut past = Self::default();
         for epoch in view.epochs.range(..checkpoint).map(|(_, epoch)| epoch) {
-            let proven = beginning_after(epoch.epoch).epoch() == checkpoint
-                || unarchived.contains(&epoch.epoch)
-                || bug!(StrayArchived);
+            let proven =
+                epoch.epoch.next() == checkpoint || unarchived.contains(&epoch.epoch) || bug!(StrayArchived);
             match if proven { None } else { first_unproven(disk, layout, epoch).await? } {
                 None => _ = past.dealt.insert(epoch.epoch),
                 Some(segment) => past.strays.push(stray(epoch, segment, checkpoint)),

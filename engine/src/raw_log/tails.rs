@@ -7,7 +7,7 @@ use super::scan::{ScanPoint, SegmentScan};
 use crate::error::{Error, Result};
 use crate::format::names::RawName;
 use crate::format::raw::Salt;
-use crate::ids::{Epoch, Position};
+use crate::ids::Position;
 use crate::io::disk::{Disk, Transfer};
 
 /// Remembers how far each open segment was read, so that asking again costs only what is new. Forgetting it
@@ -35,7 +35,7 @@ impl Tails {
         let Some((_, epoch)) = view.epochs.last_key_value() else { return Ok(None) };
         if epoch.is_closed() || view.is_complete(epoch.epoch) {
             self.points.clear();
-            return Ok(Some(beginning_after(epoch.epoch)));
+            return Ok(Some(Position::after(epoch.epoch)));
         }
         self.points.retain(|name, _| epoch.segments.iter().any(|segment| segment.name == *name));
         self.open_end(disk, epoch).await.map(Some)
@@ -68,12 +68,6 @@ impl Tails {
         }
         Ok(greatest)
     }
-}
-
-/// The first position behind all of `epoch`; of the last epoch there is (in the year 2109), its last position.
-#[must_use]
-pub fn beginning_after(epoch: Epoch) -> Position {
-    Position::behind(epoch)
 }
 
 #[cfg(test)]

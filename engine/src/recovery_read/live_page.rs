@@ -6,7 +6,7 @@ use super::look::Look;
 use super::reader::Reader;
 use super::token::{HINTS_MAX, LiveHint, Place};
 use crate::format::names::RawName;
-use crate::ids::{Epoch, Position};
+use crate::ids::Position;
 use crate::io::disk::{Disk, DiskFile, Transfer};
 use crate::raw_log::live::EpochView;
 use crate::raw_log::merged::EpochScan;
@@ -52,7 +52,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         let epochs = look.live.epochs.range(first..).map(|(_, epoch)| epoch);
         for epoch in epochs.take_while(|epoch| Position::new(epoch.epoch, 0) < end) {
             match self.read_epoch(draft, look, epoch, started).await? {
-                LiveEnd::End => draft.advance(beginning_after(epoch.epoch), Place::Live(Vec::new())),
+                LiveEnd::End => draft.advance(Position::after(epoch.epoch), Place::Live(Vec::new())),
                 end @ (LiveEnd::Full | LiveEnd::Gap) => return Ok(end),
             }
         }
@@ -67,7 +67,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         started: MonoNanos,
     ) -> Result<LiveEnd, ReadError> {
         let from = draft.progress.from.max(Position::new(epoch.epoch, 0));
-        let range = from..beginning_after(epoch.epoch);
+        let range = from..Position::after(epoch.epoch);
         let mut scan = EpochScan::open(&self.disk, epoch, range, Transfer::Cached).await?;
         // Damage that can't concern this index does not hold it up.
         scan.only(&draft.code);
@@ -127,8 +127,4 @@ fn hints<F: DiskFile>(scan: &EpochScan<F>, returned: Option<Returned>) -> Vec<Li
         }
     }
     points.into_iter().take(HINTS_MAX).map(|(name, point)| LiveHint { name, point }).collect()
-}
-
-fn beginning_after(epoch: Epoch) -> Position {
-    Position::behind(epoch)
 }

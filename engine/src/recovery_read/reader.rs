@@ -259,7 +259,7 @@ fn begin(look: &Look, now: Now, boot: u64) -> Progress {
     let following = look.chain.following().next().map(|segment| segment.name.time);
     let (from, place) = route::begin(view, optimized, following);
     // Everything acknowledged by now is before the greatest epoch's end, or dealt.
-    let open = look.live.greatest_epoch().map(|epoch| Epoch::new(epoch.millis() + 1).unwrap_or(Epoch::MAX));
+    let open = look.live.greatest_epoch().map(Epoch::next);
     let end = open.unwrap_or(Epoch::ZERO).max(view.next_to_deal);
     Progress { issued: now.wall, end: Position::new(end, 0), deletion: view.deletion, from, boot, place }
 }

@@ -17,7 +17,6 @@ use crate::raw_log::archive::archive;
 use crate::raw_log::dealt;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::stray::{self, Past};
-use crate::raw_log::tails::beginning_after;
 use crate::room::Reserve;
 
 /// A sidecar is shorter than this part of what it covers.
@@ -193,7 +192,7 @@ impl<D: Disk> Dealer<D> {
 
     /// The checkpoint passes the epoch: it counts as dealt.
     async fn pass(&self, epoch: Epoch) -> Result<()> {
-        Checkpoint::advance(&self.disk, &self.layout, beginning_after(epoch).epoch()).await
+        Checkpoint::advance(&self.disk, &self.layout, epoch.next()).await
     }
 
     /// Moves what is dealt and still in `raw/live/`, and tells it from what never was.

@@ -13,7 +13,6 @@ use crate::io::disk::{Disk, Transfer};
 use crate::raw_log::frame::Record;
 use crate::raw_log::live::EpochView;
 use crate::raw_log::merged::EpochScan;
-use crate::raw_log::tails::beginning_after;
 
 /// One pass over an epoch.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ impl<D: Disk> Pass<'_, D> {
     /// Publishes what the targets in `stretch` get, as far as memory reaches; returns what is left to others.
     pub(super) async fn run(&self, stretch: Stretch, dealt: &mut Dealt) -> Result<Vec<Stretch>> {
         let epoch = self.epoch.epoch;
-        let range = Position::new(epoch, 0)..beginning_after(epoch);
+        let range = Position::new(epoch, 0)..Position::after(epoch);
         let mut scan = EpochScan::open(self.disk, self.epoch, range, self.transfer).await?;
         let mut split = Split::new(stretch, self.bytes_max);
         let mut publisher = Publisher::new(self.disk, self.layout, epoch);

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::error::Result;
 use crate::format::names::RawName;
+use crate::ids::Position;
 use crate::io::disk::{Disk, Transfer};
 use crate::raw_log::live::LiveView;
 use crate::raw_log::merged::EpochScan;
-use crate::raw_log::tails::beginning_after;
 use crate::raw_log::test_support::{CrashDisk, LegacyBytes, SegmentBytes, layout, position};
 use crate::testing::run;
 use crate::time::WallMillis;
@@ -45,7 +45,7 @@ fn delivered(disk: &CrashDisk) -> BTreeMap<u64, Vec<u32>> {
     let mut delivered = BTreeMap::new();
     for epoch in view.epochs.values() {
         assert!(view.is_complete(epoch.epoch), "epoch {}", epoch.epoch);
-        let range = position(epoch.epoch.millis(), 0)..beginning_after(epoch.epoch);
+        let range = position(epoch.epoch.millis(), 0)..Position::after(epoch.epoch);
         let mut scan = run(EpochScan::open(disk, epoch, range, Transfer::Cached)).unwrap();
         let mut ordinals = Vec::new();
         while let Some(frame) = run(scan.next_frame()).unwrap() {
