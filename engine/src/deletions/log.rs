@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::deletions::load_one;
-    use crate::testing::{HookDisk, MemDisk, RawEpoch, raw_record, run};
+    use crate::testing::{Hooked, MemDisk, RawEpoch, raw_record, run};
 
     fn layout() -> Layout {
         Layout::new(Path::new("/data"), None)
@@ -244,7 +244,7 @@ mod tests {
         let failing = Rc::new(Cell::new(""));
         let memory = MemDisk::new();
         memory.put(layout().checkpoint(), b"15");
-        let disk = HookDisk::new(memory, {
+        let disk = Hooked::new(memory, {
             let failing = failing.clone();
             move |call, path| {
                 let fails = call == failing.get() && !path.ends_with("data");

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::format::layout::Layout;
 use crate::io::disk::Disk;
-use crate::testing::{MemDisk, PowerDisk, StepDisk, Stepped, run};
+use crate::testing::{Hooked, MemDisk, Stepped, run};
 
 fn id(number: u8) -> Identity {
     Identity::new([number; 16])
@@ -197,8 +197,8 @@ fn a_start_that_ends_anywhere_is_completed_by_the_next() {
     {
         for power in [false, true] {
             for steps in 0.. {
-                let disk = PowerDisk::of(&before);
-                let slow = StepDisk(disk.clone());
+                let disk = before.copy();
+                let slow = Hooked::stepping(disk.clone());
                 let ended = Stepped::new(start(&slow, &layout, id(1))).steps(steps);
                 if power {
                     disk.cut_power();
@@ -230,9 +230,9 @@ fn a_raw_log_left_by_a_start_that_ended_goes_to_no_other() {
     // A start gave its identity to one drive and ended before the data directory had it; the next finds another drive.
     let layout = apart();
     for steps in 0.. {
-        let disk = PowerDisk::of(&MemDisk::new());
+        let disk = MemDisk::new();
         run(disk.create_folder(layout.data())).unwrap();
-        let slow = StepDisk(disk.clone());
+        let slow = Hooked::stepping(disk.clone());
         let ended = Stepped::new(start(&slow, &layout, id(1))).steps(steps).is_some();
         let left = disk.copy();
         run(left.create_folder(Path::new("/drive"))).unwrap();

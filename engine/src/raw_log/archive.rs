@@ -118,11 +118,11 @@ async fn move_to_history<D: Disk>(
 mod tests {
     use super::*;
     use crate::io::buffers::AlignedBuf;
-    use crate::raw_log::test_support::{CrashDisk, Cut, LegacyBytes, SegmentBytes, epoch, layout};
+    use crate::raw_log::test_support::{Cut, LegacyBytes, MemDisk, SegmentBytes, epoch, layout, raw_disk};
     use crate::testing::run;
 
-    fn dealt() -> CrashDisk {
-        let disk = CrashDisk::new(&layout());
+    fn dealt() -> MemDisk {
+        let disk = raw_disk();
         let live = layout().raw_live();
         disk.put(live.join("5.raw"), &LegacyBytes::new().record(b"a", 5).bytes);
         disk.put(live.join("8-0-0.rawlog"), &SegmentBytes::new(8, 0, 0, 8).frame(0, 2).sealed(5).full(0));
@@ -133,7 +133,7 @@ mod tests {
         disk
     }
 
-    fn look(disk: &CrashDisk) -> LiveView {
+    fn look(disk: &MemDisk) -> LiveView {
         run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap()
     }
 
@@ -141,13 +141,13 @@ mod tests {
         view.epochs.range(..epoch(9)).map(|(epoch, _)| *epoch).collect()
     }
 
-    fn archived(disk: &CrashDisk, view: &LiveView) -> u64 {
+    fn archived(disk: &MemDisk, view: &LiveView) -> u64 {
         run(archive(disk, &layout(), view, &past(view))).unwrap().files
     }
 
-    fn files(disk: &CrashDisk) -> Vec<String> {
+    fn files(disk: &MemDisk) -> Vec<String> {
         let inside = |path: &std::path::Path| path.strip_prefix("/data/raw").unwrap().display().to_string();
-        disk.files().keys().map(|path| inside(path)).collect()
+        disk.contents().keys().map(|path| inside(path)).collect()
     }
 
     const ARCHIVED: [&str; 6] = [
@@ -189,12 +189,12 @@ mod tests {
 
     #[test]
     fn a_mostly_empty_segment_keeps_only_what_it_holds_and_still_verifies() {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         let short = SegmentBytes::new(8, 0, 0, 8).file_bytes(65_536).frame(0, 2).sealed(2);
         let (end, live) = (short.end(), layout().raw_live());
         disk.put(live.join("8-0-0.rawlog"), &short.full(0));
         archived(&disk, &look(&disk));
-        let history = disk.files().remove(&layout().raw_history().join("8-0-0.rawlog")).unwrap();
+        let history = disk.contents().remove(&layout().raw_history().join("8-0-0.rawlog")).unwrap();
         assert_eq!(history.len() as u64, end);
         let report = run(crate::raw_log::verify::verify(&disk, &layout())).unwrap();
         assert!(report.findings.is_empty() && report.records == 2, "{report:?}");
@@ -208,7 +208,7 @@ mod tests {
         let unsealed = segment().full(0);
         let sealed = segment().sealed(2).full(0);
 
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         disk.put(&path, &unsealed);
         run(async {
             let file = disk.open_write(&path, Transfer::Cached).await.unwrap();
@@ -218,14 +218,14 @@ mod tests {
         });
         assert_eq!(archived(&disk, &look(&disk)), 1);
         disk.restart(Cut::Power);
-        assert_eq!(disk.files(), [(layout().raw_history().join("8-0-0.rawlog"), sealed.clone())].into());
+        assert_eq!(disk.contents(), [(layout().raw_history().join("8-0-0.rawlog"), sealed.clone())].into());
 
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         disk.put(&path, &unsealed);
         disk.put_in_cache_only(&path, &sealed);
         assert_eq!(archived(&disk, &look(&disk)), 0, "the drive refused it");
         disk.restart(Cut::Power);
-        assert_eq!(disk.files(), [(path, unsealed)].into());
+        assert_eq!(disk.contents(), [(path, unsealed)].into());
     }
 
     #[test]

@@ -139,14 +139,14 @@ pub async fn write_unarchived<D: Disk>(disk: &D, layout: &Layout, epochs: &BTree
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raw_log::test_support::{CrashDisk, LegacyBytes, SegmentBytes, epoch, layout};
+    use crate::raw_log::test_support::{LegacyBytes, MemDisk, SegmentBytes, epoch, layout, raw_disk};
     use crate::testing::run;
 
     fn segment(millis: u64) -> SegmentBytes {
         SegmentBytes::new(millis, 0, 0, 8).file_bytes(12_288).frame(0, 2).sealed(2)
     }
 
-    fn past(disk: &CrashDisk, checkpoint: u64) -> (Vec<u64>, Vec<String>) {
+    fn past(disk: &MemDisk, checkpoint: u64) -> (Vec<u64>, Vec<String>) {
         let past = run(async {
             let view = LiveView::look(disk, &layout(), Transfer::Cached).await.unwrap();
             let unarchived = read_unarchived(disk, &layout()).await.unwrap();
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn only_the_last_dealt_epoch_is_proven_by_the_checkpoint() {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         for millis in [7, 8, 9] {
             disk.put(layout().live(segment(millis).name()), &segment(millis).full(0));
         }
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_the_dealer_wrote_down_or_history_has_too_is_dealt() {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         for millis in [6, 7, 8] {
             disk.put(layout().live(segment(millis).name()), &segment(millis).full(0));
         }
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_holds_nothing_is_no_stray() {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         let empty = SegmentBytes::new(7, 0, 0, 8).file_bytes(12_288).sealed(0);
         disk.put(layout().live(empty.name()), &empty.full(0));
         disk.put(layout().raw_live().join("5.lost"), b"end 0\n");

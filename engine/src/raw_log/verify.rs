@@ -287,15 +287,15 @@ impl VerifyReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raw_log::test_support::{CrashDisk, LegacyBytes, SegmentBytes, layout};
+    use crate::raw_log::test_support::{LegacyBytes, MemDisk, SegmentBytes, layout, raw_disk};
     use crate::testing::run;
 
-    fn verified(disk: &CrashDisk) -> VerifyReport {
+    fn verified(disk: &MemDisk) -> VerifyReport {
         run(verify(disk, &layout())).unwrap()
     }
 
-    fn whole() -> CrashDisk {
-        let disk = CrashDisk::new(&layout());
+    fn whole() -> MemDisk {
+        let disk = raw_disk();
         let (live, history) = (layout().raw_live(), layout().raw_history());
         disk.put(history.join("5.raw"), &LegacyBytes::new().record(b"a", 5).bytes);
         disk.put(history.join("8-0-0.rawlog"), &sealed().full(0xee));
@@ -319,7 +319,7 @@ mod tests {
         assert!(report.findings.is_empty(), "{:?}", report.findings);
         assert_eq!((report.files, report.records), (4, 7));
         assert!(report.bytes > 100);
-        assert_eq!(run(verify(&CrashDisk::default(), &layout())).unwrap().files, 0, "a fresh host");
+        assert_eq!(run(verify(&MemDisk::new(), &layout())).unwrap().files, 0, "a fresh host");
     }
 
     #[test]
@@ -440,14 +440,14 @@ mod tests {
         all
     }
 
-    fn gaps(disk: &CrashDisk) -> [Vec<String>; 2] {
+    fn gaps(disk: &MemDisk) -> [Vec<String>; 2] {
         let report = verified(disk);
         assert!(report.findings.is_empty(), "{:?}", report.findings);
         [report.gaps, report.reported].map(|gaps| gaps.iter().map(ToString::to_string).collect())
     }
 
-    fn with(folder: &Path, left_out: &[usize]) -> CrashDisk {
-        let disk = CrashDisk::new(&layout());
+    fn with(folder: &Path, left_out: &[usize]) -> MemDisk {
+        let disk = raw_disk();
         for (place, segment) in four().iter().enumerate().filter(|(place, _)| !left_out.contains(place)) {
             assert!(place < 4);
             disk.put(folder.join(segment.name().to_string()), &segment.full(0));
@@ -458,7 +458,7 @@ mod tests {
     #[test]
     fn a_gap_is_named_with_the_epochs_around_it() {
         let (live, history) = (layout().raw_live(), layout().raw_history());
-        let named = |disk: &CrashDisk, expected: &[&str]| {
+        let named = |disk: &MemDisk, expected: &[&str]| {
             let [gaps, reported] = gaps(disk);
             assert!(reported.is_empty(), "{reported:?}");
             assert_eq!(gaps.len(), expected.len(), "{gaps:?}");

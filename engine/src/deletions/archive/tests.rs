@@ -7,8 +7,8 @@ use crate::format::names::{RawName, SegmentName, is_temporary};
 use crate::io::disk::Transfer;
 use crate::raw_log::live::LiveView;
 use crate::raw_log::recovery::recover;
-use crate::raw_log::test_support::{CrashDisk, Cut, SegmentBytes, layout, position};
-use crate::testing::{HookDisk, MemDisk, run};
+use crate::raw_log::test_support::{Cut, SegmentBytes, layout, position, raw_disk};
+use crate::testing::{Hooked, MemDisk, run};
 use crate::time::WallMillis;
 
 fn code(text: &str) -> IndexCode {
@@ -37,8 +37,8 @@ fn names_round_trip_and_are_nothing_else() {
 }
 
 /// A host that received three records of m, and dealt them.
-fn host() -> CrashDisk {
-    let disk = CrashDisk::new(&layout());
+fn host() -> MemDisk {
+    let disk = raw_disk();
     disk.put(layout().checkpoint(), b"12");
     disk.put(
         layout().raw_history().join("11-0-0.rawlog"),
@@ -47,11 +47,11 @@ fn host() -> CrashDisk {
     disk
 }
 
-fn delete(disk: &CrashDisk) -> Result<Position> {
+fn delete(disk: &MemDisk) -> Result<Position> {
     run(DeletionLog::new().delete(disk, &layout(), &code("m")))
 }
 
-fn kept(disk: &CrashDisk) -> Vec<ArchivedName> {
+fn kept(disk: &MemDisk) -> Vec<ArchivedName> {
     names(&run(disk.list(&layout().raw_history())).unwrap())
 }
 
@@ -105,21 +105,21 @@ fn deletions_of_an_earlier_version_are_kept_with_history_too() {
 }
 
 /// A copy of history in raw/live/ of an empty data directory.
-fn copied(bytes: &[u8]) -> CrashDisk {
-    let disk = CrashDisk::new(&layout());
+fn copied(bytes: &[u8]) -> MemDisk {
+    let disk = raw_disk();
     let live = layout().raw_live();
     disk.put(live.join("11-0-0.rawlog"), &SegmentBytes::new(11, 0, 0, 8).frame(0, 3).sealed(3).full(0));
     disk.put(live.join(name().to_string()), bytes);
     disk
 }
 
-fn whole() -> CrashDisk {
+fn whole() -> MemDisk {
     copied(encode(&code("m"), position(12, 1)).as_bytes())
 }
 
 #[test]
 fn a_start_on_a_copy_takes_deletions_over_whatever_crashes() {
-    let start = |disk: &CrashDisk| run(recover(disk, &layout(), WallMillis(5), &mut |_| {}));
+    let start = |disk: &MemDisk| run(recover(disk, &layout(), WallMillis(5), &mut |_| {}));
     let calls = {
         let disk = whole();
         start(&disk).unwrap();
@@ -190,7 +190,7 @@ fn two_roles_take_the_same_deletions_over_at_once() {
         let (calls, other) = (Rc::new(Cell::new(0)), disk.clone());
         let counted = calls.clone();
         // The other role is as fast as can be, between any two calls of this one.
-        let slow = HookDisk::new(disk.clone(), move |_, _| {
+        let slow = Hooked::new(disk.clone(), move |_, _| {
             if counted.replace(counted.get() + 1) == step {
                 run(take_over(&other, &layout())).unwrap();
             }

@@ -16,7 +16,7 @@ use crate::io::disk::Disk;
 use crate::jobs::optimizer::{is_worth, optimize_index};
 use crate::jobs::sorter::{needs_sort, sort_index};
 use crate::limits::MIB;
-use crate::testing::{MemDisk, StepDisk, Stepped, run};
+use crate::testing::{Hooked, MemDisk, Stepped, run};
 
 fn set(docid: &str, value: u64) -> Record {
     Record {
@@ -192,7 +192,7 @@ fn the_sidecar_of_a_merge_that_was_never_published_says_nothing() {
             for path in disk.files() {
                 copy.put(&path, &disk.get(&path).unwrap());
             }
-            let (slow, limits) = (StepDisk(copy.clone()), all());
+            let (slow, limits) = (Hooked::stepping(copy.clone()), all());
             let ended = if sorted_first {
                 Stepped::new(optimize(&slow, &limits)).steps(calls).is_some()
             } else {

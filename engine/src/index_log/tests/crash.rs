@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::fault_disk::{Choices, Fault, FaultDisk, run_to_fault};
 use super::history::DOCIDS;
 use super::model::State;
 use super::tree::{
@@ -19,7 +18,7 @@ use crate::index_log::sidecar_file::rebuild_sidecar;
 use crate::index_log::verify::verify_index;
 use crate::io::disk::Disk;
 use crate::limits::MIB;
-use crate::testing::{MemDisk, run};
+use crate::testing::{Choices, Cut, Hooked, MemDisk, Stepped, run};
 
 /// What is done to the index, again and again until it succeeds.
 #[derive(Clone, Copy, Debug)]
@@ -110,42 +109,52 @@ fn is_temporary(path: &Path) -> bool {
     names::is_temporary(path.file_name().unwrap().to_str().unwrap())
 }
 
+/// What a crash before this call is tried with.
+fn cuts(call: usize) -> impl Iterator<Item = Cut> {
+    let some = (0..2).map(move |seed| Cut::PowerKeepingSome((call as u64) << 8 | seed));
+    Cut::ALL.into_iter().chain(some)
+}
+
+/// Begins the job and ends it before the call of this number; whether it was not over by then.
+fn stopped_before(disk: &MemDisk, job: Job, call: usize) -> bool {
+    let slow = Hooked::stepping(disk.clone());
+    Stepped::new(perform(&slow, job)).steps(call + 1).is_none()
+}
+
 fn each_fault(job: Job) {
     let (start, expected) = index_of_all_kinds();
     assert!(expected.0.len() > 3);
-    let dry = FaultDisk::over(&start, None);
-    run_to_fault(perform(&dry, job)).unwrap().unwrap();
-    let finished = dry.after_kill().files();
+    let dry = start.copy();
+    run(perform(&dry, job)).unwrap();
+    let (calls, finished) = (dry.calls(), dry.files());
     assert_ne!(finished, start.files(), "the job does something");
-    assert_eq!(run(state(&dry.after_kill())).unwrap(), expected);
-    for call in 0..dry.calls() {
-        let disk = FaultDisk::over(&start, Some((call, Fault::Stop)));
-        assert!(run_to_fault(perform(&disk, job)).is_none(), "call {call} stops");
-        finish(&disk.after_kill(), job, &expected, &finished, &format!("killed before call {call}"));
-        for seed in 0..2 {
-            let found = disk.after_power_cut(&mut Choices(call << 8 | seed));
-            finish(&found, job, &expected, &finished, &format!("power cut before call {call}, seed {seed}"));
+    assert_eq!(run(state(&dry)).unwrap(), expected);
+    for call in 0..calls {
+        let disk = start.copy();
+        assert!(stopped_before(&disk, job, call), "call {call} stops");
+        for cut in cuts(call) {
+            finish(&disk.after(cut), job, &expected, &finished, &format!("{cut:?} before call {call}"));
         }
         // The next process finishes it, and only then the power fails: not all that it found was durable.
-        disk.heal();
-        run_to_fault(perform(&disk, job)).unwrap().unwrap();
-        for seed in 0..2 {
-            let found = disk.after_power_cut(&mut Choices(call << 8 | seed));
-            let what = format!("killed before call {call}, finished, power cut, seed {seed}");
-            finish(&found, job, &expected, &finished, &what);
+        run(perform(&disk, job)).unwrap();
+        for cut in cuts(call) {
+            let what = format!("killed before call {call}, finished, {cut:?}");
+            finish(&disk.after(cut), job, &expected, &finished, &what);
         }
         let kind = if call % 2 == 0 { ErrorKind::Other } else { ErrorKind::StorageFull };
         let what = format!("{kind:?} from call {call}");
-        let disk = FaultDisk::over(&start, Some((call, Fault::Error(kind))));
-        let result = run_to_fault(perform(&disk, job)).expect("an error is no stop");
-        assert_eq!(run_to_fault(state(&disk)).unwrap().unwrap(), expected, "{what}");
+        let disk = start.copy();
+        disk.fail_at(call, kind);
+        let result = run(perform(&disk, job));
+        assert_eq!(run(state(&disk)).unwrap(), expected, "{what}");
         if let Err(error) = result {
-            let left = disk.after_kill().files().into_iter().any(|path| is_temporary(&path));
+            let left = disk.files().into_iter().any(|path| is_temporary(&path));
             let removing = matches!(&error, Error::Disk(error) if error.operation == "unlink");
             assert!(!left || removing, "room is given back: {what}");
-            run_to_fault(perform(&disk, job)).unwrap().unwrap();
+            run(perform(&disk, job)).unwrap();
         }
-        finish(&disk.after_power_cut(&mut Choices(call)), job, &expected, &finished, &what);
+        let cut = Cut::PowerKeepingSome(call as u64);
+        finish(&disk.after(cut), job, &expected, &finished, &what);
     }
 }
 
@@ -175,7 +184,7 @@ fn whatever_of_a_sorts_inputs_is_left_over_is_not_applied_again() {
     let inputs: Vec<_> = run(look(&start)).unwrap().unsorted.iter().map(|segment| segment.name).collect();
     assert_eq!(inputs.len(), 3);
     for left in 1..1 << inputs.len() {
-        let disk = FaultDisk::over(&start, None).after_kill();
+        let disk = start.copy();
         run(sort(&disk, &limits(16 * MIB as usize))).unwrap();
         let sorted = disk.files();
         let left: Vec<_> = inputs
@@ -201,30 +210,23 @@ fn whatever_of_a_sorts_inputs_is_left_over_is_not_applied_again() {
 #[test]
 fn leftovers_are_removed_only_when_what_covers_them_is_durable() {
     let (start, expected) = index_of_all_kinds();
-    let dry = FaultDisk::over(&start, None);
-    run_to_fault(perform(&dry, SORT)).unwrap().unwrap();
-    let finished = dry.after_kill().files();
+    let dry = start.copy();
+    run(perform(&dry, SORT)).unwrap();
+    let (calls, finished) = (dry.calls(), dry.files());
     // The process ends when the sorted segment has its name, and no sync covers it.
-    let named = |call: &u64| {
-        let disk = FaultDisk::over(&start, Some((*call, Fault::Stop)));
-        assert!(run_to_fault(perform(&disk, SORT)).is_none());
-        !run(look(&disk.after_kill())).unwrap().leftovers.is_empty()
+    let named = |call: &usize| {
+        let disk = start.copy();
+        assert!(stopped_before(&disk, SORT, *call));
+        !run(look(&disk)).unwrap().leftovers.is_empty()
     };
-    let first = (0..dry.calls()).find(named).unwrap();
+    let first = (0..calls).find(named).unwrap();
     for second in 0.. {
-        let disk = FaultDisk::over(&start, Some((first, Fault::Stop)));
-        assert!(run_to_fault(perform(&disk, SORT)).is_none());
-        disk.stop_after(second);
-        let ended = run_to_fault(perform(&disk, SORT)).is_some();
-        for seed in 0..8 {
-            let found = disk.after_power_cut(&mut Choices(seed));
-            finish(
-                &found,
-                SORT,
-                &expected,
-                &finished,
-                &format!("power cut before call {second} of the next sort"),
-            );
+        let disk = start.copy();
+        assert!(stopped_before(&disk, SORT, first));
+        let ended = !stopped_before(&disk, SORT, second);
+        for cut in Cut::ALL.into_iter().chain((0..8).map(Cut::PowerKeepingSome)) {
+            let what = format!("{cut:?} before call {second} of the next sort");
+            finish(&disk.after(cut), SORT, &expected, &finished, &what);
         }
         if ended {
             break;

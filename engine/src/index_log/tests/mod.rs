@@ -4,7 +4,6 @@ mod anew;
 mod chains;
 mod crash;
 mod damage;
-mod fault_disk;
 mod golden;
 mod history;
 mod model;

@@ -8,7 +8,7 @@ use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
 use crate::jobs::config::JobsConfig;
-use crate::testing::{ManualClock, MemDisk, PowerDisk, StepDisk, Stepped, run};
+use crate::testing::{Hooked, ManualClock, MemDisk, Stepped, run};
 use crate::time::{Clock, WallMillis};
 
 const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
@@ -129,8 +129,8 @@ fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
     let fresh = World::new().disk;
     let clock = ManualClock::at(1_000_000_000);
     for steps in 0.. {
-        let disk = PowerDisk::of(&fresh);
-        let mut superseded = Superseded::new(StepDisk(disk.clone()), layout(), &at_once());
+        let disk = fresh.copy();
+        let mut superseded = Superseded::new(Hooked::stepping(disk.clone()), layout(), &at_once());
         let m = code("m");
         let visit = superseded.visit(&m, epoch(900), None, false, clock.now().mono);
         let ended = Stepped::new(visit).steps(steps).is_some();
@@ -269,7 +269,7 @@ fn a_crash_at_any_call_never_brings_a_deleted_index_back() {
         put(&disk, "m", 200, "unsorted_5");
         delete(&disk, "m", 300);
         let clock = ManualClock::at(u64::from(u32::MAX));
-        let slow = StepDisk(disk.clone());
+        let slow = Hooked::stepping(disk.clone());
         let log = DeletionLog::new();
         let mut first = Deleted::new(slow, layout());
         let ended = Stepped::new(first.carry_out(&log, epoch(400), clock.now())).steps(steps).is_some();
@@ -296,8 +296,8 @@ fn a_power_cut_never_brings_a_deleted_index_back() {
     delete(&fresh, "gone", 300);
     let clock = ManualClock::at(u64::from(u32::MAX));
     for steps in 0.. {
-        let disk = PowerDisk::of(&fresh);
-        let slow = StepDisk(disk.clone());
+        let disk = fresh.copy();
+        let slow = Hooked::stepping(disk.clone());
         let log = DeletionLog::new();
         let mut first = Deleted::new(slow, layout());
         let ended = Stepped::new(first.carry_out(&log, epoch(400), clock.now())).steps(steps).is_some();

@@ -88,7 +88,7 @@ async fn remove_tree<D: Disk>(disk: &D, root: &Path) -> DiskResult<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{MemDisk, StepDisk, Stepped, run};
+    use crate::testing::{Hooked, MemDisk, Stepped, run};
 
     fn layout() -> Layout {
         Layout::new(Path::new("/data"), None)
@@ -106,7 +106,8 @@ mod tests {
     fn a_folder_goes_whole_at_any_crash_and_start_finishes_it() {
         for steps in 0.. {
             let disk = tree();
-            let (slow, folder, place) = (StepDisk(disk.clone()), layout().indexes().join("a"), layout());
+            let (slow, folder, place) =
+                (Hooked::stepping(disk.clone()), layout().indexes().join("a"), layout());
             let ended = Stepped::new(throw_away(&slow, &place, &folder)).steps(steps);
             let there = disk.files().iter().filter(|path| path.starts_with(&folder)).count();
             assert!(there == 3 || there == 0, "{there} after {steps} calls");

@@ -24,7 +24,7 @@ use crate::jobs::queue::Urgency;
 use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
 use crate::limits::Limits;
-use crate::testing::{HookDisk, ManualClock, MemDisk, RawEpoch, StepDisk, Stepped, raw_record, run};
+use crate::testing::{Hooked, ManualClock, MemDisk, RawEpoch, Stepped, raw_record, run};
 use crate::time::{Clock, MonoNanos, Now};
 
 /// A clock that moves only while everybody sleeps.
@@ -385,7 +385,7 @@ fn errors_heal_but_a_failed_sync_stops_everything() {
     for (call, heals) in [("create", true), ("fdatasync", false), ("fsync", false)] {
         let memory = MemDisk::new();
         let failing = Rc::new(Cell::new(false));
-        let disk = HookDisk::new(memory.clone(), {
+        let disk = Hooked::new(memory.clone(), {
             let failing = failing.clone();
             move |name, path| {
                 let fails = failing.get() && name == call && path.starts_with("/data/indexes");
@@ -412,7 +412,7 @@ fn errors_heal_but_a_failed_sync_stops_everything() {
 fn what_waits_is_known_before_dealing_it_has_ended() {
     let memory = MemDisk::new();
     let (shared, seen) = (Rc::new(std::cell::OnceCell::<Arc<Shared>>::new()), Rc::new(Cell::new(None)));
-    let disk = HookDisk::new(memory.clone(), {
+    let disk = Hooked::new(memory.clone(), {
         let (shared, seen) = (shared.clone(), seen.clone());
         move |name, path| {
             if name == "create" && path.starts_with("/data/indexes") && seen.get().is_none() {
@@ -433,7 +433,7 @@ fn what_waits_is_known_before_dealing_it_has_ended() {
 #[test]
 fn a_look_at_what_waits_gives_signs_of_life_all_the_time() {
     let memory = MemDisk::new();
-    let mut host = host_on(StepDisk(memory.clone()), memory);
+    let mut host = host_on(Hooked::stepping(memory.clone()), memory);
     (10..30).for_each(|millis| host.epoch(millis, &[raw_record("a", "d", Some("x"))]));
     let stats = &host.shared.stats;
     let mut watching = Stepped::new(host.background.watch(&|| false, &|_| {}));

@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::Result;
 use crate::raw_log::merged::EpochScan;
-use crate::raw_log::test_support::{CrashDisk, Cut, SegmentBytes, epoch, layout, position};
+use crate::raw_log::test_support::{Cut, MemDisk, SegmentBytes, epoch, layout, position, raw_disk};
 use crate::raw_log::verify::verify;
 use crate::testing::run;
 
@@ -21,8 +21,8 @@ fn path(shard: u16) -> PathBuf {
 }
 
 /// With byte `at` of the first segment flipped.
-fn damaged(at: usize) -> CrashDisk {
-    let disk = CrashDisk::new(&layout());
+fn damaged(at: usize) -> MemDisk {
+    let disk = raw_disk();
     let [first, second] = segments();
     let mut bytes = first.full(0);
     bytes[at] ^= 0x10;
@@ -31,12 +31,12 @@ fn damaged(at: usize) -> CrashDisk {
     disk
 }
 
-fn repaired(disk: &CrashDisk) -> Repaired {
+fn repaired(disk: &MemDisk) -> Repaired {
     run(repair(disk, &layout(), &aside(), WallMillis(99))).unwrap()
 }
 
 /// Ordinals that a dealer would get, or why it gets none.
-fn dealt(disk: &CrashDisk) -> Result<Vec<u32>> {
+fn dealt(disk: &MemDisk) -> Result<Vec<u32>> {
     run(async {
         let view = LiveView::look(disk, &layout(), Transfer::Direct).await?;
         assert!(view.is_complete(epoch(8)), "a dealer would wait for ever");
@@ -56,9 +56,9 @@ fn dealt(disk: &CrashDisk) -> Result<Vec<u32>> {
 fn what_is_whole_is_left_alone() {
     let disk = damaged(0);
     disk.put(path(0), &segments()[0].full(0));
-    let before = disk.files();
+    let before = disk.contents();
     assert_eq!(repaired(&disk), Repaired::default());
-    assert_eq!(disk.files(), before);
+    assert_eq!(disk.contents(), before);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_damaged_frame_costs_only_its_records() {
         assert!(findings.is_empty(), "{findings:?}");
         let mut original = segments()[0].full(0);
         original[at] ^= 0x10;
-        assert_eq!(disk.files()[&done.segments[0].aside], original, "the damaged file is kept");
+        assert_eq!(disk.contents()[&done.segments[0].aside], original, "the damaged file is kept");
         assert_eq!(repaired(&disk), Repaired::default(), "once is enough");
     }
 }
@@ -112,7 +112,7 @@ fn a_crash_at_any_step_is_finished_by_repairing_again() {
             disk.restart(cut);
             repaired(&disk);
             assert_eq!(dealt(&disk).unwrap(), [0, 1, 2, 3, 7, 8, 9], "call {call}, {cut:?}");
-            assert!(disk.files().contains_key(&aside().join("8-0-0.rawlog")), "call {call}, {cut:?}");
+            assert!(disk.contents().contains_key(&aside().join("8-0-0.rawlog")), "call {call}, {cut:?}");
         }
     }
 }
@@ -172,7 +172,7 @@ fn a_crash_while_positions_are_sorted_out_is_finished_later() {
 }
 
 /// A segment that stood behind a hole keeps its frames where its writer had sealed it.
-fn reported_before() -> CrashDisk {
+fn reported_before() -> MemDisk {
     let at = usize::try_from(segments()[0].offsets[2]).unwrap() + 40;
     let disk = damaged(at);
     disk.put(path(1), &segments()[1].clone().follows(7, 3).full(0));
@@ -191,9 +191,9 @@ fn what_was_reported_lost_stays_lost() {
 }
 
 /// Cuts off the end of the .lost file.
-fn with_damaged_lost(disk: &CrashDisk) {
+fn with_damaged_lost(disk: &MemDisk) {
     let path = layout().live(RawName::Lost(epoch(8)));
-    let bytes = disk.files()[&path].clone();
+    let bytes = disk.contents()[&path].clone();
     disk.put(&path, &bytes[..bytes.len() - 3]);
 }
 
@@ -201,13 +201,13 @@ fn with_damaged_lost(disk: &CrashDisk) {
 fn a_damaged_lost_file_gives_nothing_back_that_it_may_have_named() {
     let disk = reported_before();
     with_damaged_lost(&disk);
-    let before = disk.files()[&layout().live(RawName::Lost(epoch(8)))].clone();
+    let before = disk.contents()[&layout().live(RawName::Lost(epoch(8)))].clone();
     assert!(dealt(&disk).is_err(), "dealing waits for a decision");
     let done = repaired(&disk);
     assert_eq!(dealt(&disk).unwrap(), [0, 1, 4, 5, 6], "the first segment of a shard stands behind nothing");
     assert_eq!(done.forgotten.len(), 1);
     assert_eq!(done.forgotten[0].given_up, 4);
-    assert_eq!(disk.files()[&done.forgotten[0].aside], before);
+    assert_eq!(disk.contents()[&done.forgotten[0].aside], before);
     assert_eq!(repaired(&disk), Repaired::default());
 }
 
@@ -237,12 +237,12 @@ fn an_earlier_damaged_file_is_still_there_after_a_second_repair() {
     let at = |frame: usize| usize::try_from(segments()[0].offsets[frame]).unwrap() + 40;
     let disk = damaged(at(0));
     let first = repaired(&disk).segments[0].aside.clone();
-    let kept = disk.files()[&first].clone();
+    let kept = disk.contents()[&first].clone();
     // The file is put back from a copy, and damaged elsewhere.
     let mut bytes = segments()[0].full(0);
     bytes[at(1)] ^= 0x10;
     disk.put(path(0), &bytes);
     let second = repaired(&disk).segments[0].aside.clone();
     assert_ne!(first, second);
-    assert_eq!((&disk.files()[&first], &disk.files()[&second]), (&kept, &bytes));
+    assert_eq!((&disk.contents()[&first], &disk.contents()[&second]), (&kept, &bytes));
 }

@@ -1,9 +1,8 @@
-//! For tests of the raw log: segments to order, and a drive that forgets what was not synced.
+//! For tests of the raw log: segments to order, and the folders that they are in.
 
-mod crash_disk;
 mod segments;
 
-pub(crate) use crash_disk::{CrashDisk, Cut};
+pub(crate) use crate::testing::{Cut, MemDisk};
 pub(crate) use segments::{LegacyBytes, SegmentBytes, epoch, position};
 
 use std::path::Path;
@@ -13,4 +12,14 @@ use crate::format::layout::Layout;
 /// The data directory of all tests.
 pub(crate) fn layout() -> Layout {
     Layout::new(Path::new("/data"), None)
+}
+
+/// With the folders of the raw log, durable; segments are read and written by whole blocks.
+pub(crate) fn raw_disk() -> MemDisk {
+    let disk = MemDisk::new();
+    for folder in [layout().raw_live(), layout().raw_history(), layout().raw_spare()] {
+        disk.put_folder(folder);
+    }
+    disk.demand_alignment();
+    disk
 }

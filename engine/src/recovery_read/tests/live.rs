@@ -12,7 +12,7 @@ use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET};
 use crate::io::disk::Disk;
 use crate::recovery_read::error::{ReadError, StartOver};
 use crate::recovery_read::options::ReadOptions;
-use crate::testing::{StepDisk, Stepped, raw_record, run};
+use crate::testing::{Hooked, Stepped, raw_record, run};
 use crate::time::Clock;
 
 fn start() -> LogPageToken {
@@ -92,7 +92,7 @@ fn a_later_page_does_not_read_again_what_lies_before_it() {
     for number in 0..40 {
         world.add(number % 2, "m", &format!("doc{number}"), &"x".repeat(990_000));
     }
-    let reader = reader(StepDisk(host.disk.clone()), &host.clock, host.options.clone());
+    let reader = reader(Hooked::stepping(host.disk.clone()), &host.clock, host.options.clone());
     let calls = |token: &LogPageToken| {
         let mut page = Stepped::new(reader.read_page(b"m", token));
         let calls = (0..).find_map(|calls| page.step().map(|page| (calls, page.unwrap()))).unwrap();
@@ -204,7 +204,7 @@ fn a_record_on_its_way_is_waited_for_while_later_ones_are_there() {
         apply_page(&mut state, &page);
 
         let next = page.next.unwrap();
-        let stepping = reader(StepDisk(host.disk.clone()), &host.clock, host.options.clone());
+        let stepping = reader(Hooked::stepping(host.disk.clone()), &host.clock, host.options.clone());
         let mut future = Stepped::new(stepping.read_page(b"m", &next));
         assert!(future.steps(40).is_none(), "it waits");
         if arrives {

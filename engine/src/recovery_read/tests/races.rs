@@ -12,7 +12,7 @@ use crate::ids::Position;
 use crate::recovery_read::error::ReadError;
 use crate::recovery_read::page::Page;
 use crate::recovery_read::reader::Reader;
-use crate::testing::{ManualClock, MemDisk, StepDisk, Stepped};
+use crate::testing::{Hooked, ManualClock, MemDisk, Stepped};
 
 const INDEX: &str = "m";
 const DOCIDS: [&str; 3] = ["a", "b", "c"];
@@ -51,7 +51,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-type SteppingReader = Reader<StepDisk<MemDisk>, ManualClock>;
+type SteppingReader = Reader<Hooked<MemDisk>, ManualClock>;
 type PageRead = (SteppingReader, LogPageToken, Result<Page, ReadError>);
 
 /// One recovery after the other.
@@ -85,7 +85,7 @@ impl Race {
     fn new(page_bytes: usize) -> Self {
         let host = Host::with_pages(page_bytes);
         let world = World::new(&host.disk);
-        let reader = reader(StepDisk(host.disk.clone()), &host.clock, host.options.clone());
+        let reader = reader(Hooked::stepping(host.disk.clone()), &host.clock, host.options.clone());
         let recovery = Recovery {
             page: read(reader, LogPageToken::default()),
             began: world.acknowledged(),
@@ -134,7 +134,7 @@ impl Race {
 
     fn work(&mut self, calls: usize, job: Job) {
         let present = self.job.get_or_insert_with(|| {
-            let disk = StepDisk(self.world.disk.clone());
+            let disk = Hooked::stepping(self.world.disk.clone());
             let (layout, deletions, code) =
                 (self.world.layout.clone(), self.world.deletions.clone(), code(INDEX));
             match job {
@@ -155,7 +155,7 @@ impl Race {
     fn delete(&mut self, calls: usize) {
         let present = self.deletion.get_or_insert_with(|| {
             self.overtaken = true;
-            let (disk, layout) = (StepDisk(self.world.disk.clone()), self.world.layout.clone());
+            let (disk, layout) = (Hooked::stepping(self.world.disk.clone()), self.world.layout.clone());
             let deletions = Rc::clone(&self.world.deletions);
             Stepped::new(async move { deletions.delete(&disk, &layout, &code(INDEX)).await.unwrap() })
         });

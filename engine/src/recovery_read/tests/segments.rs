@@ -11,7 +11,7 @@ use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
 use crate::limits::SIDECAR_BLOCK_BYTES;
 use crate::recovery_read::error::{ReadError, StartOver};
-use crate::testing::{StepDisk, Stepped, raw_record, run};
+use crate::testing::{Hooked, Stepped, raw_record, run};
 
 fn start() -> LogPageToken {
     LogPageToken::default()
@@ -311,7 +311,7 @@ fn a_recovery_beside_the_cleaner_goes_on_or_is_told_to_start_over_at_each_of_its
     for calls in 0.. {
         let host = Host::with_pages(1);
         let (world, token, mut state) = superseded(&host);
-        let slow = StepDisk(host.disk.clone());
+        let slow = Hooked::stepping(host.disk.clone());
         let cleaned =
             Stepped::new(clean(slow, host.layout.clone(), world.deletions.clone(), code("m"))).steps(calls);
         match host.go_on("m", &mut state, token) {

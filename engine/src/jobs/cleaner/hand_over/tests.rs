@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::deletions::publish;
 use crate::ids::Position;
-use crate::testing::{ManualClock, MemDisk, StepDisk, Stepped, run};
+use crate::testing::{Hooked, ManualClock, MemDisk, Stepped, run};
 use crate::time::Clock;
 
 const NEXT: u64 = 900;
@@ -93,7 +93,7 @@ fn wherever_a_crash_falls_the_next_hand_over_ends_the_same() {
             let before = Position::new(Epoch::new(before).unwrap(), 0);
             run(publish(&disk, &layout(), &code(index), before)).unwrap();
         }
-        let (slow, place, log) = (StepDisk(disk.clone()), layout(), DeletionLog::new());
+        let (slow, place, log) = (Hooked::stepping(disk.clone()), layout(), DeletionLog::new());
         let now = ManualClock::at(1_000_000).now();
         let ended = Stepped::new(hand_over(&slow, &place, &log, now, &|_, _| {})).steps(steps);
         handed_over(&disk);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::*;
 use crate::error::DiskError;
 use crate::io::disk::DiskResult;
-use crate::testing::HookDisk;
+use crate::testing::Hooked;
 
 #[test]
 fn a_ready_segment_that_gets_its_name_at_any_call_is_dealt_all_the_same() {
@@ -18,7 +18,7 @@ fn a_ready_segment_that_gets_its_name_at_any_call_is_dealt_all_the_same() {
         run(disk.rename(&named, &ready)).unwrap();
         let (calls, inner) = (Rc::new(Cell::new(0)), disk.clone());
         let counted = calls.clone();
-        let hooked = HookDisk::new(disk.clone(), move |_, _| {
+        let hooked = Hooked::new(disk.clone(), move |_, _| {
             if counted.replace(counted.get() + 1) == call {
                 // Not there any more if it was moved to history before it got its name.
                 let _ = run(inner.rename(&ready, &named));
@@ -43,7 +43,7 @@ fn what_was_dealt_is_told_before_what_moving_its_segments_met() {
     let expected = log(&disk, 1, 2, 8);
     let fails = Rc::new(Cell::new(true));
     let failing = fails.clone();
-    let hooked = HookDisk::new(disk.clone(), move |verb, path| -> DiskResult<()> {
+    let hooked = Hooked::new(disk.clone(), move |verb, path| -> DiskResult<()> {
         if failing.get() && verb == "rename" && path.starts_with(layout().raw_live()) {
             return Err(DiskError::new("rename", path, std::io::ErrorKind::PermissionDenied.into()));
         }

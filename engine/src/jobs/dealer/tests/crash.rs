@@ -10,7 +10,7 @@ fn a_crash_between_any_two_calls_is_repaired_by_running_again() {
         for steps in (0..).step_by(stride) {
             let disk = empty();
             log(&disk, epochs, indexes, records);
-            let slow = StepDisk(disk.clone());
+            let slow = Hooked::stepping(disk.clone());
             let deletions = DeletionLog::new();
             let mut first = dealer(&slow, memory);
             let ended = Stepped::new(async {
@@ -49,7 +49,7 @@ fn an_error_at_any_call_leaves_nothing_half_done() {
         let disk = empty();
         log(&disk, 1, 20, 20);
         let deletions = DeletionLog::new();
-        let mut dealer = dealer(&StepDisk(disk.clone()), 5_000);
+        let mut dealer = dealer(&Hooked::stepping(disk.clone()), 5_000);
         let ended = Stepped::new(dealer.deal_next(&deletions)).steps(steps).is_some();
         deal_all(&mut dealer, &deletions);
         assert_eq!(contents(&disk), expected, "after {steps} calls");
@@ -68,8 +68,8 @@ fn a_power_cut_between_any_two_calls_loses_nothing_that_was_dealt() {
         let fresh = empty();
         let expected = log(&fresh, epochs, indexes, records);
         for steps in (0..).step_by(stride) {
-            let disk = PowerDisk::of(&fresh);
-            let slow = StepDisk(disk.clone());
+            let disk = fresh.copy();
+            let slow = Hooked::stepping(disk.clone());
             let deletions = DeletionLog::new();
             let mut first = dealer(&slow, memory);
             let ended = Stepped::new(async {
@@ -101,8 +101,8 @@ fn a_crash_and_a_power_cut_after_the_next_dealing_lose_nothing() {
     let fresh = empty();
     let expected = log(&fresh, 1, 2, 8);
     for steps in 0.. {
-        let disk = PowerDisk::of(&fresh);
-        let slow = StepDisk(disk.clone());
+        let disk = fresh.copy();
+        let slow = Hooked::stepping(disk.clone());
         let deletions = DeletionLog::new();
         let mut first = dealer(&slow, 1 << 20);
         let ended = Stepped::new(first.deal_next(&deletions)).steps(steps).is_some();

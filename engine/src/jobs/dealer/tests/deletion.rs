@@ -45,7 +45,7 @@ fn a_deletion_at_any_call_of_dealing_covers_all_before_it_and_nothing_after() {
         for steps in 0.. {
             let mut world = DeletedWhileDealing::new();
             let deletions = DeletionLog::new();
-            let slow = StepDisk(world.disk.clone());
+            let slow = Hooked::stepping(world.disk.clone());
             let mut dealing = dealer(&slow, memory);
             let mut dealing = Stepped::new(async {
                 while dealing.deal_next(&deletions).await.unwrap() != Outcome::Nothing {}
@@ -82,7 +82,7 @@ fn what_a_crash_left_of_a_deleted_index_is_not_dealt_again() {
     log(&disk, 1, 2, 4);
     let deletions = DeletionLog::new();
     // Both segments are published, the checkpoint is not.
-    let slow = StepDisk(disk.clone());
+    let slow = Hooked::stepping(disk.clone());
     let mut dealer_before = dealer(&slow, 1 << 20);
     let mut dealing = Stepped::new(dealer_before.deal_next(&deletions));
     while disk.files().iter().filter(|path| path.ends_with("1970.01.01-00.00.00.010.unsorted_2")).count() < 2

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
-use crate::testing::HookDisk;
+use crate::testing::Hooked;
 
 /// An epoch in which each of `indexes` indexes has one record.
 fn wide(disk: &MemDisk, millis: u64, indexes: usize) {
@@ -20,7 +20,7 @@ fn calls_per_index_are_few_and_syncs_do_not_grow_with_indexes() {
         let counts: Rc<RefCell<BTreeMap<&str, usize>>> = Rc::default();
         let of = |name| counts.borrow().get(name).copied().unwrap_or_default();
         let memory = empty();
-        let disk = HookDisk::new(memory.clone(), {
+        let disk = Hooked::new(memory.clone(), {
             let counts = counts.clone();
             move |call, _| {
                 *counts.borrow_mut().entry(call).or_default() += 1;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::raw_log::test_support::Cut;
-use crate::testing::HookDisk;
+use crate::testing::Hooked;
 
 #[test]
 fn dying_at_any_call_and_recovering_again_gives_the_same_log() {
@@ -20,7 +20,7 @@ fn dying_at_any_call_and_recovering_again_gives_the_same_log() {
             try_recover(&disk).expect_err("the process is dead");
             disk.restart(cut);
             recovered(&disk);
-            assert_eq!(disk.files(), expected.files(), "{cut:?} at call {call}");
+            assert_eq!(disk.contents(), expected.contents(), "{cut:?} at call {call}");
         }
     }
 }
@@ -38,7 +38,7 @@ fn dying_twice_gives_the_same_log() {
                 disk.restart(cut);
             }
             recovered(&disk);
-            assert_eq!(disk.files(), expected.files(), "at {first}, then at {second}");
+            assert_eq!(disk.contents(), expected.contents(), "at {first}, then at {second}");
         }
     }
 }
@@ -48,9 +48,9 @@ fn when_it_returns_everything_is_durable() {
     for cut in Cut::ALL {
         let disk = crashed();
         recovered(&disk);
-        let files = disk.files();
+        let files = disk.contents();
         disk.restart(cut);
-        assert_eq!(disk.files(), files, "{cut:?}");
+        assert_eq!(disk.contents(), files, "{cut:?}");
     }
 }
 
@@ -64,7 +64,7 @@ fn what_was_once_reported_lost_never_comes_back() {
     let path = layout().live(segment.name());
     let mut reported = 0;
     for call in 0.. {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         disk.put(&path, &unreadable);
         // Something else is missing whenever it looks, so it writes the file again.
         put_segment(&disk, &small(11, 1).frame(5, 1).sealed(9));
@@ -74,7 +74,7 @@ fn what_was_once_reported_lost_never_comes_back() {
         }
         disk.restart(Cut::Power);
         let lost_before = lost(&disk, 11);
-        let mut bytes = disk.files()[&path].clone();
+        let mut bytes = disk.contents()[&path].clone();
         if bytes[8192..] == unreadable[8192..] {
             bytes[at] ^= 1;
             disk.put(&path, &bytes);
@@ -94,12 +94,12 @@ fn what_was_once_reported_lost_never_comes_back() {
 /// segments together.
 #[test]
 fn all_that_was_left_open_is_durable_before_any_is_sealed() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     // Of the last one a record is missing, so that there is a .lost file, too.
     let open = [small(11, 0).frame(1, 1), small(11, 1).frame(0, 1), small(12, 0).frame(1, 1)];
     open.iter().for_each(|segment| put_segment(&disk, segment));
     let calls = Rc::new(RefCell::new(Vec::new()));
-    let hooked = HookDisk::new(disk, {
+    let hooked = Hooked::new(disk, {
         let calls = calls.clone();
         move |call, path| {
             calls.borrow_mut().push((call, path.to_owned()));

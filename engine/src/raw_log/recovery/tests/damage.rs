@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use super::*;
 use crate::error::Error;
 use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, SEAL_OFFSET};
-use crate::raw_log::test_support::{Cut, epoch};
+use crate::raw_log::test_support::{Cut, epoch, raw_disk};
 use crate::raw_log::verify::verify;
 
 #[test]
@@ -14,11 +14,11 @@ fn a_sealed_segment_with_damage_is_left_alone_and_what_it_hides_is_not_called_lo
     let sealed = small(11, 0).frame(0, 2).frame(4, 2).frame(6, 1).sealed(12);
     let mut bytes = sealed.full(0);
     bytes[sealed.offsets[1] as usize + 40] ^= 4;
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "11-0-0.rawlog", &bytes);
     put_segment(&disk, &small(11, 1).frame(2, 2).frame(7, 2).frame(10, 2));
     let start = recovered(&disk);
-    assert_eq!(disk.files()[&layout().live(sealed.name())], bytes);
+    assert_eq!(disk.contents()[&layout().live(sealed.name())], bytes);
     let damaged = &start.report().damaged;
     assert_eq!(damaged.iter().map(|damage| damage.offset).collect::<Vec<_>>(), [sealed.offsets[1]]);
     assert!(lost(&disk, 11).unwrap().starts_with("9 1\nend "));
@@ -39,7 +39,7 @@ fn what_an_earlier_life_left_in_the_padding_of_whole_frames_goes() {
             bytes[begin + FRAME_HEADER_BYTES + header.payload_bytes as usize..end].fill(0xee);
         }
         assert!(!bytes.starts_with(&segment.bytes), "there is padding");
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         put(&disk, "11-0-0.rawlog", &bytes);
         recovered(&disk);
         assert_eq!(delivered(&disk)[&11], [0, 1]);
@@ -53,7 +53,7 @@ fn damage_at_the_end_of_a_sealed_segment_hides_everything_behind() {
     let sealed = small(11, 0).frame(0, 2).frame(2, 2).sealed(9);
     let mut bytes = sealed.full(0);
     bytes[sealed.offsets[1] as usize + 40] ^= 4;
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "11-0-0.rawlog", &bytes);
     let start = recovered(&disk);
     assert_eq!((start.report().damaged.len(), start.report().lost.len()), (1, 0));
@@ -65,7 +65,7 @@ fn a_damaged_seal_is_written_again_without_cutting_anything() {
     let segment = small(11, 0).frame(0, 2).frame(2, 2).frame(4, 1).sealed(5);
     let mut bytes = segment.full(0);
     bytes[SEAL_OFFSET as usize + 30] ^= 1;
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "11-0-0.rawlog", &bytes);
     let start = recovered(&disk);
     assert_eq!(
@@ -73,11 +73,11 @@ fn a_damaged_seal_is_written_again_without_cutting_anything() {
         (1, 5, 0)
     );
     assert_eq!(delivered(&disk)[&11], [0, 1, 2, 3, 4]);
-    assert_eq!(disk.files()[&layout().live(segment.name())][8192..], bytes[8192..]);
+    assert_eq!(disk.contents()[&layout().live(segment.name())][8192..], bytes[8192..]);
 
     // With a damaged frame besides: that is damage, not an end.
     bytes[segment.offsets[1] as usize + 40] ^= 1;
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "11-0-0.rawlog", &bytes);
     let start = recovered(&disk);
     assert_eq!(
@@ -95,17 +95,17 @@ fn a_damaged_seal_is_written_again_without_cutting_anything() {
 
 #[test]
 fn damaged_headers_are_kept_and_told() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     let mut bytes = small(11, 0).frame(0, 2).sealed(2).full(0);
     bytes[3] ^= 1;
     put(&disk, "11-0-0.rawlog", &bytes);
     put(&disk, "ready-1.rawlog", &bytes);
-    let files = disk.files();
+    let files = disk.contents();
     let start = recovered(&disk);
     assert_eq!(start.report().damaged.len(), 2);
     assert!(start.ready().is_empty());
     for (path, bytes) in files {
-        assert_eq!(disk.files()[&path], bytes);
+        assert_eq!(disk.contents()[&path], bytes);
     }
 }
 
@@ -117,19 +117,19 @@ fn a_segment_of_a_later_version_stops_the_start() {
         let checksum = crc32c::crc32c(&bytes[..64]);
         bytes[64..68].copy_from_slice(&checksum.to_le_bytes());
         assert!(bytes.len() > HEADER_BYTES);
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         put(&disk, name, &bytes);
         put(&disk, "12-0-0.rawlog", &small(12, 0).full(0));
-        let files = disk.files();
+        let files = disk.contents();
         let error = try_recover(&disk).unwrap_err().to_string();
         assert!(error.contains("version 3") && error.contains(name), "{error}");
-        assert_eq!(disk.files(), files, "nothing was changed");
+        assert_eq!(disk.contents(), files, "nothing was changed");
     }
 }
 
 #[test]
 fn two_files_of_one_segment_are_both_kept() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     let segment = small(11, 0).frame(0, 2).sealed(2);
     put_segment(&disk, &segment);
     put(&disk, "ready-1.rawlog", &segment.full(0));
@@ -158,7 +158,7 @@ fn an_error_at_any_call_ends_recovery_and_the_next_one_succeeds() {
         }
         disk.restart(if call % 2 == 0 { Cut::Power } else { Cut::Kill });
         recovered(&disk);
-        assert_eq!(disk.files(), expected.files(), "call {call}");
+        assert_eq!(disk.contents(), expected.contents(), "call {call}");
     }
 }
 
@@ -180,7 +180,7 @@ fn while_reading_fails_nothing_is_changed() {
         }
         if error.operation == "read" {
             reads += 1;
-            assert_eq!(disk.files(), untouched.files(), "call {call}");
+            assert_eq!(disk.contents(), untouched.contents(), "call {call}");
         }
     }
     assert!(reads > 10, "{reads}");
@@ -188,7 +188,7 @@ fn while_reading_fails_nothing_is_changed() {
 
 #[test]
 fn an_epoch_with_more_records_than_positions_is_reported() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(10, 0).frame(0, 6).sealed(6));
     put_segment(&disk, &small(10, 1).frame(1, 5).sealed(6));
     let damaged = recovered(&disk).report().damaged.clone();
@@ -198,7 +198,7 @@ fn an_epoch_with_more_records_than_positions_is_reported() {
 
 #[test]
 fn a_damaged_lost_file_is_reported_and_stays() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(11, 0).frame(0, 2).sealed(3));
     // Left open, so that recovery has to look at it.
     put_segment(&disk, &small(12, 0).frame(0, 2));

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn an_empty_segment_at_the_end_is_nothing_and_goes() {
     for names in [&["20.raw"][..], &["20.raw", "21.raw"]] {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         disk.put(layout().checkpoint(), b"20");
         for name in names {
             put(&disk, name, b"");
@@ -19,7 +19,7 @@ fn an_empty_segment_at_the_end_is_nothing_and_goes() {
 
 #[test]
 fn the_last_records_before_an_empty_segment_are_the_end_of_the_log() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "20.raw", &LegacyBytes::new().record(b"a", 5).record(b"b", 6).bytes);
     put(&disk, "21.raw", b"");
     recovered(&disk);
@@ -28,7 +28,7 @@ fn the_last_records_before_an_empty_segment_are_the_end_of_the_log() {
 
 #[test]
 fn an_empty_segment_of_which_something_was_told_stays() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "20.raw", b"");
     put(&disk, "20.lost", b"end 0\n");
     recovered(&disk);

@@ -13,17 +13,17 @@ use crate::ids::Position;
 use crate::io::disk::{Disk, Transfer};
 use crate::raw_log::live::LiveView;
 use crate::raw_log::merged::EpochScan;
-use crate::raw_log::test_support::{CrashDisk, LegacyBytes, SegmentBytes, layout, position};
+use crate::raw_log::test_support::{LegacyBytes, MemDisk, SegmentBytes, layout, position, raw_disk};
 use crate::testing::run;
 use crate::time::WallMillis;
 
 const NOW: WallMillis = WallMillis(1000);
 
-fn try_recover(disk: &CrashDisk) -> Result<Recovered> {
+fn try_recover(disk: &MemDisk) -> Result<Recovered> {
     run(recover(disk, &layout(), NOW, &mut |_| {}))
 }
 
-fn recovered(disk: &CrashDisk) -> Recovered {
+fn recovered(disk: &MemDisk) -> Recovered {
     try_recover(disk).unwrap()
 }
 
@@ -31,16 +31,16 @@ fn small(millis: u64, shard: u16) -> SegmentBytes {
     SegmentBytes::new(millis, shard, 0, 8).file_bytes(12_288)
 }
 
-fn put(disk: &CrashDisk, name: &str, bytes: &[u8]) {
+fn put(disk: &MemDisk, name: &str, bytes: &[u8]) {
     disk.put(layout().raw_live().join(name), bytes);
 }
 
-fn put_segment(disk: &CrashDisk, segment: &SegmentBytes) {
+fn put_segment(disk: &MemDisk, segment: &SegmentBytes) {
     put(disk, &segment.name().to_string(), &segment.full(0));
 }
 
 /// Ordinals of all records that `raw/live/` delivers, by epoch. Each epoch must be complete.
-fn delivered(disk: &CrashDisk) -> BTreeMap<u64, Vec<u32>> {
+fn delivered(disk: &MemDisk) -> BTreeMap<u64, Vec<u32>> {
     let view = run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap();
     let mut delivered = BTreeMap::new();
     for epoch in view.epochs.values() {
@@ -56,7 +56,7 @@ fn delivered(disk: &CrashDisk) -> BTreeMap<u64, Vec<u32>> {
     delivered
 }
 
-fn names(disk: &CrashDisk) -> Vec<String> {
+fn names(disk: &MemDisk) -> Vec<String> {
     let entries = run(disk.list(&layout().raw_live())).unwrap();
     entries.into_iter().map(|entry| entry.name).collect()
 }
@@ -68,8 +68,8 @@ fn torn_legacy() -> Vec<u8> {
 }
 
 /// What a crash may leave, of everything something.
-fn crashed() -> CrashDisk {
-    let disk = CrashDisk::new(&layout());
+fn crashed() -> MemDisk {
+    let disk = raw_disk();
     disk.put(layout().checkpoint(), b"5");
     disk.put(layout().raw_history().join("4.raw"), &LegacyBytes::new().record(b"z", 4).bytes);
     put(&disk, "5.raw", &torn_legacy());
@@ -92,7 +92,7 @@ fn crashed() -> CrashDisk {
     disk
 }
 
-fn lost(disk: &CrashDisk, millis: u64) -> Option<String> {
+fn lost(disk: &MemDisk, millis: u64) -> Option<String> {
     let path = layout().live(RawName::Lost(crate::raw_log::test_support::epoch(millis)));
-    disk.files().get(&path).map(|bytes| String::from_utf8(bytes.clone()).unwrap())
+    disk.contents().get(&path).map(|bytes| String::from_utf8(bytes.clone()).unwrap())
 }

@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::format::raw::{FRAMES_OFFSET, SealedBy};
-use crate::raw_log::test_support::{Cut, epoch};
+use crate::raw_log::test_support::{Cut, epoch, raw_disk};
 
 #[test]
 fn a_fresh_host_gets_its_folders_and_begins_now() {
-    let disk = CrashDisk::default();
+    let disk = MemDisk::new();
+    disk.put_folder(layout().data());
     let start = recovered(&disk);
     assert_eq!(start.first_epoch(), epoch(1000));
     assert_eq!(start.report(), &RecoveryReport::default());
@@ -56,7 +57,7 @@ fn what_was_left_open_is_sealed_and_what_is_missing_reported() {
     assert_eq!((report.lost.len(), report.lost_records()), (2, 4));
     assert_eq!(report.damaged, []);
     assert_eq!(start.ready().iter().map(|file| file.number).collect::<Vec<_>>(), [5, 6]);
-    assert!(disk.files()[&start.ready()[1].path][..FRAMES_OFFSET as usize].iter().all(|&byte| byte == 0));
+    assert!(disk.contents()[&start.ready()[1].path][..FRAMES_OFFSET as usize].iter().all(|&byte| byte == 0));
     assert_eq!(told.last().map(|last| (last.segments, last.segments_total)), Some((4, 4)));
 }
 
@@ -64,9 +65,9 @@ fn what_was_left_open_is_sealed_and_what_is_missing_reported() {
 fn recovering_again_changes_nothing() {
     let disk = crashed();
     let first = recovered(&disk);
-    let files = disk.files();
+    let files = disk.contents();
     let again = recovered(&disk);
-    assert_eq!(disk.files(), files);
+    assert_eq!(disk.contents(), files);
     // What is missing is told again: the first start may have ended before it came to that.
     let missing = RecoveryReport { lost: first.report().lost.clone(), ..RecoveryReport::default() };
     assert_eq!(again.report(), &missing);
@@ -80,7 +81,7 @@ fn an_open_segment_cut_at_any_byte_keeps_its_whole_frames() {
         for rest in [0, 0xee] {
             let mut bytes = segment.bytes[..len].to_vec();
             bytes.resize(12_288, rest);
-            let disk = CrashDisk::new(&layout());
+            let disk = raw_disk();
             put(&disk, "11-0-0.rawlog", &bytes);
             let whole = segment.offsets.iter().filter(|&&end| end as usize <= len).count() - 1;
             recovered(&disk);
@@ -91,17 +92,17 @@ fn an_open_segment_cut_at_any_byte_keeps_its_whole_frames() {
                 records == possible[whole]
                     || records == possible[whole + 1] && len + 8 > segment.offsets[whole + 1] as usize
             );
-            let files = disk.files();
+            let files = disk.contents();
             assert_eq!(recovered(&disk).report(), &RecoveryReport::default());
-            assert_eq!(disk.files(), files);
+            assert_eq!(disk.contents(), files);
         }
     }
 }
 
 #[test]
 fn the_first_epoch_lies_behind_everything_whatever_the_clock_shows() {
-    let behind = |put_it: &dyn Fn(&CrashDisk)| {
-        let disk = CrashDisk::new(&layout());
+    let behind = |put_it: &dyn Fn(&MemDisk)| {
+        let disk = raw_disk();
         put_it(&disk);
         recovered(&disk).first_epoch()
     };
@@ -114,13 +115,13 @@ fn the_first_epoch_lies_behind_everything_whatever_the_clock_shows() {
     assert_eq!(behind(&|disk| put_segment(disk, &small(999, 0))), epoch(1000), "the clock is ahead");
     let code = crate::ids::IndexCode::new(b"m").unwrap();
     let deletion =
-        |disk: &CrashDisk| run(crate::deletions::publish(disk, &layout(), &code, position(2000, 7))).unwrap();
+        |disk: &MemDisk| run(crate::deletions::publish(disk, &layout(), &code, position(2000, 7))).unwrap();
     assert_eq!(behind(&deletion), epoch(2001));
 }
 
 #[test]
 fn an_epoch_at_the_end_of_time_is_refused_by_name() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     for folder in [layout().raw_live(), layout().raw_history()] {
         disk.put(folder.join("4398046511103.raw"), b"");
         let error = try_recover(&disk).unwrap_err().to_string();
@@ -132,7 +133,7 @@ fn an_epoch_at_the_end_of_time_is_refused_by_name() {
 
 #[test]
 fn an_epoch_that_is_half_archived_misses_nothing() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     let [first, second] = [small(11, 0).frame(0, 2).sealed(5), small(11, 1).frame(2, 3).sealed(5)];
     disk.put(layout().history(first.name()), &first.full(0));
     put_segment(&disk, &second);
@@ -145,7 +146,7 @@ fn an_epoch_that_is_half_archived_misses_nothing() {
 
 #[test]
 fn an_epoch_that_was_lost_whole_is_told_and_does_not_hold_up_the_next() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(12, 0).frame(0, 2).after(11).sealed(2));
     let start = recovered(&disk);
     assert_eq!(start.report().missing_epochs, [epoch(11)]);
@@ -158,15 +159,15 @@ fn an_epoch_that_was_lost_whole_is_told_and_does_not_hold_up_the_next() {
     assert_eq!(recovered(&disk).report(), &missing);
 
     // What is dealt is not missing.
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     disk.put(layout().checkpoint(), b"12");
     put_segment(&disk, &small(12, 0).frame(0, 2).after(11).sealed(2));
     assert_eq!(recovered(&disk).report(), &RecoveryReport::default());
 }
 
 /// Shard 0 lost the second frame of epoch 11 and went on in epoch 12; shard 1 lost nothing.
-fn behind_a_hole(next: impl Fn(SegmentBytes) -> SegmentBytes) -> CrashDisk {
-    let disk = CrashDisk::new(&layout());
+fn behind_a_hole(next: impl Fn(SegmentBytes) -> SegmentBytes) -> MemDisk {
+    let disk = raw_disk();
     put_segment(&disk, &small(11, 0).frame(0, 2).hole());
     put_segment(&disk, &next(small(12, 0).follows(11, 2).frame(0, 1).frame(2, 1)));
     put_segment(&disk, &next(small(12, 1).frame(1, 1)));
@@ -187,9 +188,9 @@ fn what_a_shard_wrote_to_its_next_segment_is_lost_with_what_it_wrote_before() {
         assert_eq!((start.report().dropped_frames, start.report().dropped_records), (3, 3));
         assert_eq!(start.report().lost_records(), 3, "of the first epoch nothing proves it");
         assert_eq!(start.report().damaged, []);
-        let files = disk.files();
+        let files = disk.contents();
         let again = recovered(&disk);
-        assert_eq!((disk.files(), &again.report().lost), (files, &start.report().lost));
+        assert_eq!((disk.contents(), &again.report().lost), (files, &start.report().lost));
         assert_eq!(again.report().dropped_frames, 0, "told once");
 
         let calls = disk.calls();
@@ -222,21 +223,21 @@ fn what_a_shard_wrote_to_its_next_segment_is_lost_with_the_whole_one_before() {
 #[test]
 fn what_follows_something_whole_or_dealt_stays() {
     let next = small(12, 0).follows(11, 2).frame(0, 1);
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(11, 0).frame(0, 2).frame(2, 1).sealed(3));
     put_segment(&disk, &next);
     recovered(&disk);
     assert_eq!(delivered(&disk)[&12], [0]);
 
     // Of what failed, what was durable stays, and the rest is in the next part.
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(11, 0).frame(0, 2).hole());
     put_segment(&disk, &SegmentBytes::new(11, 0, 1, 8).file_bytes(12_288).follows(11, 0).frame(2, 1));
     put_segment(&disk, &next);
     recovered(&disk);
     assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![0, 1, 2]), (12, vec![0])]));
 
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     disk.put(layout().checkpoint(), b"12");
     put_segment(&disk, &next);
     recovered(&disk);
@@ -261,7 +262,7 @@ fn restored_from_a_copy_with_a_gap_all_that_is_there_is_kept() {
     for (left_out, after, before) in
         [(vec![0], None, 12), (vec![2], Some(12), 14), (vec![2, 3], Some(12), 15)]
     {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         for (place, segment) in seven().iter().enumerate() {
             if !left_out.contains(&place) {
                 put_segment(&disk, segment);
@@ -285,7 +286,7 @@ fn restored_from_a_copy_with_a_gap_all_that_is_there_is_kept() {
 
 #[test]
 fn what_recovery_sealed_follows_no_hole_where_its_shards_last_is_not_there() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(12, 0).follows(11, 2).frame(0, 1).sealed_by(SealedBy::Recovery, None));
     let start = recovered(&disk);
     assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![]), (12, vec![0])]));
@@ -294,7 +295,7 @@ fn what_recovery_sealed_follows_no_hole_where_its_shards_last_is_not_there() {
 
 #[test]
 fn what_was_left_open_is_kept_where_no_file_can_have_been_before_it() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(12, 0).follows(11, 2).frame(0, 1));
     assert_eq!(recovered(&disk).report().dropped_records, 0);
     assert_eq!(delivered(&disk), BTreeMap::from([(12, vec![0])]));
@@ -303,7 +304,7 @@ fn what_was_left_open_is_kept_where_no_file_can_have_been_before_it() {
 #[test]
 fn a_part_that_is_not_there_costs_nothing_else() {
     // The first part failed and was sealed over what was durable; the second one was not copied.
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put_segment(&disk, &small(11, 0).frame(0, 2).sealed(3));
     put_segment(&disk, &small(12, 0).follows(11, 2).after(11).frame(0, 1).sealed(1));
     let start = recovered(&disk);
@@ -319,7 +320,7 @@ fn half_an_epoch_is_no_hole_in_front_of_the_other_half() {
     };
     let parts = [part(1, 2).sealed(4), part(2, 4).sealed_by(SealedBy::Recovery, None)];
     for left in [&parts[..], &parts[1..]] {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         left.iter().for_each(|segment| put_segment(&disk, segment));
         for _ in 0..2 {
             assert_eq!(recovered(&disk).report().dropped_records, 0);
@@ -331,8 +332,8 @@ fn half_an_epoch_is_no_hole_in_front_of_the_other_half() {
 
 #[test]
 fn the_first_epoch_of_a_process_is_linked_to_the_last_one_before() {
-    let linked = |put_it: &dyn Fn(&CrashDisk)| {
-        let disk = CrashDisk::new(&layout());
+    let linked = |put_it: &dyn Fn(&MemDisk)| {
+        let disk = raw_disk();
         put_it(&disk);
         let start = recovered(&disk);
         start.sequencer().before(start.first_epoch())
@@ -340,7 +341,7 @@ fn the_first_epoch_of_a_process_is_linked_to_the_last_one_before() {
     assert_eq!(linked(&|_| {}), None);
     assert_eq!(linked(&|disk| put_segment(disk, &small(12, 0).frame(0, 1))), Some(epoch(12)));
     assert_eq!(linked(&|disk| put(disk, "12.lost", b"end 0\n")), Some(epoch(12)));
-    let history = |disk: &CrashDisk| disk.put(layout().raw_history().join("12-0-0.rawlog"), b"");
+    let history = |disk: &MemDisk| disk.put(layout().raw_history().join("12-0-0.rawlog"), b"");
     assert_eq!(linked(&history), Some(epoch(12)));
     assert_eq!(linked(&|disk| disk.put(layout().checkpoint(), b"13")), Some(epoch(12)), "history is pruned");
 }

@@ -8,8 +8,8 @@ use crate::raw_log::test_support::Cut;
 const SEGMENT: &str = "11-0-0.rawlog";
 
 /// The drive has the first frame; the sync of the second one failed.
-fn forgotten() -> CrashDisk {
-    let disk = CrashDisk::new(&layout());
+fn forgotten() -> MemDisk {
+    let disk = raw_disk();
     let segment = small(11, 0).frame(0, 2);
     put(&disk, SEGMENT, &segment.full(0));
     disk.put_in_cache_only(layout().raw_live().join(SEGMENT), &segment.frame(2, 3).full(0));
@@ -17,7 +17,7 @@ fn forgotten() -> CrashDisk {
 }
 
 /// How many calls it takes to recover such a disk where nothing fails.
-fn calls_to_recover(make: impl Fn() -> CrashDisk) -> usize {
+fn calls_to_recover(make: impl Fn() -> MemDisk) -> usize {
     let disk = make();
     recovered(&disk);
     disk.calls()
@@ -35,7 +35,7 @@ fn frames_that_only_the_cache_has_are_brought_back_and_durable() {
 
 #[test]
 fn where_writes_through_the_cache_do_not_get_to_the_drive_they_go_past_it() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     let segment = small(11, 0).frame(0, 2);
     put(&disk, SEGMENT, &segment.full(0));
     disk.put_in_cache_for_good(layout().raw_live().join(SEGMENT), &segment.frame(2, 3).full(0));
@@ -78,7 +78,7 @@ fn a_drive_that_refuses_them_again_does_not_keep_a_host_from_starting() {
 #[test]
 fn what_the_drive_has_stays_where_the_cache_is_worse() {
     // The two frames share a block of the drive; in memory a bit of the second one has flipped.
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     let segment = small(11, 0).frame(0, 2).frame(2, 3);
     let whole = segment.full(0);
     put(&disk, SEGMENT, &whole);
@@ -139,7 +139,7 @@ fn what_an_earlier_start_wrote_down_as_lost_is_not_brought_back() {
 
 #[test]
 fn a_whole_segment_that_only_the_cache_has_is_brought_back() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "ready-3.rawlog", &[0; 12_288]);
     // Its first sync failed, also of its header.
     disk.put_in_cache_only(layout().raw_live().join("ready-3.rawlog"), &small(11, 0).frame(0, 2).full(0));
@@ -150,7 +150,7 @@ fn a_whole_segment_that_only_the_cache_has_is_brought_back() {
 
 #[test]
 fn a_header_that_only_the_cache_shows_is_not_shown_after_recovery() {
-    let disk = CrashDisk::new(&layout());
+    let disk = raw_disk();
     put(&disk, "ready-3.rawlog", &[0; 12_288]);
     disk.put_in_cache_only(layout().raw_live().join("ready-3.rawlog"), &small(11, 0).full(0));
     let start = recovered(&disk);
@@ -164,7 +164,7 @@ fn what_stands_behind_a_hole_does_not_come_back_when_a_start_fails_and_dies() {
     // The last frame of the first segment is lost; the next one's frames only the cache has.
     let next = small(12, 0).follows(11, 2);
     let gone = || {
-        let disk = CrashDisk::new(&layout());
+        let disk = raw_disk();
         put_segment(&disk, &small(11, 0).frame(0, 2));
         put(&disk, "12-0-0.rawlog", &next.clone().full(0));
         let shown = next.clone().frame(0, 3).full(0);

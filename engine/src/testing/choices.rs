@@ -1,0 +1,15 @@
+/// A generator of choices; the same seed makes the same ones.
+#[derive(Clone, Debug)]
+pub struct Choices(pub u64);
+
+impl Choices {
+    /// A number below `bound`.
+    pub const fn below(&mut self, bound: u64) -> u64 {
+        // splitmix64
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
