@@ -354,6 +354,12 @@ fn a_drive_of_fstab_that_is_not_mounted_is_refused() {
     let fstab = two.folder.path().join("fstab");
     std::fs::write(&fstab, format!("/dev/none {} xfs noatime 0 0\n", two.raw_dir.display())).unwrap();
     let listed = format!("mount --bind {} /etc/fstab", fstab.display());
+    let root = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let layers = root.lines().any(|line| line.contains(" / / ") && line.contains(" - overlay overlay "));
+    if layers || Path::new("/run/.containerenv").exists() || Path::new("/run/systemd/container").exists() {
+        eprintln!("skipped: in a container nobody mounts what fstab lists");
+        return;
+    }
     if !isolated(&listed).output().is_ok_and(|output| output.status.success()) {
         eprintln!("skipped: needs root, a mount namespace of its own, and a file /etc/fstab");
         return;
@@ -390,5 +396,7 @@ fn a_drive_of_fstab_that_is_not_mounted_is_refused() {
     let mounted = format!("{listed} && mount --bind {} {raw_dir} && exec \"$@\"", drive.display());
     let (code, log) = run(&mounted, &["verify", data]);
     assert_eq!(code, Some(0), "{log}");
+    std::fs::remove_dir(&two.raw_dir).unwrap();
+    std::fs::rename(&drive, &two.raw_dir).unwrap();
     two.is_whole();
 }
