@@ -51,6 +51,8 @@ pub enum Mutant {
     CacheAbandoned,
     /// A folder without an identity is taken for the one that belongs to the other.
     StrangerTaken,
+    /// A data directory that is older than what it has dealt is taken.
+    OlderCopyTaken,
     /// The data directory's identity is final before raw/ has it.
     FinalTooEarly,
     /// A recovery passes over damage whatever indexes it may hold.
@@ -75,7 +77,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -98,6 +100,7 @@ impl Mutant {
         Self::HoleBetweenSegments,
         Self::CacheAbandoned,
         Self::StrangerTaken,
+        Self::OlderCopyTaken,
         Self::FinalTooEarly,
         Self::DamagePassedOver,
         Self::StrayArchived,

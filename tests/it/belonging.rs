@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use logtank_tests::client::Client;
 use logtank_tests::host::{Host, program, run};
-use logtank_tests::thrift::Change;
+use logtank_tests::thrift::{Change, index_code};
 
 /// Exit code for what starting again does not mend.
 const HOPELESS: Option<i32> = Some(78);
@@ -94,8 +94,12 @@ fn command(name: &str, data: &Path, raw_dir: Option<&Path>) -> (Option<i32>, Str
 }
 
 fn write(host: &Host, docid: &str) {
+    write_to(host, "m", docid);
+}
+
+fn write_to(host: &Host, index: &str, docid: &str) {
     let change = Change {
-        index: "m".into(),
+        index: index.into(),
         docid: docid.into(),
         fields: Some(vec![("text".into(), "x".into())]),
         ..Change::default()
@@ -112,7 +116,7 @@ fn walk(folder: &Path) -> Vec<(PathBuf, u64)> {
             found.push((path.clone(), 0));
             found.extend(walk(&path));
         } else {
-            found.push((path.clone(), path.metadata().unwrap().len()));
+            found.push((path.clone(), path.symlink_metadata().unwrap().len()));
         }
     }
     found.sort();
@@ -305,6 +309,80 @@ fn raw_segments_alone_are_a_restore() {
     apart.start();
     let (state, _) = Client::connect(apart.reader()).unwrap().recover("m").unwrap();
     assert_eq!(state.len(), 2);
+}
+
+#[test]
+fn an_older_copy_of_the_data_directory_is_refused() {
+    let two = Two::new();
+    two.fill();
+    let copy = |from: &Path, to: &Path| {
+        let status = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+        assert!(status.success());
+    };
+    let old = two.folder.path().join("old");
+    copy(&two.data, &old);
+    // Meanwhile what was live is dealt, and an index is deleted.
+    let mut host = two.host();
+    host.start();
+    write_to(&host, "gone", "d");
+    host.stop();
+    let (code, _, log) = two.command("drain");
+    assert_eq!(code, Some(0), "{log}");
+    host.start();
+    Client::connect(host.manager()).unwrap().call("delete_index", &index_code("gone")).unwrap();
+    host.stop();
+    let newer = two.data.with_extension("newer");
+    let put_back_the_old_one = || {
+        std::fs::rename(&two.data, &newer).unwrap();
+        copy(&old, &two.data);
+    };
+    put_back_the_old_one();
+    two.is_refused(&["is an older copy", "from epoch"]);
+    // Not even where someone says that they belong together.
+    std::fs::write(two.data.join("accept_new_raw"), "").unwrap();
+    two.is_refused(&["is an older copy"]);
+    std::fs::remove_dir_all(&two.data).unwrap();
+    std::fs::rename(&newer, &two.data).unwrap();
+    two.is_whole();
+    // The newer one is lost: what it had done is done again, as the error says.
+    put_back_the_old_one();
+    let log = two.host().start_in_vain();
+    let first = log.split("from epoch ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let first: u64 = first.parse().unwrap_or_else(|error| panic!("{error}: {log}"));
+    let (history, live) = (two.raw_dir.join("raw/history"), two.raw_dir.join("raw/live"));
+    for entry in std::fs::read_dir(&history).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.split(['-', '.']).next().unwrap().parse::<u64>().unwrap() >= first {
+            std::fs::rename(history.join(&name), live.join(&name)).unwrap();
+        }
+    }
+    two.is_whole();
+    host.start();
+    let (state, _) = Client::connect(host.reader()).unwrap().recover("gone").unwrap();
+    assert!(state.is_empty(), "it stays deleted: {state:?}");
+    host.stop();
+}
+
+#[test]
+fn links_may_lead_to_folders_but_not_nowhere() {
+    let two = Two::new();
+    two.fill();
+    let target = two.folder.path().join("target");
+    for linked in [two.data.join("indexes"), two.raw_dir.join("raw"), two.raw_dir.join("raw/live")] {
+        std::fs::rename(&linked, &target).unwrap();
+        std::os::unix::fs::symlink(&target, &linked).unwrap();
+        two.is_whole();
+        let away = target.with_extension("away");
+        std::fs::rename(&target, &away).unwrap();
+        let before = walk(two.folder.path());
+        let Err((status, log)) = two.host().try_start() else { panic!("the host got ready") };
+        assert_eq!(status.and_then(|status| status.code()), HOPELESS, "{log}");
+        assert_eq!(walk(two.folder.path()), before);
+        std::fs::rename(&away, &target).unwrap();
+        two.is_whole();
+        std::fs::remove_file(&linked).unwrap();
+        std::fs::rename(&target, &linked).unwrap();
+    }
 }
 
 #[test]

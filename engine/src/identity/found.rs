@@ -1,12 +1,14 @@
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::mark::Mark;
+use super::ahead::History;
+use super::mark::{Mark, Written};
 use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
-use crate::ids::Epoch;
-use crate::io::disk::{Disk, DiskResult, EntryKind};
+use crate::ids::{Epoch, Position};
+use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
 
 /// What is in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +40,19 @@ pub struct Found {
     pub(super) opened: bool,
     /// Whether the checkpoint says that epochs were dealt.
     pub(super) dealt: bool,
+    /// Whether the raw log was in the data directory until now, and is dealt as far as its history goes: then one elsewhere is
+    /// new. What is in its live/ and not dealt is for whoever starts to see.
+    pub(super) moves_out: bool,
     /// Whether an index has a segment.
     pub(super) indexed: bool,
+    /// indexes/
+    pub(super) indexes: Folder,
     /// raw/live/
     pub(super) live: Folder,
     /// raw/history/
     pub(super) history: Folder,
+    /// The first epoch of which raw/history/ has what this data directory should know, and does not.
+    pub(super) ahead: Option<Epoch>,
 }
 
 impl Found {
@@ -64,34 +73,72 @@ pub async fn look<D: Disk>(disk: &D, layout: &Layout) -> Result<Found> {
     let raw = Mark::read(disk, &layout.raw_identity()).await?;
     let accepted = there(layout.accept_new_raw()).await?;
     let opened = there(layout.token_key()).await?;
-    let live = folder(disk, &layout.raw_live()).await?;
-    let history = folder(disk, &layout.raw_history()).await?;
-    let (checkpointed, dealt) = match Checkpoint::read(disk, layout).await? {
-        Checkpoint::Missing => (false, false),
-        Checkpoint::At(epoch) => (true, epoch > Epoch::ZERO),
+    let (live, _) = folder(disk, &layout.raw_live()).await?;
+    let (indexes, _) = folder(disk, &layout.indexes()).await?;
+    let history = History::read(disk, layout).await?;
+    let checkpoint = Checkpoint::read(disk, layout).await?;
+    let next = if let Checkpoint::At(next) = checkpoint { Some(next) } else { None };
+    let (checkpointed, dealt, ahead) = match checkpoint {
+        // A copy from before anything was dealt; else only that file is lost, and a start makes it anew.
+        Checkpoint::Missing if history.has_segments() && !is_indexed(disk, layout).await? => {
+            let identified = matches!(data, Mark::Some(Written::Final(_))) && data == raw;
+            (false, false, if identified { history.ahead(disk, layout, Epoch::ZERO).await? } else { None })
+        }
+        Checkpoint::Missing => (false, false, None),
+        Checkpoint::At(next) => (true, next > Epoch::ZERO, history.ahead(disk, layout, next).await?),
         // It is written when something has been dealt.
-        Checkpoint::Unreadable(_) => (true, true),
+        Checkpoint::Unreadable(_) => (true, true, None),
     };
+    let history = history.folder;
     let apart = layout.raw().parent() != Some(layout.data());
     let mut known = accepted || opened || checkpointed || data != Mark::None;
     for path in [layout.master(), layout.safe_to_read(), layout.indexes()] {
         known |= there(path).await?;
     }
     known |= !apart && (live != Folder::Missing || history != Folder::Missing || raw != Mark::None);
+    let unmarked = data == Mark::None && raw == Mark::None;
     // Only where neither has an identity does it matter; else a start would have to list all of them for nothing.
-    let indexed = data == Mark::None && raw == Mark::None && is_indexed(disk, layout).await?;
+    let indexed = unmarked && is_indexed(disk, layout).await?;
+    let moves_out = apart && unmarked && moves_out(disk, layout, opened, next).await?;
     let layout = layout.clone();
-    Ok(Found { layout, data, raw, accepted, apart, known, opened, dealt, indexed, live, history })
+    Ok(Found {
+        layout,
+        data,
+        raw,
+        accepted,
+        apart,
+        known,
+        opened,
+        dealt,
+        indexed,
+        moves_out,
+        indexes,
+        live,
+        history,
+        ahead,
+    })
 }
 
-async fn folder<D: Disk>(disk: &D, path: &Path) -> DiskResult<Folder> {
-    match disk.metadata(path).await? {
-        Some(found) if found.kind == EntryKind::Folder => {}
-        _ => return Ok(Folder::Missing),
-    }
-    let entries = disk.list(path).await?;
+/// What is at `path`, also through a link.
+pub(super) async fn folder<D: Disk>(disk: &D, path: &Path) -> DiskResult<(Folder, Vec<Entry>)> {
+    let entries = match disk.list(path).await {
+        Err(error) if matches!(error.source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok((Folder::Missing, Vec::new()));
+        }
+        entries => entries?,
+    };
     let used = entries.iter().any(|entry| entry.kind == EntryKind::File);
-    Ok(if used { Folder::Used } else { Folder::Empty })
+    Ok((if used { Folder::Used } else { Folder::Empty }, entries))
+}
+
+/// The original keeps its raw log in the data directory. This host did if history there holds the last epoch that was dealt.
+async fn moves_out<D: Disk>(disk: &D, layout: &Layout, opened: bool, next: Option<Epoch>) -> Result<bool> {
+    let inside = Layout::new(layout.data(), None);
+    if folder(disk, &inside.raw_live()).await?.0 == Folder::Missing {
+        return Ok(false);
+    }
+    let last = History::read(disk, &inside).await?.last();
+    Ok(!opened || last.is_some_and(|last| Some(Position::behind(last).epoch()) == next))
 }
 
 /// Whether any index has a segment; stops at the first.

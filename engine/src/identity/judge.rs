@@ -21,12 +21,28 @@ impl Found {
     /// # Errors
     /// Why nothing may be done with them.
     pub fn judge(&self) -> Result<Verdict, Refusal> {
+        let verdict = self.judge_identities()?;
+        match self.ahead {
+            // Nobody needs to accept that: dealing what is in history loses nothing.
+            Some(first) if !bug!(OlderCopyTaken) => Err(Refusal::DataOlder {
+                data: self.layout.data().to_owned(),
+                raw: self.layout.raw().to_owned(),
+                first,
+            }),
+            _ => Ok(verdict),
+        }
+    }
+
+    fn judge_identities(&self) -> Result<Verdict, Refusal> {
         use Written::{Final, Pending};
         let layout = &self.layout;
         match (&self.data, &self.raw) {
             (Mark::Some(Final(data)), Mark::Some(Final(raw))) if data == raw => {
                 // From the first start on it is there, also when it is empty.
                 let torn = self.live == Folder::Missing && !self.accepted;
+                if self.indexes == Folder::Missing && self.dealt && !self.accepted {
+                    return Err(Refusal::IndexesMissing { indexes: layout.indexes() });
+                }
                 if torn { Err(Refusal::LiveMissing { live: layout.raw_live() }) } else { Ok(Verdict::Keep) }
             }
             (Mark::Some(Pending(data)), Mark::Some(Final(raw))) if data == raw => {
@@ -78,8 +94,10 @@ impl Found {
         let missing = self.live == Folder::Missing && self.history == Folder::Missing;
         let unused = self.live != Folder::Used && self.history != Folder::Used;
         // A host makes raw/live/ before it makes the key.
-        let lost = (self.dealt && missing) || (self.opened && self.live == Folder::Missing);
-        if lost || (self.apart && unused && (self.dealt || self.indexed)) {
+        let lost = (self.dealt && missing)
+            || (self.opened && self.live == Folder::Missing)
+            || (self.apart && unused && (self.dealt || self.indexed));
+        if lost && !self.moves_out {
             return Err(Refusal::RawEmpty { data, raw, apart: self.apart, accept });
         }
         if self.apart && self.history == Folder::Used && !self.dealt && !self.indexed {

@@ -4,6 +4,7 @@
 //! one for its own would serve half of its data as all of it, and deal what is not its own. So a start looks first
 //! ([`look`]), judges what it found ([`Found::judge`]), and only then writes ([`settle`]).
 
+mod ahead;
 mod found;
 mod judge;
 mod mark;

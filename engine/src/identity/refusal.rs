@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::mark::Identity;
 use crate::error::Corruption;
+use crate::ids::Epoch;
 
 /// Why nothing may be done with a data directory and a raw/: what — why — what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +61,24 @@ pub enum Refusal {
         /// The file by which an operator says that they belong together.
         accept: PathBuf,
     },
+    /// They belong together, but raw/history/ holds what a newer state of the data directory has done.
+    DataOlder {
+        /// The data directory.
+        data: PathBuf,
+        /// raw/
+        raw: PathBuf,
+        /// The first epoch of which this data directory lacks something.
+        first: Epoch,
+    },
     /// Both have the same, but what was received is not where it must be.
     LiveMissing {
         /// raw/live/
         live: PathBuf,
+    },
+    /// Both have the same, but what was dealt is not where it must be.
+    IndexesMissing {
+        /// indexes/
+        indexes: PathBuf,
     },
     /// One can't be read.
     Unreadable {
@@ -137,12 +152,28 @@ impl fmt::Display for Refusal {
                 raw.display(),
                 Way(accept, Lost::Data)
             ),
+            Self::DataOlder { data, raw, first } => write!(
+                f,
+                "{} is an older copy — {}/history holds what was dealt or deleted from epoch {first} on, and this data \
+                 directory does not know of it — put the newer data directory back; if it is lost, move every file of \
+                 {1}/history whose name begins with {first} or a greater number to {1}/live, and all that is dealt and \
+                 deleted again",
+                data.display(),
+                raw.display(),
+            ),
             Self::LiveMissing { live } => write!(
                 f,
                 "{} is not there — what was received and not dealt yet is in it — put it back from where it was moved \
                  or copied to; if it is lost, or was empty and a copy left it out, create it (mkdir, with the owner of \
                  the folder above)",
                 live.display()
+            ),
+            Self::IndexesMissing { indexes } => write!(
+                f,
+                "{} is not there, or a link that leads nowhere — what was dealt is in it — mount the drive that it is on, or put \
+                 it back from where it was moved or copied to; if it was empty and a copy left it out, create it (mkdir, with the \
+                 owner of the folder above)",
+                indexes.display()
             ),
             Self::Unreadable { damage, copy, accept } => {
                 write!(f, "{damage} — it says which folders belong together — ")?;

@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::deletions::{archive, publish};
 use crate::format::layout::Layout;
+use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
 use crate::testing::{Hooked, MemDisk, Stepped, run};
 
@@ -28,10 +30,10 @@ fn verdict(disk: &impl Disk, layout: &Layout) -> Result<Verdict, Refusal> {
 /// A start, as far as it is about identities.
 async fn start<D: Disk>(disk: &D, layout: &Layout, fresh: Identity) -> Result<(), Refusal> {
     let verdict = look(disk, layout).await.unwrap().judge()?;
-    for folder in [layout.raw_live(), layout.raw_history()] {
+    for folder in [layout.raw_live(), layout.raw_history(), layout.indexes()] {
         disk.create_folder(&folder).await.unwrap();
     }
-    for path in layout.raw_live().ancestors() {
+    for path in layout.raw_live().ancestors().chain([layout.data()]) {
         disk.sync_folder(path).await.unwrap();
     }
     settle(disk, layout, verdict, fresh).await.unwrap();
@@ -160,6 +162,31 @@ fn trees_of_the_original_and_restored_ones_are_taken() {
 }
 
 #[test]
+fn a_raw_log_that_leaves_the_data_directory_is_not_missing() {
+    let tree = |files: &[&str]| {
+        let disk = MemDisk::new();
+        files.iter().for_each(|file| disk.put(apart().data().join(file), b"1795343512643"));
+        run(disk.create_folder(&inside().raw_live())).unwrap();
+        disk
+    };
+    let dealt = ["dealer.next_timestamp.info", "indexes/m/segments/2026.11.22-10.33.41.999.sorted_21"];
+    for raw in [Path::new("/drive/raw/live"), Path::new("/drive")] {
+        let taken = |files: &[&str]| {
+            let disk = tree(&[&dealt, files].concat());
+            run(disk.create_folder(raw)).unwrap();
+            verdict(&disk, &apart())
+        };
+        // The original's; and this host's, which has dealt all and kept it there.
+        assert_eq!(taken(&["raw/history/1795343512642.raw"]), Ok(Verdict::Give));
+        assert_eq!(taken(&["token.key", "raw/history/1795343512642-0-0.rawlog"]), Ok(Verdict::Give));
+        // Its raw log was elsewhere when it dealt last.
+        for other in [&["token.key"][..], &["token.key", "raw/history/1795343512641-0-0.rawlog"]] {
+            assert!(matches!(taken(other), Err(Refusal::RawEmpty { .. })), "{other:?}");
+        }
+    }
+}
+
+#[test]
 fn what_was_received_must_be_there() {
     let (disk, layout) = (used(&inside()), inside());
     run(start(&disk, &layout, id(1))).unwrap();
@@ -167,6 +194,87 @@ fn what_was_received_must_be_there() {
     assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "an empty one is that of a drained tree");
     run(disk.remove_folder(&layout.raw_live())).unwrap();
     assert!(matches!(verdict(&disk, &layout), Err(Refusal::LiveMissing { .. })));
+}
+
+#[test]
+fn what_was_dealt_must_be_there() {
+    let (disk, layout) = (used(&inside()), inside());
+    run(start(&disk, &layout, id(1))).unwrap();
+    unmount(&disk, &layout.indexes());
+    assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "all indexes may have been deleted");
+    run(disk.remove_folder(&layout.indexes())).unwrap();
+    assert!(matches!(verdict(&disk, &layout), Err(Refusal::IndexesMissing { .. })));
+    // Nothing was dealt: a start makes it.
+    run(disk.remove_file(&layout.checkpoint())).unwrap();
+    run(disk.remove_file(&layout.raw_history().join("1795343512641-0-0.rawlog"))).unwrap();
+    assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep));
+}
+
+#[test]
+fn an_older_copy_of_the_data_directory_is_refused() {
+    for layout in [inside(), apart()] {
+        let disk = used(&layout);
+        run(start(&disk, &layout, id(1))).unwrap();
+        let name = "1795343512642-1-0.rawlog";
+        let archived = layout.raw_history().join(name);
+        // Dealt and archived by the state of the data directory that was lost: the older one would begin there.
+        disk.put(&archived, b"x");
+        let Err(Refusal::DataOlder { first, .. }) = verdict(&disk, &layout) else { panic!("not refused") };
+        assert_eq!(first.millis(), 1_795_343_512_642);
+        // Not by saying so either, nor where there are no identities yet: there is a way that loses nothing.
+        disk.put(layout.accept_new_raw(), b"");
+        assert!(matches!(verdict(&disk, &layout), Err(Refusal::DataOlder { .. })));
+        run(disk.remove_file(&layout.accept_new_raw())).unwrap();
+        for identity in [layout.identity(), layout.raw_identity()] {
+            run(disk.remove_file(&identity)).unwrap();
+        }
+        assert!(matches!(verdict(&disk, &layout), Err(Refusal::DataOlder { .. })));
+        run(disk.rename(&archived, &layout.raw_live().join(name))).unwrap();
+        assert_eq!(verdict(&disk, &layout), Ok(Verdict::Give));
+    }
+}
+
+#[test]
+fn a_copy_from_before_all_dealing_is_refused() {
+    let disk = used(&inside());
+    run(start(&disk, &inside(), id(1))).unwrap();
+    run(disk.remove_file(&inside().checkpoint())).unwrap();
+    assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Keep), "only the checkpoint is gone, and is made anew");
+    unmount(&disk, &inside().indexes());
+    assert!(matches!(verdict(&disk, &inside()), Err(Refusal::DataOlder { .. })));
+}
+
+#[test]
+fn a_copy_from_before_a_deletion_is_refused() {
+    let code = IndexCode::new(b"m").unwrap();
+    let deleted = |millis: u64, ordinal: u32, without: &[&str]| {
+        let disk = used(&inside());
+        for path in disk.files() {
+            if without.iter().any(|folder| path.starts_with(folder)) {
+                run(disk.remove_file(&path)).unwrap();
+            }
+        }
+        let before = Position::new(Epoch::new(millis).unwrap(), ordinal);
+        let name = archive::ArchivedName { before, code: code.clone() };
+        disk.put(inside().raw_history().join(name.to_string()), b"x");
+        let older = match verdict(&disk, &inside()) {
+            Err(Refusal::DataOlder { first, .. }) => Some(first.millis()),
+            other => other.map(|_| None).unwrap(),
+        };
+        // Where it is known, or can't be read, nothing is refused.
+        run(publish(&disk, &inside(), &code, before)).unwrap();
+        assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Give), "{name}");
+        disk.put(inside().deletion(&code), b"damaged");
+        assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Give), "{name}");
+        older
+    };
+    let (next, segment) = (1_795_343_512_642, 1_795_343_621_999);
+    // What it deleted is in a segment, or not dealt yet.
+    assert_eq!(deleted(segment + 1, 0, &["/data/raw/live"]), Some(segment + 1));
+    assert_eq!(deleted(next + 1, 7, &["/data/indexes"]), Some(next + 1));
+    // It was carried out and forgotten, by that checkpoint or by a later one: of what it covers nothing is left.
+    assert_eq!(deleted(segment + 1, 0, &["/data/raw/live", "/data/indexes"]), None);
+    assert_eq!(deleted(next - 1, 9, &[]), None);
 }
 
 #[test]

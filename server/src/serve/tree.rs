@@ -145,9 +145,11 @@ fn create_folders(layout: &Layout, raw_dir: &Path) -> anyhow::Result<()> {
     {
         check_owner(folder)?;
     }
-    Folder::open_or_create(layout.data())?;
+    let data = Folder::open_or_create(layout.data())?;
     let raw = Folder::open_or_create(raw_dir)?.child("raw")?;
     raw.child("live")?;
     raw.child("history")?;
+    // So that it is missed where it is missing later.
+    data.child("indexes")?;
     Ok(())
 }

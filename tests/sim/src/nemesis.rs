@@ -11,7 +11,7 @@ use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::io::disk::Transfer;
 use logtank_engine::raw_log::live::LiveView;
 
-use crate::disk::CutPolicy;
+use crate::disk::{CutPolicy, Hidden};
 use crate::finale;
 use crate::host::{Exit, Host, Mail};
 use crate::manager;
@@ -220,7 +220,8 @@ impl Nemesis {
             }
             13 if menu.errors => self.abandonment().await,
             14 if menu.slow => self.incomplete_epoch().await,
-            15 if random.percent(60) => self.half_missing().await,
+            15 if random.percent(40) => self.half_missing().await,
+            15 if random.percent(50) => self.older_copy().await,
             _ if self.world.plan.piles_up() => self.pile_up().await,
             _ => {}
         }
@@ -458,13 +459,55 @@ impl Nemesis {
         self.crash(Crash::Kill);
         let half = if random.percent(50) { world.layout.raw() } else { world.layout.data() };
         let hidden = world.disk.hide(half, (half == world.layout.data()).then_some("raw"));
+        self.start_in_vain(hidden, &format!("{} was empty", half.display())).await;
+    }
+
+    /// An older copy of the data directory is put back for one start, though epochs were dealt since. Then the host gets the
+    /// newer one again.
+    async fn older_copy(&self) {
+        let Self { world, random } = self;
+        let Some(next) = self.checkpoint() else { return };
+        let copied = world.disk.copy(world.layout.data(), "raw");
+        for _ in 0..random.between(1, 4) {
+            self.end_epoch();
+            self.attend(Duration::from_millis(random.below(2_000))).await;
+        }
+        let dealt_since = world.disk.files().into_iter().any(|(path, _)| {
+            path.parent() == Some(&world.layout.raw_history())
+                && matches!(
+                    path.file_name().and_then(|name| RawName::parse(name.to_str()?)),
+                    Some(RawName::Segment { epoch, .. }) if epoch >= next
+                )
+        });
+        if !dealt_since {
+            return;
+        }
+        world.executor.trace().count("starts with an older copy");
+        self.crash(Crash::Kill);
+        let hidden = world.disk.replace(world.layout.data(), &copied, "raw");
+        self.start_in_vain(hidden, "an older copy was put back").await;
+    }
+
+    /// The first epoch that is not dealt, of a tree that has an identity.
+    fn checkpoint(&self) -> Option<Epoch> {
+        let Self { world, .. } = self;
+        let identity = world.disk.peek(&world.layout.identity())?;
+        let identified = identity.starts_with(b"final ")
+            && world.disk.peek(&world.layout.raw_identity()).as_ref() == Some(&identity);
+        let text = String::from_utf8(world.disk.peek(&world.layout.checkpoint())?).ok()?;
+        text.trim().parse().ok().and_then(Epoch::new).filter(|_| identified)
+    }
+
+    /// A start that must be refused and leave what is in the place of `hidden` as it was; then one of the tree as it should be.
+    async fn start_in_vain(&self, hidden: Hidden, why: &str) {
+        let world = &self.world;
         world.half_missing.set(true);
         self.start();
-        world.executor.sleep(Duration::from_micros(random.below(2_000_000))).await;
+        world.executor.sleep(Duration::from_micros(self.random.below(2_000_000))).await;
         self.crash(Crash::Kill);
         world.half_missing.set(false);
         if !world.disk.show(hidden) {
-            world.check(Err(format!("{} was empty, and something was put there", half.display())));
+            world.check(Err(format!("{why}, and something was changed there")));
         }
         self.start();
     }

@@ -70,6 +70,16 @@ impl What {
 }
 
 impl FileData {
+    /// A file of its own with what the page cache shows, on the drive.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            cache: self.cache.clone(),
+            durable: self.cache.clone(),
+            modified: self.modified,
+            ..Self::default()
+        }
+    }
+
     /// What a read gets, past the page cache or from it.
     pub(super) fn shown(&self, direct: bool) -> &[u8] {
         match &self.drive {

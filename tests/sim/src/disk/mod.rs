@@ -16,6 +16,6 @@ mod tree;
 
 pub use crash::{CutPolicy, MetadataModel};
 pub use faults::Faults;
-pub use hidden::Hidden;
+pub use hidden::{Copied, Hidden};
 pub use port::{SimDisk, SimFile};
 pub use ring::RingFile;

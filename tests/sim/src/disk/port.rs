@@ -12,7 +12,7 @@ use logtank_engine::time::{Clock, WallMillis};
 
 use super::crash::{CutPolicy, MetadataModel};
 use super::faults::{self, Faults};
-use super::hidden::Hidden;
+use super::hidden::{Copied, Hidden};
 use super::tree::{Inode, Node, Tree};
 use crate::mutants::Tampering;
 use crate::random::Random;
@@ -168,6 +168,18 @@ impl SimDisk {
     #[must_use]
     pub fn hide(&self, folder: &Path, but: Option<&str>) -> Hidden {
         self.0.tree.borrow_mut().hide(folder, but)
+    }
+
+    /// Copies a folder, without what has the name `but` in it.
+    #[must_use]
+    pub fn copy(&self, folder: &Path, but: &str) -> Copied {
+        self.0.tree.borrow_mut().copy(folder, but)
+    }
+
+    /// As [`Self::hide`], with a copy instead of an empty folder.
+    #[must_use]
+    pub fn replace(&self, folder: &Path, copied: &Copied, but: &str) -> Hidden {
+        self.0.tree.borrow_mut().replace(folder, copied, Some(but))
     }
 
     /// Shows it again; returns whether nothing was put in its place meanwhile.

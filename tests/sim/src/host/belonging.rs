@@ -25,7 +25,7 @@ pub(super) async fn ensure(world: &Rc<World>, host: &Host) -> Result<Result<(), 
     if world.half_missing.get() {
         world.check(Err("the host takes half of its tree for all of it".to_owned()));
     }
-    for folder in [layout.raw_live(), layout.raw_history()] {
+    for folder in [layout.raw_live(), layout.raw_history(), layout.indexes()] {
         disk.create_folder(&folder).await?;
         for above in folder.ancestors().skip(1) {
             disk.sync_folder(above).await?;
