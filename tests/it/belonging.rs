@@ -364,6 +364,28 @@ fn an_older_copy_of_the_data_directory_is_refused() {
 }
 
 #[test]
+fn a_copy_of_the_data_directory_gets_no_raw_log_in_use() {
+    let two = Two::new();
+    let mut host = two.host();
+    host.start();
+    write(&host, "live");
+    let copy = two.folder.path().join("copy");
+    let status = Command::new("cp").arg("-a").args([&two.data, &copy]).status().unwrap();
+    assert!(status.success());
+    for role in ["writer", "indexes"] {
+        let raw_dir = two.raw_dir.to_str().unwrap();
+        let log = Host::new(&copy, &["--raw-dir", raw_dir, "--shards", "1", "--role", role]).start_in_vain();
+        assert!(log.contains("drive/raw/") && log.contains("is locked"), "{role}: {log}");
+    }
+    let (code, _, log) = command("drain", &copy, Some(&two.raw_dir));
+    assert!(code == Some(1) && log.contains("is locked"), "{log}");
+    write(&host, "live too");
+    host.stop();
+    let (code, findings, log) = two.command("verify");
+    assert_eq!(code, Some(0), "{findings}{log}");
+}
+
+#[test]
 fn links_may_lead_to_folders_but_not_nowhere() {
     let two = Two::new();
     two.fill();

@@ -44,6 +44,30 @@ impl FolderLock {
             }
         }
     }
+
+    /// Locks the folder at `path`, which another process may not have for long: tries for `wait`, once at least. Blocks. Where the
+    /// filesystem knows no locks of folders (NFS), it does without.
+    ///
+    /// # Errors
+    /// If another process, or another lock of this process, holds it all the time, or if it can't be opened.
+    pub fn hold(path: &Path, wait: Duration) -> Result<Self, LockError> {
+        let failed = |source| LockError::Failed { path: path.to_owned(), source };
+        let folder =
+            OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(path).map_err(failed)?;
+        let began = Instant::now();
+        loop {
+            match rustix::fs::flock(&folder, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self { _folder: Some(folder) }),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) if began.elapsed() >= wait => {
+                    return Err(LockError::Held { path: path.to_owned(), holder: None });
+                }
+                // The kernel has no waiting for a lock with a bound on the time.
+                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(RETRY_EVERY),
+                Err(_) => return Ok(Self { _folder: None }),
+            }
+        }
+    }
 }
 
 /// Why a lock was not got.
@@ -51,8 +75,8 @@ impl FolderLock {
 pub enum LockError {
     /// Another process has it.
     #[error(
-        "{} is locked{} — two processes must never write one data directory — stop that one, or give this one \
-         a data directory of its own", path.display(), by(*holder)
+        "{} is locked{} — two processes must never write one data directory, or one raw log — stop that one, or give this one \
+         folders of its own", path.display(), by(*holder)
     )]
     Held {
         /// The lock's file.

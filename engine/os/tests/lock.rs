@@ -97,3 +97,16 @@ fn a_folder_is_locked_until_it_is_let_go_and_stays_empty() {
     let missing = Path::new("/nothing/there");
     assert_eq!(FolderLock::acquire(missing).unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }
+
+#[test]
+fn a_folder_is_held_by_one_as_long_as_that_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = FolderLock::hold(folder.path(), Duration::ZERO).unwrap();
+    let error = FolderLock::hold(folder.path(), Duration::ZERO).unwrap_err();
+    assert!(matches!(error, LockError::Held { .. }) && error.to_string().contains("one raw log"), "{error}");
+    drop(held);
+    FolderLock::hold(folder.path(), Duration::ZERO).unwrap();
+    let gone = folder.path().join("gone");
+    assert!(matches!(FolderLock::hold(&gone, Duration::ZERO), Err(LockError::Failed { .. })));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left there");
+}

@@ -9,7 +9,7 @@ use logtank_engine::io::disk::parent;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::roles;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
-use logtank_os::lock::FileLock;
+use logtank_os::lock::{FileLock, FolderLock};
 use logtank_os::startup::{
     Folder, check_folder, check_one_filesystem, check_owner, exposed_mode, keep_files_private,
 };
@@ -33,6 +33,8 @@ pub(crate) struct Tree {
 pub(crate) struct Locks {
     _writer: Option<FileLock>,
     _dealer: Option<FileLock>,
+    _live: Option<FolderLock>,
+    _history: Option<FolderLock>,
 }
 
 impl Tree {
@@ -85,9 +87,15 @@ impl Tree {
         let acquire = |wanted: bool, path: &Path| -> anyhow::Result<Option<FileLock>> {
             Ok(if wanted { Some(FileLock::acquire(path, LOCK_PATIENCE)?) } else { None })
         };
+        // A copy of the data directory has lock files of its own, and may be given the same raw log.
+        let acquire_folder = |wanted: bool, path: &Path| -> anyhow::Result<Option<FolderLock>> {
+            Ok(if wanted { Some(FolderLock::hold(path, LOCK_PATIENCE)?) } else { None })
+        };
         Ok(Locks {
             _writer: acquire(writer, &self.layout.writer_lock())?,
             _dealer: acquire(dealer, &self.layout.dealer_lock())?,
+            _live: acquire_folder(writer, &self.layout.raw_live())?,
+            _history: acquire_folder(dealer, &self.layout.raw_history())?,
         })
     }
 
