@@ -8,7 +8,7 @@ use crate::ids::IndexCode;
 use crate::io::disk::{Disk, EntryKind};
 
 /// Folders in `indexes/` whose names can't be index codes here. The original takes any name; this host neither lists nor
-/// serves them, and leaves them as they are. (A name that is not UTF-8 is not seen.)
+/// serves them, and leaves them as they are. (A name that is not UTF-8 is not seen here.)
 ///
 /// # Errors
 /// The disk's.

@@ -20,7 +20,7 @@ use logtank_os::startup::check_readable_folder;
 
 use crate::cli::VerifyArgs;
 use crate::output::say;
-use crate::serve::{Tree, check_machine};
+use crate::serve::{Tree, check_machine, nameless_indexes};
 use crate::stderr::remark;
 
 /// What was read and what is wrong.
@@ -90,6 +90,15 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
                 "{}: an index of the original whose name can't be one here (1 to 128 of A-Z, a-z, 0-9, dot, underscore and hyphen, \
                  not beginning with a dot); it is left as it is, and neither listed nor served: feed it anew under another name",
                 folder.display()
+            ),
+        );
+    }
+    for folder in nameless_indexes(layout)? {
+        verified.finding(
+            &progress,
+            format_args!(
+                "{folder}: the name of an index that is no text (UTF-8); it is left as it is, and neither listed nor served: feed it \
+                 anew under another name"
             ),
         );
     }

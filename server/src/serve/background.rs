@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::Tree;
 use super::events::{Events, HostEvent, Step};
+use super::nameless::nameless_indexes;
 use crate::config::Settings;
 use crate::metrics::{Beat, Health, HostMetrics};
 
@@ -71,6 +72,12 @@ impl BackgroundThread {
                 tracing::warn!(
                     folder = %folder.display(),
                     "an index of the original whose name can't be one here is neither listed nor served: feed it anew under another name"
+                );
+            }
+            for folder in nameless_indexes(&layout)? {
+                tracing::warn!(
+                    %folder,
+                    "the name of an index that is no text (UTF-8): it is neither listed nor served; feed it anew under another name"
                 );
             }
             let mut background = Background::new(

@@ -27,6 +27,7 @@ mod index_ports;
 mod lag;
 mod listeners;
 mod machine;
+mod nameless;
 mod placement;
 mod raw_log;
 mod run;
@@ -40,6 +41,7 @@ mod tree;
 mod undealt;
 
 pub(crate) use machine::check_machine;
+pub(crate) use nameless::nameless_indexes;
 pub(crate) use raw_log::put_in_order;
 pub(crate) use run::run;
 pub(crate) use tree::Tree;

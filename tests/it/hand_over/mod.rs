@@ -4,6 +4,7 @@
 mod original;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -303,9 +304,12 @@ fn an_index_of_the_original_that_can_not_be_one_here_is_named() {
     std::fs::write(data.join("raw/live/1795343624000.raw"), undealt).unwrap();
     std::fs::write(data.join("dealer.next_timestamp.info"), "1795343624000").unwrap();
     std::fs::write(data.join("safe_to_read"), "").unwrap();
+    let no_text = std::ffi::OsStr::from_bytes(b"\xe9t\xe9");
+    std::fs::create_dir(data.join("indexes").join(no_text)).unwrap();
     let path = data.to_str().unwrap();
     let (code, findings, log) = run(&["verify", path], b"");
     assert_eq!(code, Some(1), "{log}");
+    assert!(findings.contains(r#"indexes/\xE9t\xE9": the name of an index that is no text"#), "{findings}");
     assert!(findings.contains("indexes/a b: an index of the original"), "{findings}");
     let (code, _, log) = run(&["drain", "--data", path], b"");
     assert_eq!(code, Some(0), "{log}");
@@ -314,5 +318,6 @@ fn an_index_of_the_original_that_can_not_be_one_here_is_named() {
     assert_eq!(original::recover(&data, "fine").unwrap().len(), 1);
     let mut host = Host::started(&data, &[]);
     assert!(host.log().contains("indexes/a b"), "{}", host.log());
+    assert!(host.log().contains(r"indexes/\xE9t\xE9"), "{}", host.log());
     host.stop();
 }
