@@ -443,6 +443,52 @@ fn two_roles_that_start_at_once_agree_on_one_identity() {
     }
 }
 
+/// Runs a command in a mount namespace of its own, after `script`; `None` where that is not possible.
+fn mounted(script: &str, arguments: &[&str]) -> Option<(Option<i32>, String)> {
+    let isolated = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]);
+        command
+    };
+    if !isolated(script).output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: needs root and a mount namespace of its own");
+        return None;
+    }
+    let script = format!("{script} && exec \"$@\"");
+    let output = isolated(&script).arg(program()).args(arguments).output().unwrap();
+    Some((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[test]
+fn a_raw_log_mounted_in_two_places_is_one() {
+    // The raw log's drive is in the data directory, too, where the original looks for it.
+    let two = Two::new();
+    two.fill();
+    let (inside, raw) = (two.data.join("raw"), two.raw_dir.join("raw"));
+    let _ = std::fs::remove_dir_all(&inside);
+    std::fs::create_dir(&inside).unwrap();
+    let script = format!("mount --bind {} {}", raw.display(), inside.display());
+    let (data, raw_dir) = (two.data.to_str().unwrap(), two.raw_dir.to_str().unwrap());
+    let Some((code, log)) = mounted(&script, &["drain", "--data", data, "--raw-dir", raw_dir]) else {
+        return;
+    };
+    assert_eq!(code, Some(0), "{log}");
+    two.is_whole();
+}
+
+#[test]
+fn history_on_another_filesystem_is_refused_for_good() {
+    let two = Two::new();
+    two.fill();
+    let script = format!("mount -t tmpfs none {}", two.raw_dir.join("raw/history").display());
+    let (data, raw_dir) = (two.data.to_str().unwrap(), two.raw_dir.to_str().unwrap());
+    let Some((code, log)) = mounted(&script, &["drain", "--data", data, "--raw-dir", raw_dir]) else {
+        return;
+    };
+    assert!(code == HOPELESS && log.contains("different filesystems"), "{log}");
+    two.is_whole();
+}
+
 #[test]
 fn a_drive_of_fstab_that_is_not_mounted_is_refused() {
     let isolated = |script: &str| {

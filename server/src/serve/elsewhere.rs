@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::Context;
 use logtank_engine::format::layout::Layout;
@@ -18,8 +20,8 @@ pub(super) fn check(layout: &Layout) -> anyhow::Result<()> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
         entries => entries.with_context(|| original.display().to_string())?,
     };
-    // Also where one is a link to the other.
-    if fs::canonicalize(&original).ok() == fs::canonicalize(&ours).ok() {
+    // Also where one is a link to the other, or is mounted there.
+    if is_same(&original, &ours)? {
         return Ok(());
     }
     for entry in entries {
@@ -36,6 +38,16 @@ pub(super) fn check(layout: &Layout) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+fn is_same(one: &Path, other: &Path) -> anyhow::Result<bool> {
+    let number = |path: &Path| match fs::metadata(path) {
+        Ok(found) => Ok(Some((found.dev(), found.ino()))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    };
+    let one = number(one)?;
+    Ok(one.is_some() && one == number(other)?)
 }
 
 #[cfg(test)]

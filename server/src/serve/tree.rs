@@ -69,6 +69,7 @@ impl Tree {
         let layout = layout(data, raw_dir)?;
         keep_files_private();
         belonging::ensure(&layout, absent, || {
+            super::elsewhere::check(&layout)?;
             let raw_parent: PathBuf = parent(layout.raw()).into();
             create_folders(&layout, &raw_parent)?;
             check_folder(layout.data())?;

@@ -154,6 +154,7 @@ fn create_at(above: &File, name: &OsStr, path: &Path) -> Result<File, StartupErr
 fn not_opened(path: &Path, errno: Errno) -> StartupError {
     match errno {
         Errno::NOTDIR => StartupError::NotAFolder { path: path.to_owned() },
+        Errno::LOOP => StartupError::LinkToNothing { path: path.to_owned() },
         _ => StartupError::Failed {
             what: format!("opening the folder {}", path.display()),
             source: errno.into(),

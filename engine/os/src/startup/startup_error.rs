@@ -92,6 +92,15 @@ pub enum StartupError {
         /// What is there.
         path: PathBuf,
     },
+    /// A link to nothing.
+    #[error(
+        "{} is a link that leads nowhere — mount the drive that it leads to, or make it lead to where the folder is now",
+        path.display()
+    )]
+    LinkToNothing {
+        /// The link.
+        path: PathBuf,
+    },
     /// This user can't write there.
     #[error(
         "{} can't be written — it belongs to user {owner}, and this process runs as user {user} ({source}) — \
@@ -188,6 +197,8 @@ impl StartupError {
                 | Self::ParentMissing { .. }
                 | Self::NotMounted { .. }
                 | Self::NotAFolder { .. }
+                | Self::LinkToNothing { .. }
+                | Self::TwoFilesystems { .. }
                 | Self::OtherOwner { .. }
         )
     }
