@@ -56,15 +56,17 @@ pub(super) struct Answerer {
     metrics: HostMetrics,
 }
 
-/// Why a call gets an exception.
-struct Refusal {
-    kind: ExceptionKind,
-    what: String,
+/// Why a call does not get what it asks for.
+enum Refusal {
+    /// It gets an exception.
+    Exception { kind: ExceptionKind, what: String },
+    /// Nobody waits for it any more.
+    Interrupted(io::Error),
 }
 
 impl From<CallError> for Refusal {
     fn from(error: CallError) -> Self {
-        Self { kind: error.exception_kind(), what: error.to_string() }
+        Self::Exception { kind: error.exception_kind(), what: error.to_string() }
     }
 }
 
@@ -75,13 +77,13 @@ impl From<ReadError> for Refusal {
                 "a page of a recovery can't be read: {error}; `logtank verify` names what is damaged"
             );
         }
-        Self { kind: ExceptionKind::InternalError, what: error.to_string() }
+        Self::Exception { kind: ExceptionKind::InternalError, what: error.to_string() }
     }
 }
 
 impl From<ManagerError> for Refusal {
     fn from(error: ManagerError) -> Self {
-        Self { kind: ExceptionKind::InternalError, what: error.to_string() }
+        Self::Exception { kind: ExceptionKind::InternalError, what: error.to_string() }
     }
 }
 
@@ -147,23 +149,35 @@ impl Answerer {
     }
 
     /// Makes `reply` the one to `call` of `peer`. `ahead` is what was begun with the reply before it on this connection.
+    /// What takes as long as other peers let it is given up when `interrupted` completes.
+    ///
+    /// # Errors
+    /// What `interrupted` says: there is no reply then.
     pub(super) async fn answer(
         &self,
         call: &Message<'_>,
         peer: IpAddr,
         ahead: Option<ReadingAhead>,
         reply: &mut Reply,
-    ) {
+        interrupted: impl Future<Output = io::Error>,
+    ) -> io::Result<()> {
         let began = Instant::now();
         let outcome = match self.service {
-            Service::Reader => self.answer_reader(call, peer, ahead, reply).await,
+            Service::Reader => self.answer_reader(call, peer, ahead, reply, interrupted).await,
             Service::Manager => self.answer_manager(call, &mut reply.bytes).await,
         };
-        self.metrics.call(method(call.name), outcome.is_ok(), began.elapsed());
-        if let Err(Refusal { kind, what }) = outcome {
-            reply.clear();
-            reply::exception(&mut reply.bytes, call.dialect, call.name, call.sequence, kind, &what);
+        let refused = outcome.is_err();
+        match outcome {
+            Ok(()) => {}
+            Err(Refusal::Exception { kind, what }) => {
+                reply.clear();
+                reply::exception(&mut reply.bytes, call.dialect, call.name, call.sequence, kind, &what);
+            }
+            // The host has failed nobody.
+            Err(Refusal::Interrupted(error)) => return Err(error),
         }
+        self.metrics.call(method(call.name), !refused, began.elapsed());
+        Ok(())
     }
 
     async fn answer_reader(
@@ -172,6 +186,7 @@ impl Answerer {
         peer: IpAddr,
         ahead: Option<ReadingAhead>,
         reply: &mut Reply,
+        interrupted: impl Future<Output = io::Error>,
     ) -> Result<(), Refusal> {
         let ReaderCall::ReadPage { index_code, token } = ReaderCall::parse(call)?;
         let (ahead, memory) = match ahead {
@@ -180,7 +195,11 @@ impl Answerer {
         };
         let memory = match memory {
             Some(memory) => memory,
-            None => self.pages.place(peer).await,
+            None => tokio::select! {
+                biased;
+                place = self.pages.place(peer) => place,
+                error = interrupted => return Err(Refusal::Interrupted(error)),
+            },
         };
         let page = self.reader.read_page_with(index_code, &token, ahead).await;
         if let Err(ReadError::Corrupt(damage)) = &page {

@@ -161,7 +161,17 @@ async fn converse(
             reply.clear();
             let flow = match inbound.next(&mut input) {
                 Ok(Some(message)) if message.kind == MessageKind::Call => {
-                    answerer.answer(&message, stream.peer(), ahead.take(), &mut reply).await;
+                    let line = stream.line();
+                    let interrupted = async {
+                        let outcome = tokio::select! {
+                            biased;
+                            _ = stop.wait_for(|stop| *stop) => Ok(()),
+                            () = shed.happens() => answerer.shed(),
+                            () = line.goes(bounds.message_timeout) => Ok(()),
+                        };
+                        outcome.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into())
+                    };
+                    answerer.answer(&message, stream.peer(), ahead.take(), &mut reply, interrupted).await?;
                     Flow::On
                 }
                 // None of these methods makes sense if nobody waits for its reply.

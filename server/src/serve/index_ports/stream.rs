@@ -4,8 +4,9 @@ use std::io;
 use std::net::{IpAddr, Shutdown};
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use logtank_os::far_end;
+use logtank_os::far_end::{self, FarEnd};
 use logtank_os::tls::{TlsConfig, TlsSession};
 use tokio_uring::net::TcpStream;
 
@@ -17,6 +18,9 @@ const RECEIVE_BYTES: usize = 4096;
 
 /// Encrypted and sent at once: bounds what a page needs twice.
 const SEND_BYTES: usize = 64 * 1024;
+
+/// Between two looks whether a peer that waits is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A peer's connection.
 pub(super) struct Stream {
@@ -37,6 +41,24 @@ impl Line {
     pub(super) fn acknowledged_bytes(self) -> u64 {
         // The kernel knows it of every connection of TCP; who is known to have received nothing is given up.
         far_end::acknowledged_bytes(&self.0).unwrap_or(0)
+    }
+
+    /// Completes when nobody is there any more; or when the peer has sent its last for so long, since it has most likely
+    /// gone, too.
+    pub(super) async fn goes(self, patience: Duration) {
+        let mut finished: Option<Instant> = None;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match far_end::far_end(&self.0) {
+                Ok(FarEnd::Gone) => return,
+                Ok(FarEnd::Finished) => {
+                    if finished.get_or_insert_with(Instant::now).elapsed() >= patience {
+                        return;
+                    }
+                }
+                Ok(FarEnd::Open) | Err(_) => {}
+            }
+        }
     }
 }
 
