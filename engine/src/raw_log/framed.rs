@@ -1,12 +1,13 @@
 //! Scan of a segment of this host: header block, seal block, checksummed frames.
 
+mod pass_over;
+
 use std::path::Path;
 
 use super::frame::Frame;
 use super::scan::{EndReason, ScanEnd, ScanPoint};
 use super::window::Window;
 use crate::error::{Corruption, Result};
-use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::{
     BlockError, FRAME_HEADER_BYTES, FRAME_HEADER_BYTES_MIN, FRAMES_OFFSET, FrameError, FrameHeader,
     HEADER_BYTES, Header, SEAL_OFFSET, Seal,
@@ -191,42 +192,6 @@ impl<F: DiskFile> FramedScan<F> {
                 Ok(false)
             }
         }
-    }
-
-    /// Goes on behind the damage at the present place if that is proven to hold no record of the only index asked for; `false`,
-    /// and nothing has changed, if not.
-    async fn pass_over(&mut self) -> Result<bool> {
-        let Some(code) = self.only.clone() else { return Ok(false) };
-        let may_hold = |indexes: FrameIndexes| indexes.may_hold(code.as_str().as_bytes());
-        let may_hold = |indexes| may_hold(indexes) && !bug!(DamagePassedOver);
-        let (at, least, seen) = (self.at, self.least, self.seen);
-        if let Ok(header) = self.decode(at).await?
-            && header.is_vouched_for(self.window.at_hand(at), self.header.salt)
-            && self.in_order(&header, least)
-        {
-            if may_hold(header.indexes) {
-                return Ok(false);
-            }
-            self.accept(header, at, true);
-            return Ok(true);
-        }
-        // The header tells nothing. If the next whole frame knows of one before it that begins just here, that is all
-        // there is in between.
-        if self.skip_damage().await? {
-            let next = self.at;
-            if let Ok(header) = self.check(next, least).await?
-                && header
-                    .before
-                    .is_some_and(|before| next - at == u64::from(before.bytes) && !may_hold(before.indexes))
-            {
-                self.accept(header, next, false);
-                // How many records it had is not known.
-                self.seen = None;
-                return Ok(true);
-            }
-        }
-        (self.at, self.least, self.seen) = (at, least, seen);
-        Ok(false)
     }
 
     pub(super) async fn skip_damage(&mut self) -> Result<bool> {

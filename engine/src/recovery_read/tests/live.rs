@@ -8,7 +8,9 @@ use logtank_wire::page::LogPageToken;
 use super::support::{Host, State, apply_page, layout, reader, records};
 use super::world::{Change, World};
 use crate::error::Corruption;
-use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET};
+use crate::format::raw::{
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, HEADER_BYTES, Header, SEAL_OFFSET, Seal, SealedBy,
+};
 use crate::io::disk::Disk;
 use crate::recovery_read::error::{ReadError, StartOver};
 use crate::recovery_read::options::ReadOptions;
@@ -329,10 +331,40 @@ fn where_two_frames_are_damaged_nobody_guesses_what_they_held() {
     // Both headers: the frame behind knows of one before it only.
     damage([begins[0], begins[1]]);
     assert!(["a", "m", "z", "ghost"].iter().all(|code| refused(&host, code)));
+    // A header, and the payload behind it: the second header vouches for itself, and names the first.
+    damage([begins[0], begins[1] + FRAME_HEADER_BYTES + 3]);
+    assert!(refused(&host, "a") && refused(&host, "m"));
+    assert_eq!(host.recover("z"), world.state("z"));
+    assert_eq!(host.recover("ghost"), world.state("ghost"));
+    // A payload, and the last header, which nothing follows.
+    damage([begins[2] + FRAME_HEADER_BYTES + 3, begins[3]]);
+    assert!(["a", "m", "z", "ghost"].iter().all(|code| refused(&host, code)));
     // Both payloads: each header vouches for itself.
     damage([begins[0] + FRAME_HEADER_BYTES + 3, begins[1] + FRAME_HEADER_BYTES + 3]);
     assert!(refused(&host, "a") && refused(&host, "m"));
     assert_eq!(host.recover("z"), world.state("z"));
+}
+
+#[test]
+fn a_seal_that_recovery_made_without_a_damaged_frame_fits() {
+    let host = Host::new();
+    let (world, path, begins) = four_frames(&host);
+    let mut bytes = host.disk.get(&path).unwrap();
+    bytes[begins[1] + FRAME_HEADER_BYTES + 3] ^= 1;
+    let block =
+        |at: usize, bytes: &[u8]| <[u8; HEADER_BYTES]>::try_from(&bytes[at..at + HEADER_BYTES]).unwrap();
+    let header = Header::decode(&block(0, &bytes)).unwrap();
+    let at = SEAL_OFFSET as usize;
+    let whole = Seal::decode(&block(at, &bytes), &header).unwrap();
+    for (frames, records) in [(whole.frames - 1, whole.records - 1), (whole.frames, whole.records)] {
+        let seal = Seal { sealed_by: SealedBy::Recovery, epoch_records: None, frames, records, ..whole };
+        bytes[at..at + HEADER_BYTES].copy_from_slice(&seal.encode());
+        host.disk.put(&path, &bytes);
+        assert!(refused(&host, "m"));
+        for other in ["a", "z", "ghost"] {
+            assert_eq!(host.recover(other), world.state(other), "{frames} frames");
+        }
+    }
 }
 
 #[test]
