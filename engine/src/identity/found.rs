@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
-use crate::ids::{Epoch, Position};
+use crate::ids::Epoch;
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
 
 /// What is in a folder.
@@ -138,7 +138,7 @@ async fn moves_out<D: Disk>(disk: &D, layout: &Layout, opened: bool, next: Optio
         return Ok(false);
     }
     let last = History::read(disk, &inside).await?.last();
-    Ok(!opened || last.is_some_and(|last| Some(Position::behind(last).epoch()) == next))
+    Ok(!opened || last.is_some_and(|last| Some(last.next()) == next))
 }
 
 /// Whether any index has a segment; stops at the first.
