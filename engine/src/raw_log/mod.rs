@@ -20,6 +20,7 @@ pub mod missing;
 mod naming;
 mod pool;
 pub mod prepare;
+pub mod promoted;
 pub mod recovery;
 pub mod repair;
 pub mod scan;

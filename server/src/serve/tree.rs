@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::Context;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::io::disk::parent;
+use logtank_engine::raw_log::promoted;
 use logtank_engine::recovery_read::token::TokenKey;
-use logtank_engine::roles;
+use logtank_engine::roles::{self, Initialized};
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::{FileLock, FolderLock};
 use logtank_os::startup::{
@@ -103,14 +104,13 @@ impl Tree {
     /// Makes a tree that this host opens for the first time its own, and reads the key that signs page tokens.
     ///
     /// # Errors
-    /// The disk's; or that a raw log is in the data directory while this host's is elsewhere.
+    /// The disk's.
     pub(crate) fn initialize(&self) -> anyhow::Result<TokenKey> {
-        super::elsewhere::check(&self.layout)?;
-        let outcome = block_on(async {
+        let (outcome, placed) = block_on(async {
             let disk = self.disk(Throttle::none())?;
             let mut tries = 1;
             loop {
-                match roles::initialize(&disk, &self.layout).await {
+                match first_opened(&disk, &self.layout).await {
                     // A writer and what owns the indexes may start at once and be in each other's way here.
                     Err(_) if tries < INITIALIZE_TRIES => tries += 1,
                     outcome => return outcome,
@@ -118,6 +118,12 @@ impl Tree {
             }
         })??;
         tracing::debug!(?outcome, "flags of the data directory");
+        if placed > 0 {
+            tracing::info!(
+                "{placed} raw segments of the original began before the checkpoint: they are dealt after it, as a slave that was \
+                 promoted deals them"
+            );
+        }
         // Last, because it is what tells a tree that was opened before from a new one.
         let path = self.layout.token_key();
         let key = TokenKey::new(logtank_os::token_key::load_or_create(&path)?);
@@ -139,6 +145,20 @@ impl Tree {
     pub(crate) fn disk(&self, throttle: Throttle) -> logtank_engine::io::disk::DiskResult<UringDisk> {
         UringDisk::new(&[self.layout.data(), self.layout.raw()], throttle)
     }
+}
+
+/// Also says how many raw segments got another time.
+async fn first_opened(
+    disk: &UringDisk,
+    layout: &Layout,
+) -> logtank_engine::error::Result<(Initialized, u64)> {
+    let outcome = roles::initialize(disk, layout).await?;
+    // What lies before the checkpoint later came from somewhere else.
+    let placed = match outcome {
+        Initialized::Before => 0,
+        _ => promoted::place_after_dealt(disk, layout).await?,
+    };
+    Ok((outcome, placed))
 }
 
 fn layout(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Layout> {

@@ -321,3 +321,62 @@ fn an_index_of_the_original_that_can_not_be_one_here_is_named() {
     assert!(host.log().contains(r"indexes/\xE9t\xE9"), "{}", host.log());
     host.stop();
 }
+
+/// A slave of the original was promoted, and its tree comes here: its own raw segments begin before the checkpoint, which is its
+/// former master's, and hold what was received after it.
+#[test]
+fn a_slave_that_was_promoted_is_taken_over_whole() {
+    for later in [&[][..], &[1_795_343_700_000u64]] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("storage");
+        let change = |docid: &str, color: &str| Change {
+            index: "m".to_owned(),
+            docid: docid.to_owned(),
+            categories: Some(vec![("color".to_owned(), color.to_owned())]),
+            ..Change::default()
+        };
+        let received: Vec<_> =
+            ["red", "green", "blue", "black"].iter().map(|color| change("d", color)).collect();
+        let bytes = |changes: &[Change]| changes.iter().flat_map(as_received).collect::<Vec<u8>>();
+        let segments = data.join("indexes/m/segments");
+        std::fs::create_dir_all(&segments).unwrap();
+        std::fs::create_dir_all(data.join("raw/live")).unwrap();
+        std::fs::create_dir(data.join("raw/history")).unwrap();
+        // Of its master: the first two are dealt. What it received itself begins with the second.
+        std::fs::write(data.join("dealer.next_timestamp.info"), "1795343624000").unwrap();
+        let dealt = segments.join("2026.11.22-10.33.41.999.unsorted_3");
+        std::fs::write(&dealt, bytes(&[change("gone", "white"), received[0].clone(), received[1].clone()]))
+            .unwrap();
+        let own = [&received[1..3], &received[3..]];
+        let mut times = vec![1_795_343_610_000];
+        times.extend(later);
+        let live = |time: &u64| data.join(format!("raw/live/{time}.raw"));
+        if later.is_empty() {
+            std::fs::write(live(&times[0]), bytes(&received[1..])).unwrap();
+        } else {
+            times.iter().zip(own).for_each(|(time, own)| std::fs::write(live(time), bytes(own)).unwrap());
+        }
+        for flag in ["master", "storage/safe_to_read"] {
+            std::fs::write(folder.path().join(flag), "").unwrap();
+        }
+        let mut expected = State::new();
+        for change in [&change("gone", "white")].into_iter().chain(&received) {
+            let mut bytes = Vec::new();
+            record(&mut bytes, change);
+            apply(&mut expected, &RecordView::parse(&bytes).unwrap().0);
+        }
+        let mut host = Host::started(&data, &["--shards", "1"]);
+        assert!(host.log().contains("1 raw segments of the original began before"), "{}", host.log());
+        let mut reader = Client::connect(host.reader()).unwrap();
+        let (state, _) = reader.recover("m").unwrap();
+        assert!(state == expected, "{state:#?}");
+        host.stop();
+        let (code, _, log) = run(&["drain", "--data", data.to_str().unwrap()], b"");
+        assert_eq!(code, Some(0), "{log}");
+        let (code, findings, log) = run(&["verify", data.to_str().unwrap()], b"");
+        assert_eq!(code, Some(0), "{findings}{log}");
+        // And by the rules of the original, to which it goes back.
+        assert!(original::recover(&data, "m").unwrap() == expected);
+        original::deals(&data).unwrap();
+    }
+}
