@@ -1,94 +1,51 @@
-//! Numbers about background work, written by the background thread and read by any other.
+//! Numbers about background work, written where it is done and read by any other thread.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// One number. Only one thread writes it, so a load and a store are enough.
-#[derive(Debug, Default)]
-pub struct Number(AtomicU64);
-
-impl Number {
-    /// What it is now.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+crate::metrics! {
+    /// Numbers about background work. Counters count since the process began; gauges show the last look.
+    pub struct JobStats of Shared {
+        dealt_epochs: Counter, "logtank_dealt_epochs_total", "Epochs dealt.";
+        dealt_records: Counter, "logtank_dealt_records_total", "Records written to indexes by dealing.";
+        dealt_bytes: Counter, "logtank_dealt_bytes_total", "Bytes written to indexes by dealing.";
+        dealt_segments: Counter, "logtank_dealt_segments_total", "Unsorted segments published by dealing.";
+        deal_passes: Counter, "logtank_deal_passes_total", "Passes over epochs; more than epochs if memory was too small for one.";
+        deleted_records: Counter, "logtank_deal_deleted_records_total", "Records not dealt because their index was deleted after them.";
+        empty_records: Counter, "logtank_deal_empty_records_total", "Records with neither docid nor content, dropped by dealing.";
+        rejected_records: Counter, "logtank_deal_rejected_records_total", "Records that belong to no index, set aside in rejected/.";
+        archived_files: Counter, "logtank_archived_files_total", "Raw files moved to history.";
+        waiting_epochs: Gauge, "logtank_undealt_epochs", "Closed epochs that wait to be dealt, complete or not.";
+        waiting_bytes: Gauge, "logtank_undealt_bytes", "Bytes of records of those epochs.";
+        waiting_file_bytes: Gauge, "logtank_undealt_file_bytes", "What the raw files of those epochs take of the drive: a segment has its whole length (68 MiB) from the beginning.";
+        needed_bytes: Gauge, "logtank_undealt_needed_bytes", "What dealing them, and the epoch that is open, may take of the indexes' drive at most; kept free if it is the raw log's.";
+        oldest_waiting: SinceMillis, "logtank_undealt_age_seconds", "Age of the oldest epoch that waits to be dealt, 0 if there is none.";
+        incomplete: Gauge, "logtank_deal_incomplete", "1 while dealing has waited for minutes for an epoch that is closed and does not become complete.";
+        without_room: Gauge, "logtank_jobs_without_room", "Kinds of background work (dealing, sorting, optimizing) that wait for room on the indexes' drive.";
+        blocked: Gauge, "logtank_deal_blocked", "1 while an epoch can't be dealt because of damage.";
+        stray_epochs: Gauge, "logtank_stray_epochs", "Epochs in raw/live from before the checkpoint that nothing proves to be dealt.";
+        gone_segments: Gauge, "logtank_gone_segments", "Segments of indexes that are gone while their sidecars are there and nothing else holds their records.";
+        sorts: Counter, "logtank_sorts_total", "Sorts that published a segment.";
+        sort_waiting: Gauge, "logtank_sort_waiting", "Indexes that want to be sorted.";
+        optimizations: Counter, "logtank_optimizations_total", "Optimizations that published a segment.";
+        queue_length: Gauge, "logtank_optimization_queue_length", "Indexes that wait for their optimization.";
+        cleaned_segments: Counter, "logtank_cleaned_segments_total", "Segments removed by cleaning.";
+        cleaned_bytes: Counter, "logtank_cleaned_bytes_total", "Bytes of segments removed by cleaning.";
+        removed_indexes: Counter, "logtank_removed_indexes_total", "Folders of deleted indexes removed.";
+        pruned_files: Counter, "logtank_pruned_files_total", "Files of raw/history/ given up.";
+        pruned_bytes: Counter, "logtank_pruned_bytes_total", "Bytes of files of raw/history/ given up.";
+        errors: Counter, "logtank_job_errors_total", "Steps of background work that failed and are tried again.";
     }
-
-    pub(super) fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    pub(super) fn add(&self, more: u64) {
-        self.set(self.get().wrapping_add(more));
+    beside {
+        /// Looks at what waits, by which the gauges of it were set.
+        looks: Turns;
+        /// The checkpoint: the next epoch to deal, ms since 1970.
+        checkpoint_ms: Mark;
+        /// Turns of the loop that deals and sorts; it turns every few seconds, if only to look around.
+        dealing_turns: Turns;
+        /// Turns of the loop that optimizes and cleans; as above.
+        tending_turns: Turns;
     }
 }
 
-/// Numbers about background work. Counters count since the process began; gauges show the last look.
-#[derive(Debug, Default)]
-pub struct JobStats {
-    /// Counter: epochs dealt.
-    pub dealt_epochs: Number,
-    /// Counter: records written to indexes by dealing.
-    pub dealt_records: Number,
-    /// Counter: bytes written to indexes by dealing.
-    pub dealt_bytes: Number,
-    /// Counter: unsorted segments published by dealing.
-    pub dealt_segments: Number,
-    /// Counter: passes over epochs; more than epochs if memory was too small for one.
-    pub deal_passes: Number,
-    /// Counter: records not dealt because their index was deleted after them.
-    pub deleted_records: Number,
-    /// Counter: records with neither docid nor content.
-    pub empty_records: Number,
-    /// Counter: records that belong to no index, set aside in rejected/.
-    pub rejected_records: Number,
-    /// Counter: raw files moved to history.
-    pub archived_files: Number,
-    /// Gauge: complete epochs that wait to be dealt.
-    pub waiting_epochs: Number,
-    /// Gauge: bytes of their records.
-    pub waiting_bytes: Number,
-    /// Gauge: what their files take of the drive, in bytes.
-    pub waiting_file_bytes: Number,
-    /// Gauge: what dealing them, and the epoch that is open, may take of the drive, in bytes.
-    pub needed_bytes: Number,
-    /// Counter: looks at what waits, by which these gauges were set.
-    pub looks: Number,
-    /// Gauge: time of the oldest of them, ms since 1970; 0 if none waits.
-    pub oldest_waiting_ms: Number,
-    /// Gauge: 1 while an epoch can't be dealt because of damage.
-    pub blocked: Number,
-    /// Gauge: epochs in raw/live/ from before the checkpoint that nothing proves to be dealt.
-    pub stray_epochs: Number,
-    /// Gauge: 1 while the oldest of them has been incomplete for minutes.
-    pub incomplete: Number,
-    /// Gauge: kinds of work that wait for room on the drive.
-    pub without_room: Number,
-    /// Gauge: the checkpoint: the next epoch to deal, ms since 1970.
-    pub checkpoint_ms: Number,
-    /// Gauge: segments of indexes that are gone, though nothing else holds their records, as the last walk met them.
-    pub gone_segments: Number,
-    /// Counter: sorts that published a segment.
-    pub sorts: Number,
-    /// Gauge: indexes that want to be sorted.
-    pub sort_waiting: Number,
-    /// Counter: optimizations that published a segment.
-    pub optimizations: Number,
-    /// Gauge: indexes that wait for their optimization.
-    pub queue_length: Number,
-    /// Counter: segments removed by cleaning.
-    pub cleaned_segments: Number,
-    /// Counter: their bytes.
-    pub cleaned_bytes: Number,
-    /// Counter: folders of deleted indexes removed.
-    pub removed_indexes: Number,
-    /// Counter: files of raw/history/ given up.
-    pub pruned_files: Number,
-    /// Counter: their bytes.
-    pub pruned_bytes: Number,
-    /// Counter: turns of the loop that deals and sorts; it turns every few seconds, if only to look around.
-    pub dealing_turns: Number,
-    /// Counter: turns of the loop that optimizes and cleans; as above.
-    pub tending_turns: Number,
-    /// Counter: steps that failed.
-    pub errors: Number,
-}
+/// A count that others wait on.
+pub type Turns = crate::metrics::Counter<crate::metrics::Shared>;
+/// A number that others compare with.
+pub type Mark = crate::metrics::Gauge<crate::metrics::Shared>;

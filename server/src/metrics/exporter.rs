@@ -6,9 +6,9 @@ use std::time::Instant;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::metrics::ShardMetrics;
 
-use super::exposition::{Exposition, Kind};
+use super::exposition::Exposition;
+use super::process;
 use super::{Health, HostMetrics};
-use super::{jobs, process, shards};
 
 /// Where the numbers are.
 #[derive(Clone)]
@@ -23,25 +23,20 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// The page, in Prometheus' text format.
     pub(crate) fn page(&self) -> String {
-        let mut cells = Exposition::default();
-        shards::export(&self.shards, &mut cells);
-        jobs::export(&self.background.stats, &mut cells);
-        let help = "1 while everything is served, 0 while /readyz gives a reason why not.";
-        cells.family("logtank_ready", help, Kind::Gauge);
-        cells.value("logtank_ready", "", u8::from(self.health.not_ready().is_none()));
-        let name = "logtank_thread_heartbeat_age_seconds";
-        cells.family(
-            name,
-            "For how long each thread has given no sign of life; one that is idle gives some.",
-            Kind::Gauge,
-        );
-        for (thread, age) in self.health.heartbeats().ages(Instant::now()) {
-            cells.value(name, &format!("thread=\"{thread}\""), age.as_secs_f64());
+        let host = &*self.host;
+        host.ready.set(self.health.not_ready().is_none().into());
+        let ages = self.health.heartbeats().ages(Instant::now());
+        host.heartbeat_age.replace(ages.into_iter().map(|(thread, age)| (thread, age.as_secs_f64())));
+        host.log_lines_dropped.take(crate::stderr::dropped());
+        process::refresh(host);
+        let (mut page, now) = (Exposition::new(), logtank_os::clock::now());
+        host.visit(now, &mut |sample| page.add(&[], sample));
+        for (number, shard) in self.shards.iter().enumerate() {
+            let number = number.to_string();
+            shard.visit(now, &mut |sample| page.add(&[("shard", &number)], sample));
         }
-        process::export(&mut cells);
-        let mut page = self.host.export();
-        page.push_str(&cells.into_text());
-        page
+        self.background.stats.visit(now, &mut |sample| page.add(&[], sample));
+        page.into_text()
     }
 }
 
@@ -51,13 +46,16 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
+    use crate::metrics::Beat;
 
     fn exporter() -> Exporter {
+        let health = Health::starting();
+        health.heartbeats().watch("shard-0", &Beat::default());
         Exporter {
             host: HostMetrics::default(),
             background: Arc::new(Shared::new()),
             shards: vec![Arc::new(ShardMetrics::default())].into(),
-            health: Health::starting(),
+            health,
         }
     }
 

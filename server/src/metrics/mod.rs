@@ -9,12 +9,10 @@ mod health;
 mod heartbeats;
 mod host;
 mod http;
-mod jobs;
 mod names;
 mod page;
 mod places;
 mod process;
-mod shards;
 
 pub(crate) use exporter::Exporter;
 pub(crate) use health::Health;

@@ -2,26 +2,20 @@
 
 use logtank_os::process::usage;
 
-use super::exposition::{Exposition, Kind};
+use super::host::HostTable;
 
-pub(super) fn export(to: &mut Exposition) {
-    let help = "Lines of the log that standard error did not take.";
-    to.family("logtank_log_lines_dropped_total", help, Kind::Counter);
-    to.value("logtank_log_lines_dropped_total", "", crate::stderr::dropped());
-    // Without /proc there is nothing to say, and no reason to fail the others.
-    let Ok(usage) = usage() else { return };
-    let gauges = [
-        ("process_resident_memory_bytes", "Memory of this process that is in RAM.", usage.resident_bytes),
-        ("process_peak_resident_memory_bytes", "The most that it ever was.", usage.peak_resident_bytes),
-        ("process_open_fds", "File descriptors that this process has open.", usage.open_files),
-        ("process_max_fds", "The most file descriptors that it may have open.", usage.open_files_max),
-        ("process_threads", "Threads of this process, with those of its rings.", usage.threads),
-    ];
-    for (name, help, value) in gauges {
-        to.family(name, help, Kind::Gauge);
-        to.value(name, "", value);
-    }
-    let name = "process_start_time_seconds";
-    to.family(name, "When this process began, in seconds since 1970.", Kind::Gauge);
-    to.value(name, "", usage.began_unix.as_secs_f64());
+/// Reads them anew. Without /proc there is nothing to say, and no reason to fail the others.
+pub(super) fn refresh(host: &HostTable) {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 8 PiB")]
+    let float = |value: u64| value as f64;
+    let usage = usage().ok();
+    let of = |value: fn(&logtank_os::process::Usage) -> u64| {
+        usage.as_ref().map_or(f64::NAN, |usage| float(value(usage)))
+    };
+    host.resident_bytes.set(of(|usage| usage.resident_bytes));
+    host.peak_resident_bytes.set(of(|usage| usage.peak_resident_bytes));
+    host.open_files.set(of(|usage| usage.open_files));
+    host.open_files_max.set(of(|usage| usage.open_files_max));
+    host.threads.set(of(|usage| usage.threads));
+    host.start_time.set(usage.as_ref().map_or(f64::NAN, |usage| usage.began_unix.as_secs_f64()));
 }

@@ -43,7 +43,7 @@ struct Against {
 impl Appends {
     /// Batches are taken.
     pub(super) fn new(mailboxes: Vec<Mailbox>, health: Health, metrics: HostMetrics) -> Self {
-        metrics.appends_allowed(true);
+        metrics.appends_allowed.set(1);
         Self(Arc::new(Shared { mailboxes, health, metrics, against: Mutex::default() }))
     }
 
@@ -75,7 +75,7 @@ impl Appends {
         if before == after {
             return;
         }
-        metrics.appends_allowed(after);
+        metrics.appends_allowed.set(after.into());
         for mailbox in mailboxes {
             // Only connections can find a mailbox full.
             let _ = mailbox.post(Mail::AppendsAllowed(after));

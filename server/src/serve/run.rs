@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
 use logtank_engine::jobs::shared::Shared;
-use logtank_engine::jobs::stats::{JobStats, Number};
+use logtank_engine::jobs::stats::{JobStats, Turns};
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::room::{Gate, Reserve};
@@ -45,9 +45,9 @@ use crate::stderr::{self, remark};
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the two loops of the background thread count.
-type Turns = fn(&JobStats) -> &Number;
+type Count = fn(&JobStats) -> &Turns;
 /// The two loops of the background thread, each with a name of its own: one may hang while the other turns.
-const LOOPS: [(&str, Turns); 2] =
+const LOOPS: [(&str, Count); 2] =
     [("dealing", |stats| &stats.dealing_turns), ("optimizing", |stats| &stats.tending_turns)];
 
 /// Runs a host until it is asked to end, or can't go on.
@@ -96,7 +96,7 @@ fn start_and_serve(settings: &Settings) -> anyhow::Result<ExitCode> {
 
 fn note_certificate(tls: &Tls, metrics: &HostMetrics) {
     if let Some(at) = tls.expiry() {
-        metrics.certificate_expires(at);
+        metrics.certificate_expiry.set(at);
     }
 }
 
@@ -174,7 +174,7 @@ impl<'s> Host<'s> {
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
         machine::check_memory(settings, shards.len());
         let (health, shared) = (Health::starting(), Arc::new(Shared::new()));
-        metrics.sync_interval(settings.sync);
+        metrics.syncs(settings.sync);
         let mailboxes = shards.iter().map(|shard| shard.mailbox.clone()).collect();
         Ok(Self {
             appends: Appends::new(mailboxes, health.clone(), metrics.clone()),

@@ -119,7 +119,8 @@ impl SpaceWatch {
     fn look_at_flags(&self) {
         let (master, safe) = (self.tree.layout.master(), self.tree.layout.safe_to_read());
         let (Ok(is_master), Ok(is_safe)) = (master.try_exists(), safe.try_exists()) else { return };
-        self.metrics.flags(is_master, is_safe);
+        self.metrics.master.set(is_master.into());
+        self.metrics.safe_to_read.set(is_safe.into());
         if !self.indexes {
             return;
         }
@@ -144,7 +145,7 @@ impl SpaceWatch {
             let names = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.file_name());
             Ok(names.filter_map(|name| RawName::parse(name.to_str()?)).collect())
         };
-        let set = |kind, count| self.metrics.raw_files(kind, count);
+        let set = |kind, count| self.metrics.raw_files.of([kind]).set(count as u64);
         if let Ok(live) = names(&self.tree.layout.raw_live()) {
             let ready = live.iter().filter(|name| matches!(name, RawName::Ready(_))).count();
             set("ready", ready);

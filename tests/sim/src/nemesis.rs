@@ -312,7 +312,7 @@ impl Nemesis {
             };
             executor.trace().count("looks at an epoch that stays incomplete");
             let stats = &host.shared.stats;
-            if stats.oldest_waiting_ms.get() != epoch.millis() || stats.waiting_epochs.get() == 0 {
+            if stats.oldest_waiting.get() != epoch.millis() || stats.waiting_epochs.get() == 0 {
                 self.world
                     .check(Err(format!("epoch {epoch} stays incomplete and is not counted: {stats:?}")));
             }

@@ -349,6 +349,6 @@ fn count_lag(stats: &JobStats, lag: Lag) {
     stats.waiting_file_bytes.set(lag.file_bytes);
     stats.needed_bytes.set(lag.needed_bytes);
     stats.looks.add(1);
-    stats.oldest_waiting_ms.set(lag.oldest.map_or(0, |epoch| epoch.millis()));
+    stats.oldest_waiting.set(lag.oldest.map_or(0, |epoch| epoch.millis()));
     stats.checkpoint_ms.set(lag.checkpoint.millis());
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::Notify;
 
-use crate::jobs::stats::Number;
+use crate::jobs::stats::Turns;
 
 /// Completes with the first of two futures; drops the other.
 pub(super) async fn either(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
@@ -29,7 +29,7 @@ pub(super) async fn either(first: impl Future<Output = ()>, second: impl Future<
 pub(super) async fn both<R: Future<Output = ()>>(
     first: impl Future<Output = ()>,
     second: impl Future<Output = ()>,
-    turns: [&Number; 2],
+    turns: [&Turns; 2],
     rest: impl Fn() -> R,
 ) {
     let ended = Cell::new(0);
@@ -69,7 +69,7 @@ async fn then_rest<R: Future<Output = ()>>(
 }
 
 /// The same future; each time that it continues counts.
-pub(super) async fn counted<T>(future: impl Future<Output = T>, turns: &Number) -> T {
+pub(super) async fn counted<T>(future: impl Future<Output = T>, turns: &Turns) -> T {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {
         turns.add(1);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn only_the_one_that_is_woken_turns() {
-        let turns = [Number::default(), Number::default()];
+        let turns = [Turns::default(), Turns::default()];
         let left = std::cell::Cell::new(5);
         let waits = tokio::sync::Notify::new();
         let busy = async {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn one_that_has_ended_turns_while_the_other_works_on() {
-        let turns = [Number::default(), Number::default()];
+        let turns = [Turns::default(), Turns::default()];
         let works = async {
             while turns[0].get() < 50 {
                 give_way().await;

@@ -251,7 +251,7 @@ fn nothing_is_done_while_this_host_is_not_the_master() {
     assert!(host.memory.get(layout().live(RawEpoch::new(10, 1).name(0))).is_some());
     assert_eq!(host.shared.stats.waiting_epochs.get(), 1, "what waits is counted all the same");
     assert!(host.shared.stats.needed_bytes.get() > 0 && host.shared.stats.waiting_file_bytes.get() > 0);
-    assert_eq!(host.shared.stats.oldest_waiting_ms.get(), 10);
+    assert_eq!(host.shared.stats.oldest_waiting.get(), 10);
     host.memory.put(layout().master(), b"");
     assert_eq!(host.pass(2), ["dealt 10 1"]);
 }
@@ -289,9 +289,9 @@ fn an_epoch_that_stays_incomplete_is_reported_and_its_age_grows() {
     run(host.memory.remove_file(&late)).unwrap();
     host.epoch(30, &[raw_record("a", "g", Some("w"))]);
     assert_eq!(host.pass(240), ["dealt 10 1"]);
-    assert_eq!((host.shared.stats.oldest_waiting_ms.get(), host.shared.stats.waiting_epochs.get()), (20, 2));
+    assert_eq!((host.shared.stats.oldest_waiting.get(), host.shared.stats.waiting_epochs.get()), (20, 2));
     assert_eq!(host.pass(120), ["incomplete 20"]);
-    assert_eq!((host.shared.stats.oldest_waiting_ms.get(), host.shared.stats.incomplete.get()), (20, 1));
+    assert_eq!((host.shared.stats.oldest_waiting.get(), host.shared.stats.incomplete.get()), (20, 1));
     host.memory.put(&late, &bytes);
     let told = host.pass(10);
     assert!(told.contains(&"complete".to_owned()) && told.contains(&"dealt 30 1".to_owned()), "{told:?}");
@@ -356,7 +356,7 @@ fn damage_in_the_raw_log_is_told_once_and_when_it_is_repaired() {
     host.memory.put(&path, &bytes);
     assert_eq!(host.pass(120), ["blocked 10"]);
     let stats = &host.shared.stats;
-    assert_eq!((stats.blocked.get(), stats.waiting_epochs.get(), stats.oldest_waiting_ms.get()), (1, 2, 10));
+    assert_eq!((stats.blocked.get(), stats.waiting_epochs.get(), stats.oldest_waiting.get()), (1, 2, 10));
     host.memory.put(&path, &whole);
     assert_eq!(host.pass(15), ["unblocked", "dealt 10 1", "dealt 20 1"]);
     assert_eq!(host.shared.stats.blocked.get(), 0);

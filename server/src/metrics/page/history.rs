@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use logtank_engine::metrics::{Histogram, ShardMetrics};
+use logtank_engine::metrics::{Cell, Histogram, ShardMetrics};
 use serde::Serialize;
 
 /// Between two samples.
@@ -101,7 +101,8 @@ fn buckets<'m>(histograms: impl Iterator<Item = &'m Histogram>) -> Vec<u64> {
 /// p50, p99 and most of what came between two readings, in milliseconds: ends of buckets, which are an eighth apart.
 fn latency(now: &[u64], before: &[u64]) -> Option<[f64; 3]> {
     // An empty histogram knows the ends.
-    let ends: Vec<u64> = Histogram::default().buckets().map(|(end, _)| end.unwrap_or(1 << 27)).collect();
+    let ends: Vec<u64> =
+        Histogram::<Cell>::default().buckets().map(|(end, _)| end.unwrap_or(1 << 27)).collect();
     let new: Vec<u64> = now.iter().zip(before).map(|(now, before)| now.saturating_sub(*before)).collect();
     let all: u64 = new.iter().sum();
     if all == 0 {

@@ -50,7 +50,7 @@ impl Page {
                 ("fdatasync (the slowest of ten seconds)", step.sync),
             ] {
                 if let Some([_, _, most]) = latency {
-                    self.0.sources.host.slowest().note(what, Duration::from_secs_f64(most / 1e3), now);
+                    self.0.sources.host.slowest.note(what, Duration::from_secs_f64(most / 1e3), now);
                 }
             }
         }

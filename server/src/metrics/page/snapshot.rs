@@ -9,7 +9,6 @@ use logtank_engine::metrics::ShardMetrics;
 use serde_json::{Value, json};
 
 use super::history::{STEP, Step};
-use super::slowest::Slowest;
 use super::survey::Survey;
 use crate::metrics::{Health, HostMetrics};
 
@@ -36,7 +35,7 @@ impl Sources {
 
     pub(super) fn snapshot(&self, steps: &[Step], survey: Option<&Survey>, now: Instant) -> Value {
         let sum = |of: fn(&ShardMetrics) -> u64| self.shards().map(of).sum::<u64>();
-        let (free_raw, free_indexes) = self.host.free();
+        let free = |filesystem: &str| self.host.free_bytes.of([filesystem]).get();
         let stats = &self.jobs.stats;
         json!({
             "version": env!("CARGO_PKG_VERSION"),
@@ -53,10 +52,10 @@ impl Sources {
             "undealt": {
                 "epochs": stats.waiting_epochs.get(),
                 "bytes": stats.waiting_bytes.get(),
-                "seconds": crate::metrics::jobs::undealt_age_seconds(stats),
+                "seconds": stats.oldest_waiting.age(logtank_os::clock::now()).as_secs_f64(),
             },
             "dealt_records": stats.dealt_records.get(),
-            "free": { "raw": free_raw, "indexes": free_indexes },
+            "free": { "raw": free("raw"), "indexes": free("indexes") },
             "survey": survey,
             "queue": self.queue(),
             "slowest": self.slowest(now),
@@ -66,11 +65,11 @@ impl Sources {
     /// What a person should know although the host serves everything.
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let lost = self.host.lost_at_start();
+        let lost = self.host.recovery_lost_positions.get();
         if lost > 0 {
             warnings.push(format!("{lost} positions were missing from the raw log at the last start"));
         }
-        if let Some((damaged, first)) = self.host.damage() {
+        if let Some((damaged, first)) = self.host.damaged_places.first() {
             warnings.push(format!(
                 "{damaged} damaged places in raw segments, where indexes that may have records there can't be recovered: {first}"
             ));
@@ -113,8 +112,7 @@ impl Sources {
     }
 
     fn slowest(&self, now: Instant) -> Vec<Value> {
-        let slowest: &Slowest = self.host.slowest();
-        let rows = slowest.list(now).into_iter().take(ROWS).map(|row| {
+        let rows = self.host.slowest.list(now).into_iter().take(ROWS).map(|row| {
             json!({
                 "what": row.what,
                 "ms": row.took.as_secs_f64() * 1e3,

@@ -122,7 +122,7 @@ impl Answerer {
     /// # Errors
     /// Always: the connection's.
     pub(super) fn shed(&self) -> io::Result<()> {
-        self.metrics.index_connection_shed(self.service.name());
+        self.metrics.index_connections_shed.of([self.service.name()]).add(1);
         Err(io::ErrorKind::ConnectionAborted.into())
     }
 
@@ -207,7 +207,8 @@ impl Answerer {
         }
         let page = page?;
         let bytes = page.record_bytes();
-        self.metrics.page(page.records, bytes);
+        self.metrics.page_records.add(page.records.into());
+        self.metrics.page_bytes.add(bytes as u64);
         let (size, next) = ((page.records, bytes), page.next.as_ref());
         reply.records_at =
             reply::page_around(&mut reply.bytes, call.dialect, call.name, call.sequence, size, next);

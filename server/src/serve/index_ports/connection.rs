@@ -71,7 +71,7 @@ pub(super) struct Reports {
 impl Remote {
     /// The peer's bytes can't be parsed.
     fn is_not_understood(&self, why: &ProtocolError) {
-        self.metrics.index_protocol_error(self.port);
+        self.metrics.index_protocol_errors.of([self.port]).add(1);
         self.report(why);
     }
 
@@ -79,7 +79,7 @@ impl Remote {
     fn is_not_encrypted(&self, why: &io::Error) {
         // Others are those of a peer that is gone.
         if why.kind() == io::ErrorKind::InvalidData {
-            self.metrics.index_tls_failure(self.port);
+            self.metrics.index_tls_failures.of([self.port]).add(1);
             self.report(why);
         }
     }

@@ -85,12 +85,12 @@ impl Port {
                 }
             };
             if own.get() >= self.bounds.connections_max {
-                self.metrics.index_connection_refused(self.name);
+                self.metrics.index_connections_refused.of([self.name]).add(1);
                 continue;
             }
             own.set(own.get() + 1);
             self.open.count.set(self.open.count.get() + 1);
-            self.metrics.index_connections(self.name, own.get());
+            self.metrics.index_connections.of([self.name]).set(own.get() as u64);
             let stream = Stream::new(stream, peer.ip().to_canonical(), self.tls.as_ref(), self.held.share());
             let turns = self.turns.clone();
             let (answerer, bounds, stop) = (self.answerer.clone(), self.bounds, stop.clone());
@@ -102,7 +102,7 @@ impl Port {
                 own.set(own.get() - 1);
                 open.count.set(open.count.get() - 1);
                 open.closed.notify_one();
-                metrics.index_connections(name, own.get());
+                metrics.index_connections.of([name]).set(own.get() as u64);
             });
         }
     }
