@@ -68,12 +68,12 @@ async fn is_undealt<D: Disk>(disk: &D, layout: &Layout, name: RawName) -> Result
 mod tests {
     use super::*;
     use crate::io::disk::read_small;
-    use crate::raw_log::test_support::{CrashDisk, Cut, layout};
+    use crate::raw_log::test_support::{Cut, MemDisk, layout, raw_disk};
     use crate::testing::run;
 
     /// A slave that was promoted: checkpoint 100.
-    fn promoted(live: &[(&str, &str)]) -> CrashDisk {
-        let disk = CrashDisk::new(&layout());
+    fn promoted(live: &[(&str, &str)]) -> MemDisk {
+        let disk = raw_disk();
         disk.put(layout().checkpoint(), b"100");
         disk.put(layout().raw_history().join("7.raw"), b"dealt");
         live.iter().for_each(|(name, bytes)| disk.put(layout().raw_live().join(name), bytes.as_bytes()));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     /// What is in live, in order.
-    fn left(disk: &CrashDisk) -> Vec<(String, String)> {
+    fn left(disk: &MemDisk) -> Vec<(String, String)> {
         let names = run(raw_names(disk, &layout().raw_live())).unwrap();
         let text = |name: &RawName| {
             let bytes = run(read_small(disk, &layout().live(*name), 64)).unwrap();

@@ -119,8 +119,8 @@ fn a_crash_at_any_step_is_finished_by_repairing_again() {
 
 /// The first shard took positions for one record and wrote six, as a fault of the host once made it; the second one took the
 /// next two, and the third one those behind.
-fn overlapping() -> CrashDisk {
-    let disk = CrashDisk::new(&layout());
+fn overlapping() -> MemDisk {
+    let disk = raw_disk();
     let segment = |shard| SegmentBytes::new(8, shard, 0, 512).file_bytes(16_384);
     for (shard, bytes) in [
         (0, segment(0).frame(0, 6).frame(9, 1).sealed(10)),
@@ -135,7 +135,7 @@ fn overlapping() -> CrashDisk {
 #[test]
 fn of_records_with_one_position_one_is_dealt_and_one_named() {
     let disk = overlapping();
-    let before = disk.files();
+    let before = disk.contents();
     let view = run(LiveView::look(&disk, &layout(), Transfer::Direct)).unwrap();
     assert!(view.epochs[&epoch(8)].surplus().is_some(), "dealing waits for a decision");
     let done = repaired(&disk);
@@ -143,8 +143,8 @@ fn of_records_with_one_position_one_is_dealt_and_one_named() {
     assert_eq!(done.segments[0].displaced, BTreeMap::from([("m".to_owned(), 3)]), "1, 2 and 5");
     assert_eq!((done.segments[0].records, done.lost_records()), (4, 0));
     assert_eq!(dealt(&disk).unwrap(), (0..10).collect::<Vec<_>>());
-    assert_eq!(disk.files()[&done.segments[0].aside], before[&path(0)], "all six are kept");
-    assert_eq!(disk.files()[&path(1)], before[&path(1)]);
+    assert_eq!(disk.contents()[&done.segments[0].aside], before[&path(0)], "all six are kept");
+    assert_eq!(disk.contents()[&path(1)], before[&path(1)]);
     let findings = run(verify(&disk, &layout())).unwrap().findings;
     assert!(findings.is_empty(), "{findings:?}");
     assert_eq!(repaired(&disk), Repaired::default(), "once is enough");
@@ -160,13 +160,17 @@ fn a_crash_while_positions_are_sorted_out_is_finished_later() {
     for call in 0..calls {
         for cut in Cut::ALL {
             let disk = overlapping();
-            let before = disk.files();
+            let before = disk.contents();
             disk.die_at(call);
             let _ = run(repair(&disk, &layout(), &aside(), WallMillis(99)));
             disk.restart(cut);
             repaired(&disk);
             assert_eq!(dealt(&disk).unwrap(), (0..10).collect::<Vec<_>>(), "call {call}, {cut:?}");
-            assert_eq!(disk.files()[&aside().join("8-0-0.rawlog")], before[&path(0)], "call {call}, {cut:?}");
+            assert_eq!(
+                disk.contents()[&aside().join("8-0-0.rawlog")],
+                before[&path(0)],
+                "call {call}, {cut:?}"
+            );
         }
     }
 }
