@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn what_is_dealt_or_empty_or_a_masters_stays() {
-        // 7 is in history, too; 100 is the one with which a master goes on.
+        // 7 is in history, too; 130 is after the checkpoint, and leaves times before it.
         let live =
-            [("7.raw", "dealt"), ("90.raw", ""), ("100.raw", "c"), ("80-0-0.rawlog", "not the original's")];
+            [("7.raw", "dealt"), ("90.raw", ""), ("130.raw", "c"), ("80-0-0.rawlog", "not the original's")];
         let disk = promoted(&live);
         let before = left(&disk);
         assert_eq!(run(place_after_dealt(&disk, &layout())).unwrap(), 0);
