@@ -510,12 +510,6 @@ fn a_drive_of_fstab_that_is_not_mounted_is_refused() {
         eprintln!("skipped: needs root, a mount namespace of its own, and a file /etc/fstab");
         return;
     }
-    let root = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let layers = root.lines().any(|line| line.contains(" / / ") && line.contains(" - overlay overlay "));
-    if layers || Path::new("/run/.containerenv").exists() || Path::new("/run/systemd/container").exists() {
-        eprintln!("skipped: in a container nobody mounts what fstab lists");
-        return;
-    }
     two.fill();
     let before = walk(two.folder.path());
     let (data, raw_dir) = (two.data.to_str().unwrap(), two.raw_dir.to_str().unwrap());
