@@ -17,9 +17,9 @@ use crate::time::MonoNanos;
 const STRETCH: Duration = Duration::from_secs(5);
 /// Who takes so much in a stretch is in nobody's way: it is done in 20 s.
 const STRETCH_BYTES_MIN: u64 = 1280 * 1024;
-/// Who takes less than this in a stretch is taken to listen no more. It is little: where many share a bad line, some of
-/// them are given hardly anything.
-const STRETCH_BYTES_DEAF: u64 = 4 * 1024;
+/// Who takes less than this for as long as a stretch is taken to listen no more. It is little: where many share a bad
+/// line, some of them are given hardly anything.
+const BYTES_HEARD_MIN: u64 = 4 * 1024;
 /// A slow page gives way after no place became free for so long: to a peer that has fewer places than its own.
 const PATIENCE_UNEVEN: Duration = Duration::from_secs(1);
 /// To a peer that has as many: nothing is won by it unless the page is slow on purpose.
@@ -56,6 +56,9 @@ enum State {
         taken_bytes: u64,
         /// What was taken in the stretch before.
         last: Option<u64>,
+        /// When it was last seen to take anything, and what it has taken since, which is hardly anything.
+        heard_at: MonoNanos,
+        heard_bytes: u64,
         /// What was taken in all.
         total_bytes: u64,
     },
@@ -124,16 +127,24 @@ impl<Peer: Clone + Ord> PagePlaces<Peer> {
     /// The page is read: from now on it depends on the peer.
     pub fn sending(&mut self, name: u64, now: MonoNanos) {
         if let Some(holder) = self.holders.get_mut(&name) {
-            holder.state = State::Sending { since: now, taken_bytes: 0, last: None, total_bytes: 0 };
+            holder.state = State::Sending {
+                since: now,
+                taken_bytes: 0,
+                last: None,
+                heard_at: now,
+                heard_bytes: 0,
+                total_bytes: 0,
+            };
         }
     }
 
     /// The peer has taken more of its page.
     pub fn taken(&mut self, name: u64, bytes: u64) {
-        if let Some(Holder { state: State::Sending { taken_bytes, total_bytes, .. }, .. }) =
+        if let Some(Holder { state: State::Sending { taken_bytes, heard_bytes, total_bytes, .. }, .. }) =
             self.holders.get_mut(&name)
         {
             *taken_bytes += bytes;
+            *heard_bytes += bytes;
             *total_bytes += bytes;
         }
     }
@@ -173,22 +184,23 @@ impl<Peer: Clone + Ord> PagePlaces<Peer> {
         {
             return Some(*name);
         }
-        let measured = || {
-            self.holders.iter().filter_map(|(name, holder)| match holder.state {
-                // Who begins to take it again is not what it was.
-                State::Sending { last: Some(last), taken_bytes, total_bytes, .. } => {
-                    Some((*name, &holder.peer, last.max(taken_bytes), total_bytes))
+        let sending = || {
+            self.holders.iter().filter_map(|(name, holder)| match &holder.state {
+                State::Sending { since: _, taken_bytes, last, heard_at, heard_bytes: _, total_bytes } => {
+                    // Who begins to take it again is not what it was.
+                    let taken = last.map(|last| last.max(*taken_bytes));
+                    Some((*name, &holder.peer, taken, *heard_at, *total_bytes))
                 }
-                State::Sending { .. } | State::Reading | State::Ahead => None,
+                State::Reading | State::Ahead => None,
             })
         };
-        let deaf = measured().filter(|(_, _, taken, _)| *taken < STRETCH_BYTES_DEAF);
-        if let Some((name, ..)) = deaf.min_by_key(|(_, _, taken, total)| (*taken, *total)) {
+        let deaf = sending().filter(|(.., heard_at, _)| now.since(*heard_at) >= STRETCH);
+        if let Some((name, ..)) = deaf.min_by_key(|(.., heard_at, total)| (*heard_at, *total)) {
             return Some(name);
         }
-        let slow = measured().filter(|(_, _, taken, _)| *taken < STRETCH_BYTES_MIN);
+        let slow = sending().filter(|(_, _, taken, ..)| taken.is_some_and(|taken| taken < STRETCH_BYTES_MIN));
         let (name, peer, ..) =
-            slow.min_by_key(|(_, peer, _, total)| (std::cmp::Reverse(self.held(peer)), *total))?;
+            slow.min_by_key(|(_, peer, .., total)| (std::cmp::Reverse(self.held(peer)), *total))?;
         let uneven = self.held(peer) > self.held(next) + 1;
         let patience = if uneven { PATIENCE_UNEVEN } else { PATIENCE_EVEN };
         (now.since(self.left_at) >= patience).then_some(name)
@@ -196,11 +208,13 @@ impl<Peer: Clone + Ord> PagePlaces<Peer> {
 }
 
 impl State {
-    /// Begins another stretch where one has ended.
+    /// Notes that it takes something, and begins another stretch where one has ended.
     fn measure(&mut self, now: MonoNanos) {
-        if let Self::Sending { since, taken_bytes, last, .. } = self
-            && now.since(*since) >= STRETCH
-        {
+        let Self::Sending { since, taken_bytes, last, heard_at, heard_bytes, .. } = self else { return };
+        if *heard_bytes >= BYTES_HEARD_MIN {
+            (*heard_at, *heard_bytes) = (now, 0);
+        }
+        if now.since(*since) >= STRETCH {
             *last = Some(*taken_bytes);
             (*since, *taken_bytes) = (now, 0);
         }

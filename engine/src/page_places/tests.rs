@@ -28,12 +28,12 @@ fn who_takes_nothing_gives_way_to_who_waits() {
     places.taken(next, 4 << 20);
     places.ask("a");
     places.taken(honest, 1300 * 1024);
-    assert_eq!(places.in_the_way(MonoNanos(9 * SECOND)), None, "its bytes may be on their way");
-    assert_eq!(places.in_the_way(MonoNanos(10 * SECOND)), None);
+    assert_eq!(places.in_the_way(MonoNanos(6 * SECOND)), None);
     places.taken(honest, 1300 * 1024);
-    assert_eq!(places.in_the_way(MonoNanos(15 * SECOND)), Some(next));
+    assert_eq!(places.in_the_way(MonoNanos(10 * SECOND)), None, "its bytes may be on their way");
+    assert_eq!(places.in_the_way(MonoNanos(11 * SECOND)), Some(next));
     places.taken(next, 1300 * 1024);
-    assert_eq!(places.in_the_way(MonoNanos(16 * SECOND)), None, "it goes on");
+    assert_eq!(places.in_the_way(MonoNanos(12 * SECOND)), None, "it goes on");
     places.leave(next);
     places.grant();
     assert_eq!(places.in_the_way(MonoNanos(30 * SECOND)), None);
