@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Corruption;
-use crate::format::layout::Layout;
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
+use crate::store::Store;
 
 /// Folders looked into with one call.
 const FOLDERS_AT_ONCE: usize = 1_000;
@@ -14,15 +14,20 @@ const FOLDERS_AT_ONCE: usize = 1_000;
 ///
 /// # Errors
 /// The disk's.
-pub async fn look<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Vec<Corruption>> {
+pub async fn look<D: Disk>(store: &Store<D>) -> DiskResult<Vec<Corruption>> {
     let mut found = Vec::new();
-    let of_files =
-        [layout.raw_live(), layout.raw_history(), layout.raw_spare(), layout.deletions(), layout.rejected()];
+    let of_files = [
+        store.layout().raw_live(),
+        store.layout().raw_history(),
+        store.layout().raw_spare(),
+        store.layout().deletions(),
+        store.layout().rejected(),
+    ];
     for folder in of_files {
-        others(&folder, &entries(disk, &folder).await?, EntryKind::File, &mut found);
+        others(&folder, &entries(store.disk(), &folder).await?, EntryKind::File, &mut found);
     }
-    let indexes = layout.indexes();
-    others(&indexes, &entries(disk, &indexes).await?, EntryKind::Folder, &mut found);
+    let indexes = store.layout().indexes();
+    others(&indexes, &entries(store.disk(), &indexes).await?, EntryKind::Folder, &mut found);
     Ok(found)
 }
 
@@ -30,17 +35,17 @@ pub async fn look<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Vec<Corrupti
 ///
 /// # Errors
 /// The disk's.
-pub async fn look_everywhere<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Vec<Corruption>> {
-    let mut found = look(disk, layout).await?;
-    let indexes = entries(disk, &layout.indexes()).await?;
+pub async fn look_everywhere<D: Disk>(store: &Store<D>) -> DiskResult<Vec<Corruption>> {
+    let mut found = look(store).await?;
+    let indexes = entries(store.disk(), &store.layout().indexes()).await?;
     let indexes: Vec<PathBuf> = indexes
         .iter()
         .filter(|entry| entry.kind == EntryKind::Folder)
-        .map(|entry| layout.indexes().join(&entry.name))
+        .map(|entry| store.layout().indexes().join(&entry.name))
         .collect();
     for indexes in indexes.chunks(FOLDERS_AT_ONCE) {
         let mut inner = Vec::new();
-        for (folder, entries) in indexes.iter().zip(disk.list_all(indexes.to_vec()).await?) {
+        for (folder, entries) in indexes.iter().zip(store.disk().list_all(indexes.to_vec()).await?) {
             for entry in entries {
                 let kind = match entry.name.as_str() {
                     "segments" | "optimized" => EntryKind::Folder,
@@ -55,7 +60,7 @@ pub async fn look_everywhere<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<V
                 }
             }
         }
-        for (folder, entries) in inner.iter().zip(disk.list_all(inner.clone()).await?) {
+        for (folder, entries) in inner.iter().zip(store.disk().list_all(inner.clone()).await?) {
             others(folder, &entries, EntryKind::File, &mut found);
         }
     }
@@ -91,6 +96,8 @@ async fn entries<D: Disk>(disk: &D, folder: &Path) -> DiskResult<Vec<Entry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::layout::Layout;
+    use crate::testing::store;
     use crate::testing::{MemDisk, run};
 
     #[test]
@@ -101,7 +108,7 @@ mod tests {
         {
             disk.put(layout.data().join(file), b"");
         }
-        assert_eq!(run(look_everywhere(&disk, &layout)).unwrap(), []);
+        assert_eq!(run(look_everywhere(&store(&disk, &layout))).unwrap(), []);
         let few = ["raw/live/9-0-0.rawlog/x", "raw/spare/s/x", "deletions/b/x", "indexes/file"];
         let inside = ["indexes/a/segments/folder/x", "indexes/b/optimized", "indexes/b/last_read/x"];
         for file in few.iter().chain(&inside) {
@@ -118,9 +125,9 @@ mod tests {
             names.sort();
             names
         };
-        assert_eq!(names(run(look(&disk, &layout)).unwrap()), expected(&few));
+        assert_eq!(names(run(look(&store(&disk, &layout))).unwrap()), expected(&few));
         assert_eq!(
-            names(run(look_everywhere(&disk, &layout)).unwrap()),
+            names(run(look_everywhere(&store(&disk, &layout))).unwrap()),
             expected(&[&few[..], &inside].concat())
         );
     }

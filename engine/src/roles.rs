@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use crate::format::layout::Layout;
 use crate::io::disk::{Disk, DiskResult, EntryKind, parent, publish_small, read_small};
 use crate::recovery_read::token::TokenKey;
+use crate::store::Store;
 
 /// Why this host must not serve recoveries now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,20 +25,20 @@ pub enum Refusal {
 ///
 /// # Errors
 /// The disk's.
-pub async fn is_master<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<bool> {
-    Ok(disk.metadata(&layout.master()).await?.is_some())
+pub async fn is_master<D: Disk>(store: &Store<D>) -> DiskResult<bool> {
+    Ok(store.disk().metadata(&store.layout().master()).await?.is_some())
 }
 
 /// Why recoveries are refused; `None` if this host may serve them.
 ///
 /// # Errors
 /// The disk's.
-pub async fn refusal<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Option<Refusal>> {
-    if !is_master(disk, layout).await? {
-        return Ok(Some(Refusal::NotMaster(layout.master())));
+pub async fn refusal<D: Disk>(store: &Store<D>) -> DiskResult<Option<Refusal>> {
+    if !is_master(store).await? {
+        return Ok(Some(Refusal::NotMaster(store.layout().master())));
     }
-    let safe = disk.metadata(&layout.safe_to_read()).await?.is_some();
-    Ok((!safe).then(|| Refusal::NotSafe(layout.safe_to_read())))
+    let safe = store.disk().metadata(&store.layout().safe_to_read()).await?.is_some();
+    Ok((!safe).then(|| Refusal::NotSafe(store.layout().safe_to_read())))
 }
 
 /// What [`initialize`] did.
@@ -62,52 +62,53 @@ pub enum Initialized {
 ///
 /// # Errors
 /// The disk's. Calling again repairs what is half-done.
-pub async fn initialize<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Initialized> {
-    if disk.metadata(&layout.token_key()).await?.is_some() {
+pub async fn initialize<D: Disk>(store: &Store<D>) -> DiskResult<Initialized> {
+    if store.disk().metadata(&store.layout().token_key()).await?.is_some() {
         return Ok(Initialized::Before);
     }
-    if is_replica(disk, layout).await? {
+    if is_replica(store).await? {
         return Ok(Initialized::Replicated);
     }
-    let fresh = is_fresh(disk, layout).await?;
-    disk.create_folder(layout.data()).await?;
-    disk.sync_folder(parent(layout.data())).await?;
+    let fresh = is_fresh(store).await?;
+    store.disk().create_folder(store.layout().data()).await?;
+    store.disk().sync_folder(parent(store.layout().data())).await?;
     if fresh {
-        raise(disk, layout.safe_to_read()).await?;
+        raise(store.disk(), store.layout().safe_to_read()).await?;
     }
-    raise(disk, layout.master()).await?;
+    raise(store.disk(), store.layout().master()).await?;
     Ok(if fresh { Initialized::Fresh } else { Initialized::Adopted })
 }
 
 /// Whether the tree looks like a slave's: another host's files are put into it. A master of the original has an empty
 /// folder `previous` as well, and a slave that was promoted has the flag `master` beside its data directory.
-async fn is_replica<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<bool> {
-    let flag = disk.metadata(&layout.data().with_file_name("master")).await?;
+async fn is_replica<D: Disk>(store: &Store<D>) -> DiskResult<bool> {
+    let flag = store.disk().metadata(&store.layout().data().with_file_name("master")).await?;
     if flag.is_some_and(|found| found.kind == EntryKind::File) {
         return Ok(false);
     }
     for name in ["migrating", "migrated", "master_delta.info"] {
-        if disk.metadata(&layout.data().join(name)).await?.is_some() {
+        if store.disk().metadata(&store.layout().data().join(name)).await?.is_some() {
             return Ok(true);
         }
     }
-    let previous = layout.data().join("previous");
-    match disk.metadata(&previous).await? {
+    let previous = store.layout().data().join("previous");
+    match store.disk().metadata(&previous).await? {
         None => Ok(false),
-        Some(found) if found.kind == EntryKind::Folder => Ok(!disk.list(&previous).await?.is_empty()),
+        Some(found) if found.kind == EntryKind::Folder => Ok(!store.disk().list(&previous).await?.is_empty()),
         Some(_) => Ok(true),
     }
 }
 
 /// Whether no record has ever been in the tree.
-async fn is_fresh<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<bool> {
-    for folder in [layout.raw_live(), layout.raw_history(), layout.indexes()] {
-        let there = disk.metadata(&folder).await?.is_some_and(|found| found.kind == EntryKind::Folder);
-        if there && !disk.list(&folder).await?.is_empty() {
+async fn is_fresh<D: Disk>(store: &Store<D>) -> DiskResult<bool> {
+    for folder in [store.layout().raw_live(), store.layout().raw_history(), store.layout().indexes()] {
+        let there =
+            store.disk().metadata(&folder).await?.is_some_and(|found| found.kind == EntryKind::Folder);
+        if there && !store.disk().list(&folder).await?.is_empty() {
             return Ok(false);
         }
     }
-    Ok(disk.metadata(&layout.checkpoint()).await?.is_none())
+    Ok(store.disk().metadata(&store.layout().checkpoint()).await?.is_none())
 }
 
 /// Creates a flag, durably.
@@ -120,12 +121,12 @@ async fn raise<D: Disk>(disk: &D, flag: PathBuf) -> DiskResult<()> {
 ///
 /// # Errors
 /// The disk's, or `InvalidData` if the file is not 32 bytes long (remove it: recoveries under way then start over).
-pub async fn token_key<D: Disk>(disk: &D, layout: &Layout, random: [u8; 32]) -> DiskResult<TokenKey> {
-    let path = layout.token_key();
-    if disk.metadata(&path).await?.is_none() {
-        publish_small(disk, &path, &random).await?;
+pub async fn token_key<D: Disk>(store: &Store<D>, random: [u8; 32]) -> DiskResult<TokenKey> {
+    let path = store.layout().token_key();
+    if store.disk().metadata(&path).await?.is_none() {
+        publish_small(store.disk(), &path, &random).await?;
     }
-    let bytes = read_small(disk, &path, 32).await?;
+    let bytes = read_small(store.disk(), &path, 32).await?;
     let key = bytes.try_into().map_err(|_| {
         let hint = "not 32 bytes: remove it, and recoveries under way start over";
         let source = std::io::Error::new(std::io::ErrorKind::InvalidData, hint);
@@ -136,9 +137,11 @@ pub async fn token_key<D: Disk>(disk: &D, layout: &Layout, random: [u8; 32]) -> 
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::store;
     use std::path::Path;
 
     use super::*;
+    use crate::format::layout::Layout;
     use crate::testing::{MemDisk, run};
 
     fn layout() -> Layout {
@@ -154,24 +157,27 @@ mod tests {
     #[test]
     fn a_new_host_is_master_and_safe_once() {
         let (disk, layout) = (disk(), layout());
-        assert!(matches!(run(refusal(&disk, &layout)), Ok(Some(Refusal::NotMaster(_)))));
-        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Fresh);
-        assert_eq!(run(refusal(&disk, &layout)).unwrap(), None);
+        assert!(matches!(run(refusal(&store(&disk, &layout))), Ok(Some(Refusal::NotMaster(_)))));
+        assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Fresh);
+        assert_eq!(run(refusal(&store(&disk, &layout))).unwrap(), None);
 
-        run(token_key(&disk, &layout, [1; 32])).unwrap();
+        run(token_key(&store(&disk, &layout), [1; 32])).unwrap();
         run(disk.remove_file(&layout.master())).unwrap();
-        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Before);
-        assert!(matches!(run(refusal(&disk, &layout)), Ok(Some(Refusal::NotMaster(_)))), "it was taken away");
+        assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Before);
+        assert!(
+            matches!(run(refusal(&store(&disk, &layout))), Ok(Some(Refusal::NotMaster(_)))),
+            "it was taken away"
+        );
     }
 
     #[test]
     fn a_tree_of_the_original_is_adopted_but_not_declared_safe() {
         let (disk, layout) = (disk(), layout());
         disk.put("/data/storage/raw/live/1795343512642.raw", b"x");
-        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Adopted);
-        assert!(matches!(run(refusal(&disk, &layout)), Ok(Some(Refusal::NotSafe(_)))));
+        assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Adopted);
+        assert!(matches!(run(refusal(&store(&disk, &layout))), Ok(Some(Refusal::NotSafe(_)))));
         disk.put(layout.safe_to_read(), b"");
-        assert_eq!(run(refusal(&disk, &layout)).unwrap(), None);
+        assert_eq!(run(refusal(&store(&disk, &layout))).unwrap(), None);
     }
 
     #[test]
@@ -179,8 +185,8 @@ mod tests {
         let (disk, layout) = (disk(), layout());
         disk.put("/data/storage/raw/live/1795343512642.raw", b"x");
         run(disk.create_folder(&layout.data().join("previous"))).unwrap();
-        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Adopted);
-        assert!(run(is_master(&disk, &layout)).unwrap());
+        assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Adopted);
+        assert!(run(is_master(&store(&disk, &layout))).unwrap());
     }
 
     #[test]
@@ -191,11 +197,11 @@ mod tests {
             disk.put(layout.data().join(file), b"1");
             disk.put(layout.raw_live().join("1795343512642.raw"), b"x");
             run(disk.create_folder(Path::new("/data/master"))).unwrap();
-            assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Replicated, "{file}");
+            assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Replicated, "{file}");
             run(disk.remove_folder(Path::new("/data/master"))).unwrap();
             disk.put("/data/master", b"");
-            assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Adopted, "{file}");
-            assert!(run(is_master(&disk, &layout)).unwrap(), "{file}");
+            assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Adopted, "{file}");
+            assert!(run(is_master(&store(&disk, &layout))).unwrap(), "{file}");
         }
     }
 
@@ -203,19 +209,19 @@ mod tests {
     fn a_replicated_tree_is_left_alone() {
         let (disk, layout) = (disk(), layout());
         disk.put("/data/storage/migrated/dealer.next_timestamp.info", b"1");
-        assert_eq!(run(initialize(&disk, &layout)).unwrap(), Initialized::Replicated);
+        assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Replicated);
         assert!(disk.get(layout.master()).is_none() && disk.get(layout.safe_to_read()).is_none());
     }
 
     #[test]
     fn the_token_key_outlives_a_restart_and_a_broken_one_is_named() {
         let (disk, layout) = (disk(), layout());
-        run(initialize(&disk, &layout)).unwrap();
-        run(token_key(&disk, &layout, [1; 32])).unwrap();
-        run(token_key(&disk, &layout, [2; 32])).unwrap();
+        run(initialize(&store(&disk, &layout))).unwrap();
+        run(token_key(&store(&disk, &layout), [1; 32])).unwrap();
+        run(token_key(&store(&disk, &layout), [2; 32])).unwrap();
         assert_eq!(disk.get(layout.token_key()), Some(vec![1; 32]));
         disk.put(layout.token_key(), b"short");
-        let error = run(token_key(&disk, &layout, [2; 32])).unwrap_err();
+        let error = run(token_key(&store(&disk, &layout), [2; 32])).unwrap_err();
         assert!(error.to_string().contains("token.key: not 32 bytes: remove it"), "{error}");
     }
 }

@@ -22,6 +22,7 @@ use logtank_engine::limits::Limits;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_engine::recovery_read::token::TokenKey;
+use logtank_engine::store::Store;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_wire::page::LogPageToken;
@@ -34,8 +35,7 @@ struct Done {
 }
 
 struct Tree {
-    disk: UringDisk,
-    layout: Layout,
+    store: Store<UringDisk>,
     limits: Limits,
 }
 
@@ -49,7 +49,7 @@ fn main() {
     let done = block_on(async {
         let disk =
             UringDisk::new(&[layout.data(), layout.raw()], Throttle::none()).expect("a data directory");
-        let tree = Tree { disk, layout, limits: Limits::default() };
+        let tree = Tree { store: Store::new(disk, layout), limits: Limits::default() };
         match work {
             ["deal"] => tree.deal().await,
             ["sort", code] => tree.sort(&index(code)).await,
@@ -75,7 +75,7 @@ fn main() {
 impl Tree {
     async fn deal(&self) -> Result<Done> {
         let deletions = DeletionLog::new();
-        let mut dealer = Dealer::new(self.disk.clone(), self.layout.clone(), &self.limits, Transfer::Direct);
+        let mut dealer = Dealer::new(self.store.clone(), &self.limits, Transfer::Direct);
         let mut done = Done::default();
         loop {
             match dealer.deal_next(&deletions).await? {
@@ -87,28 +87,27 @@ impl Tree {
                 Outcome::Blocked { corruption, .. } => return Err(corruption.into()),
                 Outcome::NoRoom { needed, .. } => {
                     let full = std::io::Error::other(format!("dealing needs {needed} bytes of the drive"));
-                    return Err(DiskError::new("deal in", self.layout.data(), full).into());
+                    return Err(DiskError::new("deal in", self.store.layout().data(), full).into());
                 }
             }
         }
     }
 
     async fn sort(&self, code: &IndexCode) -> Result<Done> {
-        let (disk, layout, limits) = (&self.disk, &self.layout, &self.limits);
-        let sorted = sort_index(disk, layout, code, Epoch::MAX, None, limits).await?;
+        let (store, limits) = (&self.store, &self.limits);
+        let sorted = sort_index(store, code, Epoch::MAX, None, limits).await?;
         Ok(Done { records: sorted.counts.records_in, bytes: sorted.counts.bytes_in })
     }
 
     async fn optimize(&self, code: &IndexCode) -> Result<Done> {
-        let (disk, layout, limits) = (&self.disk, &self.layout, &self.limits);
-        let optimized = optimize_index(disk, layout, code, Epoch::MAX, None, limits).await?;
+        let (store, limits) = (&self.store, &self.limits);
+        let optimized = optimize_index(store, code, Epoch::MAX, None, limits).await?;
         Ok(Done { records: optimized.counts.records_in, bytes: optimized.counts.bytes_in })
     }
 
     async fn read(&self, code: &str) -> Result<Done> {
         let options = ReadOptions::default();
-        let (disk, layout) = (self.disk.clone(), self.layout.clone());
-        let reader = Reader::new(disk, SystemClock, layout, TokenKey::new([7; 32]), options);
+        let reader = Reader::new(self.store.clone(), SystemClock, TokenKey::new([7; 32]), options);
         let mut done = Done::default();
         let mut token = Some(LogPageToken::default());
         while let Some(present) = token {

@@ -18,6 +18,7 @@ use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind, parent, publish_small};
 use crate::limits::ORDINAL_BITS;
 use crate::mutant::or_bug;
+use crate::store::Store;
 
 const SUFFIX: &str = ".deleted";
 
@@ -64,13 +65,13 @@ pub(crate) fn names(entries: &[Entry]) -> Vec<ArchivedName> {
 }
 
 /// Keeps a deletion with history, durably.
-pub(super) async fn keep<D: Disk>(disk: &D, layout: &Layout, name: &ArchivedName) -> DiskResult<()> {
+pub(super) async fn keep<D: Disk>(store: &Store<D>, name: &ArchivedName) -> DiskResult<()> {
     or_bug!(DeletionUnarchived, (), return Ok(()));
-    create_history(disk, layout).await?;
+    create_history(store).await?;
     let bytes = encode(&name.code, name.before);
     let mut tries = 1;
     loop {
-        match publish_small(disk, &path(layout, name), bytes.as_bytes()).await {
+        match publish_small(store.disk(), &path(store.layout(), name), bytes.as_bytes()).await {
             Err(error) if error.is_not_found() && tries < TRIES => tries += 1,
             done => return done,
         }
@@ -78,18 +79,18 @@ pub(super) async fn keep<D: Disk>(disk: &D, layout: &Layout, name: &ArchivedName
 }
 
 /// Keeps each of these with history that is not kept yet.
-pub(super) async fn keep_all<D: Disk>(disk: &D, layout: &Layout, deletions: &Deletions) -> DiskResult<()> {
+pub(super) async fn keep_all<D: Disk>(store: &Store<D>, deletions: &Deletions) -> DiskResult<()> {
     if deletions.iter().next().is_none() {
         return Ok(());
     }
-    create_history(disk, layout).await?;
+    create_history(store).await?;
     // One that is visible may not be durable.
-    disk.sync_folder(&layout.raw_history()).await?;
-    let kept = names(&disk.list(&layout.raw_history()).await?);
+    store.disk().sync_folder(&store.layout().raw_history()).await?;
+    let kept = names(&store.disk().list(&store.layout().raw_history()).await?);
     for (code, before) in deletions.iter() {
         let name = ArchivedName { before, code: code.clone() };
         if kept.binary_search(&name).is_err() && !kept.contains(&name) {
-            keep(disk, layout, &name).await?;
+            keep(store, &name).await?;
         }
     }
     Ok(())
@@ -97,8 +98,8 @@ pub(super) async fn keep_all<D: Disk>(disk: &D, layout: &Layout, deletions: &Del
 
 /// Removes one that a later deletion of the same index covers, or that concerns nothing any more. Not durable: it does no harm
 /// if it comes back.
-pub(crate) async fn forget<D: Disk>(disk: &D, layout: &Layout, name: &ArchivedName) -> DiskResult<()> {
-    match disk.remove_file(&path(layout, name)).await {
+pub(crate) async fn forget<D: Disk>(store: &Store<D>, name: &ArchivedName) -> DiskResult<()> {
+    match store.disk().remove_file(&path(store.layout(), name)).await {
         Err(error) if error.is_not_found() => Ok(()),
         done => done,
     }
@@ -110,9 +111,9 @@ pub(crate) async fn forget<D: Disk>(disk: &D, layout: &Layout, name: &ArchivedNa
 ///
 /// # Errors
 /// The disk's.
-pub(crate) async fn take_over<D: Disk>(disk: &D, layout: &Layout) -> Result<Vec<Corruption>> {
-    let live = layout.raw_live();
-    let entries = match disk.list(&live).await {
+pub(crate) async fn take_over<D: Disk>(store: &Store<D>) -> Result<Vec<Corruption>> {
+    let live = store.layout().raw_live();
+    let entries = match store.disk().list(&live).await {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         entries => entries?,
     };
@@ -120,10 +121,10 @@ pub(crate) async fn take_over<D: Disk>(disk: &D, layout: &Layout) -> Result<Vec<
     for name in names(&entries) {
         let mut tries = 1;
         let outcome = loop {
-            match take_over_one(disk, layout, &name).await {
+            match take_over_one(store, &name).await {
                 Err(Error::Disk(error)) if error.is_not_found() => {
                     // The other role of this host starts as well, and did it first: then it holds already.
-                    if disk.metadata(&live.join(name.to_string())).await?.is_none() {
+                    if store.disk().metadata(&live.join(name.to_string())).await?.is_none() {
                         break None;
                     }
                     if tries == TRIES {
@@ -138,41 +139,37 @@ pub(crate) async fn take_over<D: Disk>(disk: &D, layout: &Layout) -> Result<Vec<
         moved = true;
     }
     if moved {
-        disk.sync_folder(&layout.raw_history()).await?;
-        disk.sync_folder(&live).await?;
+        store.disk().sync_folder(&store.layout().raw_history()).await?;
+        store.disk().sync_folder(&live).await?;
     }
     Ok(damaged)
 }
 
 /// Returns what is damaged about it.
-async fn take_over_one<D: Disk>(
-    disk: &D,
-    layout: &Layout,
-    name: &ArchivedName,
-) -> Result<Option<Corruption>> {
-    let from = layout.raw_live().join(name.to_string());
-    let bytes = read(disk, &from).await?;
-    let known = match load_one(disk, layout, &name.code).await {
+async fn take_over_one<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result<Option<Corruption>> {
+    let from = store.layout().raw_live().join(name.to_string());
+    let bytes = read(store.disk(), &from).await?;
+    let known = match load_one(store, &name.code).await {
         Err(Error::Corrupt(_)) => None,
         known => Some(known?),
     };
     let damage = if decode(&name.code, &bytes) == Some(name.before) {
         // One that can't be read covers nobody knows what, and stays.
         if known.is_some_and(|known| known.is_none_or(|known| known < name.before)) {
-            publish(disk, layout, &name.code, name.before).await?;
+            publish(store, &name.code, name.before).await?;
         }
         None
     } else {
         if known == Some(None) {
             // Unreadable there too, so that nothing of the index is merged.
-            create_deletions(disk, layout).await?;
-            publish_small(disk, &layout.deletion(&name.code), &bytes).await?;
+            create_deletions(store).await?;
+            publish_small(store.disk(), &store.layout().deletion(&name.code), &bytes).await?;
         }
         let what = "no deletion with a valid checksum; copy it once more, or delete the index again";
-        Some(Corruption { path: path(layout, name), offset: 0, what: what.to_owned() })
+        Some(Corruption { path: path(store.layout(), name), offset: 0, what: what.to_owned() })
     };
-    create_history(disk, layout).await?;
-    disk.rename(&from, &path(layout, name)).await?;
+    create_history(store).await?;
+    store.disk().rename(&from, &path(store.layout(), name)).await?;
     Ok(damage)
 }
 
@@ -181,16 +178,16 @@ async fn take_over_one<D: Disk>(
 ///
 /// # Errors
 /// The disk's.
-pub(crate) async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<(u64, Vec<Corruption>)> {
+pub(crate) async fn verify<D: Disk>(store: &Store<D>) -> Result<(u64, Vec<Corruption>)> {
     let (mut files, mut damaged) = (0, Vec::new());
-    for folder in [layout.raw_live(), layout.raw_history()] {
-        let entries = match disk.list(&folder).await {
+    for folder in [store.layout().raw_live(), store.layout().raw_history()] {
+        let entries = match store.disk().list(&folder).await {
             Err(error) if error.is_not_found() => continue,
             entries => entries?,
         };
         for name in names(&entries) {
             let path = folder.join(name.to_string());
-            match read(disk, &path).await {
+            match read(store.disk(), &path).await {
                 Ok(bytes) if decode(&name.code, &bytes) == Some(name.before) => {}
                 Ok(_) => {
                     let what = "no deletion with a valid checksum; take it from a backup".to_owned();
@@ -206,20 +203,20 @@ pub(crate) async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<(u64, V
     Ok((files, damaged))
 }
 
-async fn create_history<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<()> {
-    if disk.metadata(&layout.raw_history()).await?.is_none() {
-        disk.create_folder(&layout.raw_history()).await?;
-        disk.sync_folder(parent(layout.raw())).await?;
-        disk.sync_folder(layout.raw()).await?;
+async fn create_history<D: Disk>(store: &Store<D>) -> DiskResult<()> {
+    if store.disk().metadata(&store.layout().raw_history()).await?.is_none() {
+        store.disk().create_folder(&store.layout().raw_history()).await?;
+        store.disk().sync_folder(parent(store.layout().raw())).await?;
+        store.disk().sync_folder(store.layout().raw()).await?;
     }
     Ok(())
 }
 
-async fn create_deletions<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<()> {
-    let folder = layout.deletions();
-    if disk.metadata(&folder).await?.is_none() {
-        disk.create_folder(&folder).await?;
-        disk.sync_folder(parent(&folder)).await?;
+async fn create_deletions<D: Disk>(store: &Store<D>) -> DiskResult<()> {
+    let folder = store.layout().deletions();
+    if store.disk().metadata(&folder).await?.is_none() {
+        store.disk().create_folder(&folder).await?;
+        store.disk().sync_folder(parent(&folder)).await?;
     }
     Ok(())
 }

@@ -11,10 +11,10 @@
 use std::path::Path;
 
 use crate::error::{Corruption, Result};
-use crate::format::layout::Layout;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult, parent, publish_small, read_small};
 use crate::limits::ORDINAL_BITS;
+use crate::store::Store;
 
 // Two decimal numbers, a checksum, two spaces and a line end fit twice.
 const FILE_BYTES_MAX: usize = 64;
@@ -39,9 +39,9 @@ pub(super) fn decode(code: &IndexCode, bytes: &[u8]) -> Option<Position> {
 ///
 /// # Errors
 /// The disk's, or the corruption of the file: then nothing is known of what of this index is gone.
-pub async fn load_one<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> Result<Option<Position>> {
-    let path = layout.deletion(code);
-    let bytes = match read(disk, &path).await {
+pub async fn load_one<D: Disk>(store: &Store<D>, code: &IndexCode) -> Result<Option<Position>> {
+    let path = store.layout().deletion(code);
+    let bytes = match read(store.disk(), &path).await {
         Err(error) if error.is_not_found() => return Ok(None),
         bytes => bytes?,
     };
@@ -68,24 +68,21 @@ fn corrupt(path: &Path) -> Corruption {
 ///
 /// # Errors
 /// The disk's; the deletion may then hold or not.
-pub async fn publish<D: Disk>(
-    disk: &D,
-    layout: &Layout,
-    code: &IndexCode,
-    before: Position,
-) -> DiskResult<()> {
-    let folder = layout.deletions();
-    if disk.metadata(&folder).await?.is_none() {
-        disk.create_folder(&folder).await?;
-        disk.sync_folder(parent(&folder)).await?;
+pub async fn publish<D: Disk>(store: &Store<D>, code: &IndexCode, before: Position) -> DiskResult<()> {
+    let folder = store.layout().deletions();
+    if store.disk().metadata(&folder).await?.is_none() {
+        store.disk().create_folder(&folder).await?;
+        store.disk().sync_folder(parent(&folder)).await?;
     }
-    publish_small(disk, &layout.deletion(code), encode(code, before).as_bytes()).await
+    publish_small(store.disk(), &store.layout().deletion(code), encode(code, before).as_bytes()).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Error;
+    use crate::format::layout::Layout;
+    use crate::testing::store;
     use crate::testing::{MemDisk, run};
 
     fn code(text: &str) -> IndexCode {
@@ -100,11 +97,11 @@ mod tests {
     fn what_is_published_is_loaded_and_a_later_one_replaces_it() {
         let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("/data"), None));
         disk.put("/data/x", b"");
-        assert_eq!(run(load_one(&disk, &layout, &code("a"))).unwrap(), None);
-        run(publish(&disk, &layout, &code("a"), position())).unwrap();
-        assert_eq!(run(load_one(&disk, &layout, &code("a"))).unwrap(), Some(position()));
-        run(publish(&disk, &layout, &code("a"), position().advanced(1))).unwrap();
-        assert_eq!(run(load_one(&disk, &layout, &code("a"))).unwrap(), Some(position().advanced(1)));
+        assert_eq!(run(load_one(&store(&disk, &layout), &code("a"))).unwrap(), None);
+        run(publish(&store(&disk, &layout), &code("a"), position())).unwrap();
+        assert_eq!(run(load_one(&store(&disk, &layout), &code("a"))).unwrap(), Some(position()));
+        run(publish(&store(&disk, &layout), &code("a"), position().advanced(1))).unwrap();
+        assert_eq!(run(load_one(&store(&disk, &layout), &code("a"))).unwrap(), Some(position().advanced(1)));
     }
 
     #[test]
@@ -132,7 +129,7 @@ mod tests {
         let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("/data"), None));
         for bytes in [&b"1 2 3\n"[..], &[b'9'; 4_000]] {
             disk.put("/data/deletions/a", bytes);
-            let error = run(load_one(&disk, &layout, &code("a"))).unwrap_err();
+            let error = run(load_one(&store(&disk, &layout), &code("a"))).unwrap_err();
             assert!(
                 matches!(&error, Error::Corrupt(found) if found.path == Path::new("/data/deletions/a")),
                 "{error}"

@@ -9,13 +9,13 @@ use super::file::publish;
 use super::set::Deletions;
 use crate::error::{DiskError, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult, Transfer};
 use crate::mutant::or_bug;
 use crate::raw_log::live::LiveView;
 use crate::raw_log::tails::Tails;
+use crate::store::Store;
 
 /// Deletes indexes, and tells the dealer which are deleted. Shared by the manager and the background jobs.
 #[derive(Debug, Default)]
@@ -46,11 +46,11 @@ impl DeletionLog {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn snapshot<D: Disk>(&self, disk: &D, layout: &Layout) -> Result<Deletions> {
+    pub async fn snapshot<D: Disk>(&self, store: &Store<D>) -> Result<Deletions> {
         let mut state = self.0.lock().await;
-        let known = state.take(disk, layout).await?;
+        let known = state.take(store).await?;
         // A full drive must not keep the dealer from dealing: then it is done the next time.
-        match state.archive(disk, layout, &known).await {
+        match state.archive(store, &known).await {
             Err(error) if error.is_failed_sync() => return Err(error.into()),
             _ => {}
         }
@@ -64,28 +64,27 @@ impl DeletionLog {
     ///
     /// # Errors
     /// The disk's; the deletion may then hold or not, and may be repeated.
-    pub async fn delete<D: Disk>(&self, disk: &D, layout: &Layout, code: &IndexCode) -> Result<Position> {
+    pub async fn delete<D: Disk>(&self, store: &Store<D>, code: &IndexCode) -> Result<Position> {
         let mut state = self.0.lock().await;
-        let mut known = state.take(disk, layout).await?;
+        let mut known = state.take(store).await?;
         // In this order: what had left raw/live/ by the first look is before the checkpoint.
-        let end = or_bug!(DeletionOfDealt, state.log_end(disk, layout).await?, None);
-        let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
-        let before = cut(end, checkpoint, newest_segment(disk, layout, code).await?);
+        let end = or_bug!(DeletionOfDealt, state.log_end(store).await?, None);
+        let checkpoint = Checkpoint::read(store).await?.next()?;
+        let before = cut(end, checkpoint, newest_segment(store, code).await?);
         let earlier = known.position(code);
         let before = earlier.map_or(before, |earlier| earlier.max(before));
-        if let Err(error) = publish(disk, layout, code, before).await {
+        if let Err(error) = publish(store, code, before).await {
             state.lost_track |= error.is_failed_sync();
             return Err(error.into());
         }
         // Behind that: an index that is still there must not be gone in what is restored.
-        if let Err(error) = archive::keep(disk, layout, &ArchivedName { before, code: code.clone() }).await {
+        if let Err(error) = archive::keep(store, &ArchivedName { before, code: code.clone() }).await {
             state.lost_track |= error.is_failed_sync();
             return Err(error.into());
         }
         if let Some(earlier) = earlier.filter(|earlier| *earlier < before) {
             // What is left of it says less than this one; a failure costs nothing.
-            let _ =
-                archive::forget(disk, layout, &ArchivedName { before: earlier, code: code.clone() }).await;
+            let _ = archive::forget(store, &ArchivedName { before: earlier, code: code.clone() }).await;
         }
         known.insert(code.clone(), before);
         state.known = Some(known);
@@ -98,20 +97,14 @@ impl DeletionLog {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn prune<D: Disk>(
-        &self,
-        disk: &D,
-        layout: &Layout,
-        code: &IndexCode,
-        before: Position,
-    ) -> Result<bool> {
+    pub async fn prune<D: Disk>(&self, store: &Store<D>, code: &IndexCode, before: Position) -> Result<bool> {
         let mut state = self.0.lock().await;
-        let mut known = state.take(disk, layout).await?;
+        let mut known = state.take(store).await?;
         let prune = known.position(code) == Some(before);
         if prune {
-            state.archive(disk, layout, &known).await?;
-            disk.remove_file(&layout.deletion(code)).await?;
-            disk.sync_folder(&layout.deletions()).await?;
+            state.archive(store, &known).await?;
+            store.disk().remove_file(&store.layout().deletion(code)).await?;
+            store.disk().sync_folder(&store.layout().deletions()).await?;
             known.remove(code);
         }
         state.known = Some(known);
@@ -122,27 +115,27 @@ impl DeletionLog {
 impl State {
     /// What is known, to be put back when what follows has succeeded: if it fails (or the caller is dropped)
     /// half-way, nobody knows what the disk shows, and whoever is next reads it afresh.
-    async fn take<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Deletions> {
+    async fn take<D: Disk>(&mut self, store: &Store<D>) -> Result<Deletions> {
         if self.lost_track {
             let source =
                 std::io::Error::other("a sync failed here before; restart to find out what is durable");
             // A failed sync to whoever asks, so that background work halts and says so, instead of trying for ever.
-            return Err(DiskError::new("fsync", &layout.deletions(), source).into());
+            return Err(DiskError::new("fsync", &store.layout().deletions(), source).into());
         }
         match self.known.take() {
             Some(known) => Ok(known),
             None => {
-                archive::take_over(disk, layout).await?;
+                archive::take_over(store).await?;
                 self.archived = false;
-                Deletions::load(disk, layout).await
+                Deletions::load(store).await
             }
         }
     }
 
     /// Keeps with history what is not kept yet.
-    async fn archive<D: Disk>(&mut self, disk: &D, layout: &Layout, known: &Deletions) -> DiskResult<()> {
+    async fn archive<D: Disk>(&mut self, store: &Store<D>, known: &Deletions) -> DiskResult<()> {
         if !self.archived {
-            let kept = archive::keep_all(disk, layout, known).await;
+            let kept = archive::keep_all(store, known).await;
             self.lost_track |= kept.as_ref().is_err_and(DiskError::is_failed_sync);
             kept?;
             self.archived = true;
@@ -150,12 +143,12 @@ impl State {
         Ok(())
     }
 
-    async fn log_end<D: Disk>(&mut self, disk: &D, layout: &Layout) -> Result<Option<Position>> {
+    async fn log_end<D: Disk>(&mut self, store: &Store<D>) -> Result<Option<Position>> {
         let mut looks = 0;
         loop {
-            let view = LiveView::look(disk, layout, Transfer::Cached).await?;
+            let view = LiveView::look(store, Transfer::Cached).await?;
             looks += 1;
-            match self.tails.next_position(disk, &view).await {
+            match self.tails.next_position(store.disk(), &view).await {
                 Err(error) if error.is_not_found() && looks < LOOKS_MAX => {}
                 result => return result,
             }
@@ -164,10 +157,10 @@ impl State {
 }
 
 /// Greatest time of the segments of an index.
-async fn newest_segment<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResult<Option<Epoch>> {
+async fn newest_segment<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResult<Option<Epoch>> {
     let mut newest = None;
-    for folder in [layout.segments(code), layout.optimized(code)] {
-        match disk.list(&folder).await {
+    for folder in [store.layout().segments(code), store.layout().optimized(code)] {
+        match store.disk().list(&folder).await {
             Ok(entries) => {
                 let times =
                     entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
@@ -182,12 +175,14 @@ async fn newest_segment<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) ->
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::store;
     use std::cell::Cell;
     use std::path::Path;
     use std::rc::Rc;
 
     use super::*;
     use crate::deletions::load_one;
+    use crate::format::layout::Layout;
     use crate::testing::{Hooked, MemDisk, RawEpoch, raw_record, run};
 
     fn layout() -> Layout {
@@ -199,9 +194,9 @@ mod tests {
     }
 
     fn delete(disk: &MemDisk, log: &DeletionLog) -> (u64, u32) {
-        let before = run(log.delete(disk, &layout(), &code())).unwrap();
-        assert_eq!(run(load_one(disk, &layout(), &code())).unwrap(), Some(before));
-        assert_eq!(run(log.snapshot(disk, &layout())).unwrap().position(&code()), Some(before));
+        let before = run(log.delete(&store(disk, &layout()), &code())).unwrap();
+        assert_eq!(run(load_one(&store(disk, &layout()), &code())).unwrap(), Some(before));
+        assert_eq!(run(log.snapshot(&store(disk, &layout()))).unwrap().position(&code()), Some(before));
         (before.epoch().millis(), before.ordinal())
     }
 
@@ -213,13 +208,13 @@ mod tests {
         assert_eq!(delete(&disk, &log), (0, 0), "nothing was ever received");
         let mut raw = RawEpoch::new(10, 1);
         raw.frame(0, &[raw_record("m", "d", None), raw_record("x", "d", None)]);
-        raw.put(&disk, &layout(), false);
+        raw.put(&store(&disk, &layout()), false);
         assert_eq!(delete(&disk, &log), (10, 2));
         assert_eq!(delete(&disk, &log), (10, 2), "again, with nothing in between");
         raw.frame(0, &[raw_record("m", "d", None)]);
-        raw.put(&disk, &layout(), false);
+        raw.put(&store(&disk, &layout()), false);
         assert_eq!(delete(&disk, &log), (10, 3));
-        raw.put(&disk, &layout(), true);
+        raw.put(&store(&disk, &layout()), true);
         assert_eq!(delete(&disk, &log), (11, 0));
         disk.put(layout().checkpoint(), b"15");
         assert_eq!(delete(&disk, &log), (15, 0));
@@ -230,13 +225,13 @@ mod tests {
         let disk = MemDisk::new();
         disk.put(layout().checkpoint(), b"15");
         let log = DeletionLog::new();
-        let before = run(log.delete(&disk, &layout(), &code())).unwrap();
+        let before = run(log.delete(&store(&disk, &layout()), &code())).unwrap();
         disk.put(layout().checkpoint(), b"20");
-        let later = run(log.delete(&disk, &layout(), &code())).unwrap();
-        assert!(!run(log.prune(&disk, &layout(), &code(), before)).unwrap());
-        assert!(run(log.prune(&disk, &layout(), &code(), later)).unwrap());
-        assert_eq!(run(load_one(&disk, &layout(), &code())).unwrap(), None);
-        assert_eq!(run(log.snapshot(&disk, &layout())).unwrap().iter().count(), 0);
+        let later = run(log.delete(&store(&disk, &layout()), &code())).unwrap();
+        assert!(!run(log.prune(&store(&disk, &layout()), &code(), before)).unwrap());
+        assert!(run(log.prune(&store(&disk, &layout()), &code(), later)).unwrap());
+        assert_eq!(run(load_one(&store(&disk, &layout()), &code())).unwrap(), None);
+        assert_eq!(run(log.snapshot(&store(&disk, &layout()))).unwrap().iter().count(), 0);
     }
 
     #[test]
@@ -254,9 +249,9 @@ mod tests {
         let log = DeletionLog::new();
         for (call, heals) in [("create", true), ("rename", true), ("fsync", false)] {
             failing.set(call);
-            assert!(run(log.delete(&disk, &layout(), &code())).is_err(), "{call}");
+            assert!(run(log.delete(&store(&disk, &layout()), &code())).is_err(), "{call}");
             failing.set("");
-            let known = run(log.snapshot(&disk, &layout()));
+            let known = run(log.snapshot(&store(&disk, &layout())));
             assert_eq!(known.is_ok(), heals, "{call}");
             assert!(known.is_ok() || known.is_err_and(|error| error.is_failed_sync()), "the dealer halts");
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::file::load_one;
 use crate::error::{Corruption, Error, Result};
-use crate::format::layout::Layout;
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, EntryKind};
+use crate::store::Store;
 
 /// All deletions, as they were at one moment. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
@@ -18,12 +18,12 @@ impl Deletions {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn load<D: Disk>(disk: &D, layout: &Layout) -> Result<Self> {
-        let folder = layout.deletions();
+    pub async fn load<D: Disk>(store: &Store<D>) -> Result<Self> {
+        let folder = store.layout().deletions();
         // A name that a crash or an error left behind may be visible and not durable; what is done because
         // of it must not outlive it.
-        let entries = match disk.sync_folder(&folder).await {
-            Ok(()) => disk.list(&folder).await?,
+        let entries = match store.disk().sync_folder(&folder).await {
+            Ok(()) => store.disk().list(&folder).await?,
             Err(error) if error.is_not_found() => Vec::new(),
             Err(error) => return Err(error.into()),
         };
@@ -31,7 +31,7 @@ impl Deletions {
         for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File) {
             // Temporary files begin with a dot, which no index code does.
             let Ok(code) = IndexCode::new(entry.name.as_bytes()) else { continue };
-            match load_one(disk, layout, &code).await {
+            match load_one(store, &code).await {
                 Ok(Some(position)) => all.insert(code, Ok(position)),
                 Ok(None) => None,
                 Err(Error::Corrupt(corruption)) => all.insert(code, Err(corruption)),
@@ -88,24 +88,26 @@ impl Deletions {
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::store;
     use std::path::Path;
 
     use super::*;
     use crate::deletions::publish;
+    use crate::format::layout::Layout;
     use crate::ids::Epoch;
     use crate::testing::{MemDisk, run};
 
     #[test]
     fn a_damaged_file_concerns_its_index_only() {
         let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("/data"), None));
-        assert_eq!(run(Deletions::load(&disk, &layout)).unwrap().iter().count(), 0);
+        assert_eq!(run(Deletions::load(&store(&disk, &layout))).unwrap().iter().count(), 0);
         let [good, bad] = [b"good", b"bad-"].map(|code| IndexCode::new(code).unwrap());
         let position = Position::new(Epoch::new(5).unwrap(), 6);
         disk.put("/data/deletions/bad-", b"5 6 00000000\n");
         disk.put("/data/deletions/.tmp-good", b"5");
-        run(publish(&disk, &layout, &good, position)).unwrap();
+        run(publish(&store(&disk, &layout), &good, position)).unwrap();
         disk.put("/data/deletions/.tmp-good", b"5");
-        let all = run(Deletions::load(&disk, &layout)).unwrap();
+        let all = run(Deletions::load(&store(&disk, &layout))).unwrap();
         assert_eq!(all.iter().collect::<Vec<_>>(), [(&good, position)]);
         assert_eq!(all.position(&bad), None);
         assert_eq!(all.unreadable().map(|(code, _)| code).collect::<Vec<_>>(), [&bad]);

@@ -1,9 +1,9 @@
 //! `dealer.next_timestamp.info`: decimal milliseconds, the next epoch to deal.
 
 use crate::error::{Corruption, Error, Result};
-use crate::format::layout::Layout;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, publish_small, read_small};
+use crate::store::Store;
 
 /// Twenty digits and some whitespace.
 const CHECKPOINT_BYTES_MAX: usize = 64;
@@ -24,13 +24,13 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn read<D: Disk>(disk: &D, layout: &Layout) -> Result<Self> {
-        let path = layout.checkpoint();
+    pub async fn read<D: Disk>(store: &Store<D>) -> Result<Self> {
+        let path = store.layout().checkpoint();
         let unreadable = |what: &str| {
             let what = format!("{what}; the dealer mends it when it starts");
             Self::Unreadable(Corruption { path: path.clone(), offset: 0, what })
         };
-        let bytes = match read_small(disk, &path, CHECKPOINT_BYTES_MAX).await {
+        let bytes = match read_small(store.disk(), &path, CHECKPOINT_BYTES_MAX).await {
             Ok(bytes) => bytes,
             Err(error) if error.is_not_found() => return Ok(Self::Missing),
             Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
@@ -62,32 +62,34 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The disk's; the file then holds what it held before. Also if it would go back: somebody else has changed it.
-    pub async fn advance<D: Disk>(disk: &D, layout: &Layout, next: Epoch) -> Result<()> {
-        match Self::read(disk, layout).await? {
+    pub async fn advance<D: Disk>(store: &Store<D>, next: Epoch) -> Result<()> {
+        match Self::read(store).await? {
             Self::At(present) if present > next => {
                 let what = format!(
                     "it says that all before {present} is dealt, but this host has only dealt what comes before {next}: \
                      whoever changed it must put {next} into it, or what lies between is never dealt"
                 );
-                return Err(Corruption { path: layout.checkpoint(), offset: 0, what }.into());
+                return Err(Corruption { path: store.layout().checkpoint(), offset: 0, what }.into());
             }
             Self::At(_) | Self::Missing | Self::Unreadable(_) => {}
         }
-        Ok(publish_small(disk, &layout.checkpoint(), next.to_string().as_bytes()).await?)
+        Ok(publish_small(store.disk(), &store.layout().checkpoint(), next.to_string().as_bytes()).await?)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::store;
     use std::path::Path;
 
     use super::*;
+    use crate::format::layout::Layout;
     use crate::testing::{MemDisk, run};
 
     fn read(bytes: &[u8]) -> Checkpoint {
         let disk = MemDisk::new();
         disk.put("/data/dealer.next_timestamp.info", bytes);
-        run(Checkpoint::read(&disk, &Layout::new(Path::new("/data"), None))).unwrap()
+        run(Checkpoint::read(&store(&disk, &Layout::new(Path::new("/data"), None)))).unwrap()
     }
 
     #[test]
@@ -106,11 +108,11 @@ mod tests {
         let disk = MemDisk::new();
         let layout = Layout::new(Path::new("/data"), None);
         run(disk.create_folder(Path::new("/data"))).unwrap();
-        assert_eq!(run(Checkpoint::read(&disk, &layout)).unwrap(), Checkpoint::Missing);
+        assert_eq!(run(Checkpoint::read(&store(&disk, &layout))).unwrap(), Checkpoint::Missing);
         for millis in [5, 5, 9] {
             let epoch = Epoch::new(millis).unwrap();
-            run(Checkpoint::advance(&disk, &layout, epoch)).unwrap();
-            assert_eq!(run(Checkpoint::read(&disk, &layout)).unwrap(), Checkpoint::At(epoch));
+            run(Checkpoint::advance(&store(&disk, &layout), epoch)).unwrap();
+            assert_eq!(run(Checkpoint::read(&store(&disk, &layout))).unwrap(), Checkpoint::At(epoch));
         }
         assert_eq!(disk.files().len(), 1);
     }
@@ -120,8 +122,11 @@ mod tests {
         let disk = MemDisk::new();
         disk.put("/data/dealer.next_timestamp.info", b"9");
         let layout = Layout::new(Path::new("/data"), None);
-        let error = run(Checkpoint::advance(&disk, &layout, Epoch::new(8).unwrap())).unwrap_err();
+        let error = run(Checkpoint::advance(&store(&disk, &layout), Epoch::new(8).unwrap())).unwrap_err();
         assert!(error.to_string().contains("put 8 into it"), "{error}");
-        assert_eq!(run(Checkpoint::read(&disk, &layout)).unwrap(), Checkpoint::At(Epoch::new(9).unwrap()));
+        assert_eq!(
+            run(Checkpoint::read(&store(&disk, &layout))).unwrap(),
+            Checkpoint::At(Epoch::new(9).unwrap())
+        );
     }
 }

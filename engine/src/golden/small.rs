@@ -1,5 +1,6 @@
 //! The small files: checkpoint, list of unarchived epochs, deletions, lost positions, identities.
 
+use crate::testing::store;
 use std::path::Path;
 
 use super::files::{names, put, read, same};
@@ -54,9 +55,10 @@ fn identities() -> [(&'static str, Written); 2] {
 #[test]
 fn checkpoints_are_written_and_read() {
     let disk = empty();
-    run(Checkpoint::advance(&disk, &layout(), epoch(EPOCH))).unwrap();
+    run(Checkpoint::advance(&store(&disk, &layout()), epoch(EPOCH))).unwrap();
     same("checkpoint/good", &disk.get(layout().checkpoint()).unwrap());
-    let read = |path: &str| run(Checkpoint::read(&put(path, layout().checkpoint()), &layout())).unwrap();
+    let read =
+        |path: &str| run(Checkpoint::read(&store(&put(path, layout().checkpoint()), &layout()))).unwrap();
     assert_eq!(read("checkpoint/good"), Checkpoint::At(epoch(EPOCH)));
     for (name, bytes, expected) in [
         ("empty", String::new(), "the file is empty"),
@@ -77,9 +79,10 @@ fn checkpoints_are_written_and_read() {
 fn unarchived_epochs_are_written_and_read() {
     let disk = empty();
     let epochs = [epoch(EPOCH), epoch(EPOCH + 1)].into();
-    run(write_unarchived(&disk, &layout(), &epochs)).unwrap();
+    run(write_unarchived(&store(&disk, &layout()), &epochs)).unwrap();
     same("unarchived/good", &disk.get(layout().unarchived()).unwrap());
-    let read = |path: &str| run(read_unarchived(&put(path, layout().unarchived()), &layout())).unwrap();
+    let read =
+        |path: &str| run(read_unarchived(&store(&put(path, layout().unarchived()), &layout()))).unwrap();
     assert_eq!(read("unarchived/good"), epochs);
     // It only ever adds to what is known to be dealt: where it says nothing, the segments stay in raw/live.
     for (name, bytes) in
@@ -95,9 +98,9 @@ fn unarchived_epochs_are_written_and_read() {
 #[test]
 fn deletions_are_written_and_read() {
     let disk = empty();
-    run(publish(&disk, &layout(), &code(), deletion())).unwrap();
+    run(publish(&store(&disk, &layout()), &code(), deletion())).unwrap();
     same("deletion/good/m", &disk.get(layout().deletion(&code())).unwrap());
-    let read = |path: &str| run(load_one(&put(path, layout().deletion(&code())), &layout(), &code()));
+    let read = |path: &str| run(load_one(&store(&put(path, layout().deletion(&code())), &layout()), &code()));
     assert_eq!(read("deletion/good/m").unwrap(), Some(deletion()));
     let good = String::from_utf8(super::files::read("deletion/good/m")).unwrap();
     for (name, bytes) in [
@@ -111,7 +114,7 @@ fn deletions_are_written_and_read() {
         ("of-another-index", {
             let disk = empty();
             let other = IndexCode::new(b"n").unwrap();
-            run(publish(&disk, &layout(), &other, deletion())).unwrap();
+            run(publish(&store(&disk, &layout()), &other, deletion())).unwrap();
             String::from_utf8(disk.get(layout().deletion(&other)).unwrap()).unwrap()
         }),
     ] {
@@ -134,8 +137,9 @@ fn deletions_beside_history_are_read_by_their_name() {
     let name = "1795343512642-17-m.deleted";
     let golden = format!("deletion/history/{name}");
     same(&golden, &read("deletion/good/m"));
-    let verify =
-        |name: &str| run(archive::verify(&put(&golden, layout().raw_history().join(name)), &layout()));
+    let verify = |name: &str| {
+        run(archive::verify(&store(&put(&golden, layout().raw_history().join(name)), &layout())))
+    };
     let (files, damaged) = verify(name).unwrap();
     assert_eq!((files, damaged.len()), (1, 0));
     for other in ["1795343512642-18-m.deleted", "1795343512641-17-m.deleted", "1795343512642-17-n.deleted"] {

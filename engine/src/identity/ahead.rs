@@ -7,10 +7,10 @@ use super::found::{Folder, folder};
 use crate::deletions::archive::{self, ArchivedName};
 use crate::deletions::load_one;
 use crate::error::{Error, Result};
-use crate::format::layout::Layout;
 use crate::format::names::{RawName, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
+use crate::store::Store;
 
 /// The names in raw/history/.
 pub(super) struct History {
@@ -21,8 +21,8 @@ pub(super) struct History {
 
 impl History {
     /// Reads them. To be done before the checkpoint is read: what goes there meanwhile is behind that.
-    pub(super) async fn read<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<Self> {
-        let (folder, entries) = folder(disk, &layout.raw_history()).await?;
+    pub(super) async fn read<D: Disk>(store: &Store<D>) -> DiskResult<Self> {
+        let (folder, entries) = folder(store.disk(), &store.layout().raw_history()).await?;
         Ok(Self { folder, epochs: segments(&entries), deletions: archive::names(&entries) })
     }
 
@@ -37,26 +37,21 @@ impl History {
     }
 
     /// The first epoch of which the data directory lacks something, if `next` is the first that it has not dealt.
-    pub(super) async fn ahead<D: Disk>(
-        &self,
-        disk: &D,
-        layout: &Layout,
-        next: Epoch,
-    ) -> Result<Option<Epoch>> {
+    pub(super) async fn ahead<D: Disk>(&self, store: &Store<D>, next: Epoch) -> Result<Option<Epoch>> {
         let mut first = self.epochs.iter().copied().filter(|&epoch| epoch >= next).min();
-        let live = segments(&list(disk, &layout.raw_live()).await?);
+        let live = segments(&list(store.disk(), &store.layout().raw_live()).await?);
         for ArchivedName { before, code } in &self.deletions {
             if *before < Position::new(next, 0) || first.is_some_and(|first| first <= before.epoch()) {
                 continue;
             }
-            let known = match load_one(disk, layout, code).await {
+            let known = match load_one(store, code).await {
                 // It covers nobody knows what, and is reported elsewhere.
                 Err(Error::Corrupt(_)) => continue,
                 known => known?.is_some_and(|known| known >= *before),
             };
             let undealt = || live.iter().any(|&epoch| epoch >= next && Position::new(epoch, 0) < *before);
             // Once it has been carried out and nothing that it covers is left, nobody needs to know of it.
-            if !known && (undealt() || has_segment_before(disk, layout, code, before.epoch()).await?) {
+            if !known && (undealt() || has_segment_before(store, code, before.epoch()).await?) {
                 first = Some(before.epoch());
             }
         }
@@ -75,14 +70,9 @@ fn segments(entries: &[Entry]) -> Vec<Epoch> {
         .collect()
 }
 
-async fn has_segment_before<D: Disk>(
-    disk: &D,
-    layout: &Layout,
-    code: &IndexCode,
-    before: Epoch,
-) -> DiskResult<bool> {
-    for folder in [layout.segments(code), layout.optimized(code)] {
-        let entries = list(disk, &folder).await?;
+async fn has_segment_before<D: Disk>(store: &Store<D>, code: &IndexCode, before: Epoch) -> DiskResult<bool> {
+    for folder in [store.layout().segments(code), store.layout().optimized(code)] {
+        let entries = list(store.disk(), &folder).await?;
         if entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).any(|name| name.time < before) {
             return Ok(true);
         }

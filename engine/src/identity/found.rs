@@ -9,6 +9,7 @@ use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
+use crate::store::Store;
 
 /// What is in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,42 +68,41 @@ impl Found {
 ///
 /// # Errors
 /// The disk's.
-pub async fn look<D: Disk>(disk: &D, layout: &Layout) -> Result<Found> {
-    let there = async |path: PathBuf| Ok::<_, Error>(disk.metadata(&path).await?.is_some());
-    let data = Mark::read(disk, &layout.identity()).await?;
-    let raw = Mark::read(disk, &layout.raw_identity()).await?;
-    let accepted = there(layout.accept_new_raw()).await?;
-    let opened = there(layout.token_key()).await?;
-    let (live, _) = folder(disk, &layout.raw_live()).await?;
-    let (indexes, _) = folder(disk, &layout.indexes()).await?;
-    let history = History::read(disk, layout).await?;
-    let checkpoint = Checkpoint::read(disk, layout).await?;
+pub async fn look<D: Disk>(store: &Store<D>) -> Result<Found> {
+    let there = async |path: PathBuf| Ok::<_, Error>(store.disk().metadata(&path).await?.is_some());
+    let data = Mark::read(store.disk(), &store.layout().identity()).await?;
+    let raw = Mark::read(store.disk(), &store.layout().raw_identity()).await?;
+    let accepted = there(store.layout().accept_new_raw()).await?;
+    let opened = there(store.layout().token_key()).await?;
+    let (live, _) = folder(store.disk(), &store.layout().raw_live()).await?;
+    let (indexes, _) = folder(store.disk(), &store.layout().indexes()).await?;
+    let history = History::read(store).await?;
+    let checkpoint = Checkpoint::read(store).await?;
     let next = if let Checkpoint::At(next) = checkpoint { Some(next) } else { None };
     let (checkpointed, dealt, ahead) = match checkpoint {
         // A copy from before anything was dealt; else only that file is lost, and a start makes it anew.
-        Checkpoint::Missing if history.has_segments() && !is_indexed(disk, layout).await? => {
+        Checkpoint::Missing if history.has_segments() && !is_indexed(store).await? => {
             let identified = matches!(data, Mark::Some(Written::Final(_))) && data == raw;
-            (false, false, if identified { history.ahead(disk, layout, Epoch::ZERO).await? } else { None })
+            (false, false, if identified { history.ahead(store, Epoch::ZERO).await? } else { None })
         }
         Checkpoint::Missing => (false, false, None),
-        Checkpoint::At(next) => (true, next > Epoch::ZERO, history.ahead(disk, layout, next).await?),
+        Checkpoint::At(next) => (true, next > Epoch::ZERO, history.ahead(store, next).await?),
         // It is written when something has been dealt.
         Checkpoint::Unreadable(_) => (true, true, None),
     };
     let history = history.folder;
-    let apart = layout.raw().parent() != Some(layout.data());
+    let apart = store.layout().raw().parent() != Some(store.layout().data());
     let mut known = accepted || opened || checkpointed || data != Mark::None;
-    for path in [layout.master(), layout.safe_to_read(), layout.indexes()] {
+    for path in [store.layout().master(), store.layout().safe_to_read(), store.layout().indexes()] {
         known |= there(path).await?;
     }
     known |= !apart && (live != Folder::Missing || history != Folder::Missing || raw != Mark::None);
     let unmarked = data == Mark::None && raw == Mark::None;
     // Only where neither has an identity does it matter; else a start would have to list all of them for nothing.
-    let indexed = unmarked && is_indexed(disk, layout).await?;
-    let moves_out = apart && unmarked && moves_out(disk, layout, opened, next).await?;
-    let layout = layout.clone();
+    let indexed = unmarked && is_indexed(store).await?;
+    let moves_out = apart && unmarked && moves_out(store, opened, next).await?;
     Ok(Found {
-        layout,
+        layout: store.layout().clone(),
         data,
         raw,
         accepted,
@@ -132,27 +132,27 @@ pub(super) async fn folder<D: Disk>(disk: &D, path: &Path) -> DiskResult<(Folder
 }
 
 /// The original keeps its raw log in the data directory. This host did if history there holds the last epoch that was dealt.
-async fn moves_out<D: Disk>(disk: &D, layout: &Layout, opened: bool, next: Option<Epoch>) -> Result<bool> {
-    let inside = Layout::new(layout.data(), None);
-    if folder(disk, &inside.raw_live()).await?.0 == Folder::Missing {
+async fn moves_out<D: Disk>(store: &Store<D>, opened: bool, next: Option<Epoch>) -> Result<bool> {
+    let inside = Layout::new(store.layout().data(), None);
+    if folder(store.disk(), &inside.raw_live()).await?.0 == Folder::Missing {
         return Ok(false);
     }
-    let last = History::read(disk, &inside).await?.last();
+    let last = History::read(&Store::new(store.disk().clone(), inside)).await?.last();
     Ok(!opened || last.is_some_and(|last| Some(last.next()) == next))
 }
 
 /// Whether any index has a segment; stops at the first.
-async fn is_indexed<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<bool> {
-    let names = async |path: &Path| match disk.list(path).await {
+async fn is_indexed<D: Disk>(store: &Store<D>) -> DiskResult<bool> {
+    let names = async |path: &Path| match store.disk().list(path).await {
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         entries => entries,
     };
-    for index in names(&layout.indexes()).await? {
+    for index in names(&store.layout().indexes()).await? {
         if index.kind != EntryKind::Folder {
             continue;
         }
         for part in ["segments", "optimized"] {
-            let entries = names(&layout.indexes().join(&index.name).join(part)).await?;
+            let entries = names(&store.layout().indexes().join(&index.name).join(part)).await?;
             if entries.iter().any(|entry| SegmentName::parse(&entry.name).is_some()) {
                 return Ok(true);
             }

@@ -1,35 +1,35 @@
 use super::judge::Verdict;
 use super::mark::{Identity, Written};
-use crate::format::layout::Layout;
 use crate::io::disk::{Disk, DiskResult, publish_small};
 use crate::mutant::or_bug;
+use crate::store::Store;
 
 /// Does what a verdict says, durably; both folders are there, and nobody else does this at the same time. `fresh` is the
 /// identity to give, if one is to be given. A crash anywhere leaves what the next start completes.
 ///
 /// # Errors
 /// The disk's.
-pub async fn settle<D: Disk>(disk: &D, layout: &Layout, verdict: Verdict, fresh: Identity) -> DiskResult<()> {
-    let (data, raw) = (layout.identity(), layout.raw_identity());
+pub async fn settle<D: Disk>(store: &Store<D>, verdict: Verdict, fresh: Identity) -> DiskResult<()> {
+    let (data, raw) = (store.layout().identity(), store.layout().raw_identity());
     match verdict {
         Verdict::Keep => {}
         Verdict::Complete(identity) => {
             let text = Written::Final(identity).encode();
             // Whoever wrote it may have been killed before it was durable.
-            publish_small(disk, &raw, text.as_bytes()).await?;
-            publish_small(disk, &data, text.as_bytes()).await?;
+            publish_small(store.disk(), &raw, text.as_bytes()).await?;
+            publish_small(store.disk(), &data, text.as_bytes()).await?;
         }
         Verdict::Give => {
             let first = or_bug!(FinalTooEarly, Written::Pending(fresh), Written::Final(fresh));
-            publish_small(disk, &data, first.encode().as_bytes()).await?;
-            publish_small(disk, &raw, Written::Final(fresh).encode().as_bytes()).await?;
-            publish_small(disk, &data, Written::Final(fresh).encode().as_bytes()).await?;
+            publish_small(store.disk(), &data, first.encode().as_bytes()).await?;
+            publish_small(store.disk(), &raw, Written::Final(fresh).encode().as_bytes()).await?;
+            publish_small(store.disk(), &data, Written::Final(fresh).encode().as_bytes()).await?;
         }
     }
     // Last, so that what it allows is not left half-done.
-    if disk.metadata(&layout.accept_new_raw()).await?.is_some() {
-        disk.remove_file(&layout.accept_new_raw()).await?;
-        disk.sync_folder(layout.data()).await?;
+    if store.disk().metadata(&store.layout().accept_new_raw()).await?.is_some() {
+        store.disk().remove_file(&store.layout().accept_new_raw()).await?;
+        store.disk().sync_folder(store.layout().data()).await?;
     }
     Ok(())
 }

@@ -1,3 +1,5 @@
+use crate::store::Store;
+use crate::testing::store;
 use std::path::{Path, PathBuf};
 
 use super::*;
@@ -23,20 +25,20 @@ fn put(disk: &MemDisk, path: PathBuf, written: Written) {
     disk.put(path, written.encode().as_bytes());
 }
 
-fn verdict(disk: &impl Disk, layout: &Layout) -> Result<Verdict, Refusal> {
-    run(look(disk, layout)).unwrap().judge()
+fn verdict(store: &Store<impl Disk>) -> Result<Verdict, Refusal> {
+    run(look(store)).unwrap().judge()
 }
 
 /// A start, as far as it is about identities.
-async fn start<D: Disk>(disk: &D, layout: &Layout, fresh: Identity) -> Result<(), Refusal> {
-    let verdict = look(disk, layout).await.unwrap().judge()?;
-    for folder in [layout.raw_live(), layout.raw_history(), layout.indexes()] {
-        disk.create_folder(&folder).await.unwrap();
+async fn start<D: Disk>(store: &Store<D>, fresh: Identity) -> Result<(), Refusal> {
+    let verdict = look(store).await.unwrap().judge()?;
+    for folder in [store.layout().raw_live(), store.layout().raw_history(), store.layout().indexes()] {
+        store.disk().create_folder(&folder).await.unwrap();
     }
-    for path in layout.raw_live().ancestors().chain([layout.data()]) {
-        disk.sync_folder(path).await.unwrap();
+    for path in store.layout().raw_live().ancestors().chain([store.layout().data()]) {
+        store.disk().sync_folder(path).await.unwrap();
     }
-    settle(disk, layout, verdict, fresh).await.unwrap();
+    settle(store, verdict, fresh).await.unwrap();
     Ok(())
 }
 
@@ -73,7 +75,7 @@ fn equal_ones_go_and_others_are_refused() {
                 let disk = used(&layout);
                 data.into_iter().for_each(|written| put(&disk, layout.identity(), written));
                 raw.into_iter().for_each(|written| put(&disk, layout.raw_identity(), written));
-                let found = verdict(&disk, &layout);
+                let found = verdict(&store(&disk, &layout));
                 match (data, raw) {
                     (Some(Final(a)), Some(Final(b))) if a == b => assert_eq!(found, Ok(Verdict::Keep)),
                     (Some(Pending(a)), Some(Final(b))) if a == b => {
@@ -90,8 +92,8 @@ fn equal_ones_go_and_others_are_refused() {
                     }
                 }
                 disk.put(layout.accept_new_raw(), b"");
-                run(start(&disk, &layout, id(3))).unwrap();
-                assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "{data:?} {raw:?}");
+                run(start(&store(&disk, &layout), id(3))).unwrap();
+                assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep), "{data:?} {raw:?}");
                 assert_eq!(disk.get(layout.accept_new_raw()), None, "it counts once");
             }
         }
@@ -106,13 +108,13 @@ fn a_folder_that_is_empty_for_one_start_is_refused() {
                 continue; // Nothing is left that could tell it from a new one.
             }
             let disk = used(&layout);
-            run(start(&disk, &layout, id(1))).unwrap();
+            run(start(&store(&disk, &layout), id(1))).unwrap();
             unmount(&disk, folder);
             let before = disk.files();
-            verdict(&disk, &layout).expect_err("half of it is missing");
+            verdict(&store(&disk, &layout)).expect_err("half of it is missing");
             assert_eq!(disk.files(), before);
             mount(&disk, folder);
-            assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep));
+            assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep));
         }
     }
 }
@@ -126,26 +128,26 @@ fn trees_without_identity_show_by_content_that_one_is_missing() {
                 continue;
             }
             let disk = used(&layout);
-            assert_eq!(verdict(&disk, &layout), Ok(Verdict::Give));
+            assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Give));
             unmount(&disk, folder);
-            verdict(&disk, &layout).expect_err("half of it is missing");
+            verdict(&store(&disk, &layout)).expect_err("half of it is missing");
         }
         // Nothing was dealt yet.
         let disk = MemDisk::new();
         disk.put(layout.token_key(), &[7; 32]);
         disk.put(layout.raw_live().join("1795343512643-0-0.rawlog"), b"x");
-        assert_eq!(verdict(&disk, &layout), Ok(Verdict::Give));
+        assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Give));
         unmount(&disk, layout.raw());
-        verdict(&disk, &layout).expect_err("the raw log is missing");
+        verdict(&store(&disk, &layout)).expect_err("the raw log is missing");
     }
 }
 
 #[test]
 fn trees_of_the_original_and_restored_ones_are_taken() {
     let nothing = MemDisk::new();
-    assert_eq!(verdict(&nothing, &inside()), Ok(Verdict::Give));
-    assert_eq!(verdict(&nothing, &apart()), Ok(Verdict::Give));
-    run(look(&nothing, &inside())).unwrap().is_there().expect_err("there is no data directory");
+    assert_eq!(verdict(&store(&nothing, &inside())), Ok(Verdict::Give));
+    assert_eq!(verdict(&store(&nothing, &apart())), Ok(Verdict::Give));
+    run(look(&store(&nothing, &inside()))).unwrap().is_there().expect_err("there is no data directory");
     for files in [
         &["indexes/ghost/last_read", "safe_to_read"][..],
         &["raw/live/1795343512642.raw"],
@@ -156,8 +158,8 @@ fn trees_of_the_original_and_restored_ones_are_taken() {
     ] {
         let disk = MemDisk::new();
         files.iter().for_each(|file| disk.put(inside().data().join(file), b"1795343512643"));
-        assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Give), "{files:?}");
-        run(look(&disk, &inside())).unwrap().is_there().unwrap();
+        assert_eq!(verdict(&store(&disk, &inside())), Ok(Verdict::Give), "{files:?}");
+        run(look(&store(&disk, &inside()))).unwrap().is_there().unwrap();
     }
 }
 
@@ -174,7 +176,7 @@ fn a_raw_log_that_leaves_the_data_directory_is_not_missing() {
         let taken = |files: &[&str]| {
             let disk = tree(&[&dealt, files].concat());
             run(disk.create_folder(raw)).unwrap();
-            verdict(&disk, &apart())
+            verdict(&store(&disk, &apart()))
         };
         // The original's; and this host's, which has dealt all and kept it there.
         assert_eq!(taken(&["raw/history/1795343512642.raw"]), Ok(Verdict::Give));
@@ -189,59 +191,65 @@ fn a_raw_log_that_leaves_the_data_directory_is_not_missing() {
 #[test]
 fn what_was_received_must_be_there() {
     let (disk, layout) = (used(&inside()), inside());
-    run(start(&disk, &layout, id(1))).unwrap();
+    run(start(&store(&disk, &layout), id(1))).unwrap();
     unmount(&disk, &layout.raw_live());
-    assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "an empty one is that of a drained tree");
+    assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep), "an empty one is that of a drained tree");
     run(disk.remove_folder(&layout.raw_live())).unwrap();
-    assert!(matches!(verdict(&disk, &layout), Err(Refusal::LiveMissing { .. })));
+    assert!(matches!(verdict(&store(&disk, &layout)), Err(Refusal::LiveMissing { .. })));
 }
 
 #[test]
 fn what_was_dealt_must_be_there() {
     let (disk, layout) = (used(&inside()), inside());
-    run(start(&disk, &layout, id(1))).unwrap();
+    run(start(&store(&disk, &layout), id(1))).unwrap();
     unmount(&disk, &layout.indexes());
-    assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "all indexes may have been deleted");
+    assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep), "all indexes may have been deleted");
     run(disk.remove_folder(&layout.indexes())).unwrap();
-    assert!(matches!(verdict(&disk, &layout), Err(Refusal::IndexesMissing { .. })));
+    assert!(matches!(verdict(&store(&disk, &layout)), Err(Refusal::IndexesMissing { .. })));
     // Nothing was dealt: a start makes it.
     run(disk.remove_file(&layout.checkpoint())).unwrap();
     run(disk.remove_file(&layout.raw_history().join("1795343512641-0-0.rawlog"))).unwrap();
-    assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep));
+    assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep));
 }
 
 #[test]
 fn an_older_copy_of_the_data_directory_is_refused() {
     for layout in [inside(), apart()] {
         let disk = used(&layout);
-        run(start(&disk, &layout, id(1))).unwrap();
+        run(start(&store(&disk, &layout), id(1))).unwrap();
         let name = "1795343512642-1-0.rawlog";
         let archived = layout.raw_history().join(name);
         // Dealt and archived by the state of the data directory that was lost: the older one would begin there.
         disk.put(&archived, b"x");
-        let Err(Refusal::DataOlder { first, .. }) = verdict(&disk, &layout) else { panic!("not refused") };
+        let Err(Refusal::DataOlder { first, .. }) = verdict(&store(&disk, &layout)) else {
+            panic!("not refused")
+        };
         assert_eq!(first.millis(), 1_795_343_512_642);
         // Not by saying so either, nor where there are no identities yet: there is a way that loses nothing.
         disk.put(layout.accept_new_raw(), b"");
-        assert!(matches!(verdict(&disk, &layout), Err(Refusal::DataOlder { .. })));
+        assert!(matches!(verdict(&store(&disk, &layout)), Err(Refusal::DataOlder { .. })));
         run(disk.remove_file(&layout.accept_new_raw())).unwrap();
         for identity in [layout.identity(), layout.raw_identity()] {
             run(disk.remove_file(&identity)).unwrap();
         }
-        assert!(matches!(verdict(&disk, &layout), Err(Refusal::DataOlder { .. })));
+        assert!(matches!(verdict(&store(&disk, &layout)), Err(Refusal::DataOlder { .. })));
         run(disk.rename(&archived, &layout.raw_live().join(name))).unwrap();
-        assert_eq!(verdict(&disk, &layout), Ok(Verdict::Give));
+        assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Give));
     }
 }
 
 #[test]
 fn a_copy_from_before_all_dealing_is_refused() {
     let disk = used(&inside());
-    run(start(&disk, &inside(), id(1))).unwrap();
+    run(start(&store(&disk, &inside()), id(1))).unwrap();
     run(disk.remove_file(&inside().checkpoint())).unwrap();
-    assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Keep), "only the checkpoint is gone, and is made anew");
+    assert_eq!(
+        verdict(&store(&disk, &inside())),
+        Ok(Verdict::Keep),
+        "only the checkpoint is gone, and is made anew"
+    );
     unmount(&disk, &inside().indexes());
-    assert!(matches!(verdict(&disk, &inside()), Err(Refusal::DataOlder { .. })));
+    assert!(matches!(verdict(&store(&disk, &inside())), Err(Refusal::DataOlder { .. })));
 }
 
 #[test]
@@ -257,15 +265,15 @@ fn a_copy_from_before_a_deletion_is_refused() {
         let before = Position::new(Epoch::new(millis).unwrap(), ordinal);
         let name = archive::ArchivedName { before, code: code.clone() };
         disk.put(inside().raw_history().join(name.to_string()), b"x");
-        let older = match verdict(&disk, &inside()) {
+        let older = match verdict(&store(&disk, &inside())) {
             Err(Refusal::DataOlder { first, .. }) => Some(first.millis()),
             other => other.map(|_| None).unwrap(),
         };
         // Where it is known, or can't be read, nothing is refused.
-        run(publish(&disk, &inside(), &code, before)).unwrap();
-        assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Give), "{name}");
+        run(publish(&store(&disk, &inside()), &code, before)).unwrap();
+        assert_eq!(verdict(&store(&disk, &inside())), Ok(Verdict::Give), "{name}");
         disk.put(inside().deletion(&code), b"damaged");
-        assert_eq!(verdict(&disk, &inside()), Ok(Verdict::Give), "{name}");
+        assert_eq!(verdict(&store(&disk, &inside())), Ok(Verdict::Give), "{name}");
         older
     };
     let (next, segment) = (1_795_343_512_642, 1_795_343_621_999);
@@ -282,13 +290,13 @@ fn a_damaged_one_is_mended_by_the_others_copy() {
     let layout = apart();
     for damaged in [layout.identity(), layout.raw_identity()] {
         let disk = used(&layout);
-        run(start(&disk, &layout, id(1))).unwrap();
+        run(start(&store(&disk, &layout), id(1))).unwrap();
         disk.put(&damaged, b"garbage");
-        let Err(Refusal::Unreadable { copy: Some(copy), .. }) = verdict(&disk, &layout) else {
-            panic!("{:?}", verdict(&disk, &layout))
+        let Err(Refusal::Unreadable { copy: Some(copy), .. }) = verdict(&store(&disk, &layout)) else {
+            panic!("{:?}", verdict(&store(&disk, &layout)))
         };
         disk.put(&damaged, &disk.get(copy).unwrap());
-        assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep));
+        assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep));
     }
 }
 
@@ -307,19 +315,19 @@ fn a_start_that_ends_anywhere_is_completed_by_the_next() {
             for steps in 0.. {
                 let disk = before.copy();
                 let slow = Hooked::stepping(disk.clone());
-                let ended = Stepped::new(start(&slow, &layout, id(1))).steps(steps);
+                let ended = Stepped::new(start(&store(&slow, &layout), id(1))).steps(steps);
                 if power {
                     disk.cut_power();
                 }
-                run(start(&disk, &layout, id(2))).unwrap();
+                run(start(&store(&disk, &layout), id(2))).unwrap();
                 let left = disk.copy();
-                assert_eq!(verdict(&left, &layout), Ok(Verdict::Keep), "after {steps} calls");
+                assert_eq!(verdict(&store(&left, &layout)), Ok(Verdict::Keep), "after {steps} calls");
                 assert_eq!(left.get(layout.accept_new_raw()), None, "after {steps} calls");
                 assert_eq!(left.get(layout.identity()), left.get(layout.raw_identity()));
                 // What the second found may have been on no drive yet.
                 disk.cut_power();
-                run(start(&disk, &layout, id(3))).unwrap();
-                assert_eq!(verdict(&disk, &layout), Ok(Verdict::Keep), "after {steps} calls");
+                run(start(&store(&disk, &layout), id(3))).unwrap();
+                assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep), "after {steps} calls");
                 if let Some(outcome) = ended {
                     outcome.unwrap();
                     assert_eq!(
@@ -341,17 +349,17 @@ fn a_raw_log_left_by_a_start_that_ended_goes_to_no_other() {
         let disk = MemDisk::new();
         run(disk.create_folder(layout.data())).unwrap();
         let slow = Hooked::stepping(disk.clone());
-        let ended = Stepped::new(start(&slow, &layout, id(1))).steps(steps).is_some();
+        let ended = Stepped::new(start(&store(&slow, &layout), id(1))).steps(steps).is_some();
         let left = disk.copy();
         run(left.create_folder(Path::new("/drive"))).unwrap();
         unmount(&left, Path::new("/drive"));
         let settled =
             left.get(layout.identity()).as_deref() == Some(Written::Final(id(1)).encode().as_bytes());
-        let second = run(start(&left, &layout, id(2)));
+        let second = run(start(&store(&left, &layout), id(2)));
         run(left.rename(Path::new("/drive"), Path::new("/second"))).unwrap();
         run(left.rename(Path::new("/away"), Path::new("/drive"))).unwrap();
         if second.is_ok() && left.get(layout.raw_identity()).is_some() {
-            verdict(&left, &layout).expect_err("it belongs to the second one now");
+            verdict(&store(&left, &layout)).expect_err("it belongs to the second one now");
         }
         assert_eq!(second.is_err(), settled, "after {steps} calls");
         if ended {

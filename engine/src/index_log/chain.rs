@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Corruption, Result};
 use crate::format::index::{EpochRange, HEADER_BYTES, SidecarHeader};
-use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, EntryKind, Transfer};
 use crate::mutant::{bug, or_bug};
+use crate::store::Store;
 
 /// A segment that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,17 +87,16 @@ impl Chain {
     /// # Errors
     /// The disk's.
     pub async fn look<D: Disk>(
-        disk: &D,
-        layout: &Layout,
+        store: &Store<D>,
         code: &IndexCode,
         checkpoint: Epoch,
         deletion: Option<Position>,
     ) -> Result<Self> {
-        let mut listing = list(disk, layout, code).await?;
+        let mut listing = list(store, code).await?;
         loop {
-            let again = list(disk, layout, code).await?;
+            let again = list(store, code).await?;
             if listing == again
-                && let Some(chain) = Self::arrange(disk, layout, code, &listing, checkpoint, deletion).await?
+                && let Some(chain) = Self::arrange(store, code, &listing, checkpoint, deletion).await?
             {
                 return Ok(chain);
             }
@@ -148,8 +147,7 @@ impl Chain {
 
     // `None` if a file was gone when it was looked at.
     async fn arrange<D: Disk>(
-        disk: &D,
-        layout: &Layout,
+        store: &Store<D>,
         code: &IndexCode,
         listing: &Listing,
         checkpoint: Epoch,
@@ -171,14 +169,14 @@ impl Chain {
             }
         }
         if let Some(name) = optimized {
-            chain.optimized = describe(disk, layout, code, name).await?;
+            chain.optimized = describe(store, code, name).await?;
             if chain.optimized.is_none() {
                 return Ok(None);
             }
         }
         let mut merged: Vec<ChainSegment> = chain.optimized.into_iter().collect();
         for &name in rest.iter().filter(|name| name.kind == SegmentKind::Sorted) {
-            let Some(segment) = describe(disk, layout, code, name).await? else { return Ok(None) };
+            let Some(segment) = describe(store, code, name).await? else { return Ok(None) };
             merged.push(segment);
             // An optimized segment is named by the last sorted one in it, and begins with the oldest.
             if chain.optimized.is_some_and(|optimized| name.time <= optimized.name.time) {
@@ -198,7 +196,7 @@ impl Chain {
             } else if merged.iter().any(|segment| covers(&segment)) {
                 chain.superseded.push(name);
             } else {
-                let Some(segment) = describe(disk, layout, code, name).await? else { return Ok(None) };
+                let Some(segment) = describe(store, code, name).await? else { return Ok(None) };
                 chain.unsorted.push(segment);
             }
         }
@@ -207,13 +205,13 @@ impl Chain {
         for orphan in listing.orphans.iter().filter(|_| !bug!(GoneUnnoticed)) {
             let stem = orphan.file_name().and_then(|name| name.to_str()?.strip_suffix(names::SIDECAR_SUFFIX));
             let Some(name) = stem.and_then(SegmentName::parse) else { continue };
-            let path = layout.segment(code, name);
+            let path = store.layout().segment(code, name);
             let counts = name.time >= begin && name.time < checkpoint && orphan.parent() == path.parent();
             if !counts {
                 continue;
             }
             // One that is no good proves nothing.
-            let Some(header) = read_header(disk, orphan, name).await? else { continue };
+            let Some(header) = read_header(store.disk(), orphan, name).await? else { continue };
             if !present.account_for(name, header.epochs) {
                 chain.gone.push(gone(path, orphan));
             }
@@ -282,10 +280,10 @@ fn order(name: &SegmentName) -> (Epoch, SegmentKind, u64) {
     (name.time, name.kind, name.records)
 }
 
-async fn list<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResult<Listing> {
+async fn list<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResult<Listing> {
     let mut listing = Listing::default();
-    for folder in [layout.optimized(code), layout.segments(code)] {
-        let entries = match disk.list(&folder).await {
+    for folder in [store.layout().optimized(code), store.layout().segments(code)] {
+        let entries = match store.disk().list(&folder).await {
             Err(error) if error.is_not_found() => continue,
             result => result?,
         };
@@ -299,7 +297,7 @@ async fn list<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResul
         for file in &files {
             if let Some(name) = SegmentName::parse(file) {
                 // A segment in the other folder would be looked for where it is not.
-                if layout.segment(code, name).parent() == Some(&folder) {
+                if store.layout().segment(code, name).parent() == Some(&folder) {
                     listing.segments.push(name);
                 }
             } else if is_orphan(file, &files) {
@@ -321,8 +319,7 @@ fn is_orphan(file: &str, files: &[&str]) -> bool {
 /// # Errors
 /// The disk's.
 pub async fn describe<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
 ) -> DiskResult<Option<ChainSegment>> {
@@ -330,11 +327,13 @@ pub async fn describe<D: Disk>(
         // One epoch, as its name says.
         SegmentKind::Unsorted => None,
         SegmentKind::Sorted | SegmentKind::Optimized => {
-            read_header(disk, &layout.sidecar(code, name), name).await?
+            read_header(store.disk(), &store.layout().sidecar(code, name), name).await?
         }
     };
     // After the sidecar: if the segment is still there now, the sidecar was not removed with it.
-    let Some(metadata) = disk.metadata(&layout.segment(code, name)).await? else { return Ok(None) };
+    let Some(metadata) = store.disk().metadata(&store.layout().segment(code, name)).await? else {
+        return Ok(None);
+    };
     let epochs = header.map_or(EpochRange::only(name.time), |header| header.epochs);
     let inferred = name.kind != SegmentKind::Unsorted && header.is_none();
     Ok(Some(ChainSegment { name, bytes: metadata.len, epochs, inferred }))

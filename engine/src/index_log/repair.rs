@@ -13,12 +13,12 @@ use super::sidecar_file::{SidecarOrigin, reread};
 use super::verify::verify_index;
 use crate::error::{Error, Result};
 use crate::format::index::Point;
-use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentName};
 use crate::ids::{Epoch, IndexCode};
 use crate::io::aside::unused;
 use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, SIDECAR_BLOCK_BYTES};
+use crate::store::Store;
 
 /// One segment that was repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +41,14 @@ pub struct RepairedSegment {
 /// # Errors
 /// The disk's. What was done before stays done.
 pub async fn repair_index<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     limits: &Limits,
     undealt: &BTreeSet<Epoch>,
     aside: &Path,
 ) -> Result<Vec<RepairedSegment>> {
     let mut repaired = Vec::new();
-    let mut paths: Vec<PathBuf> = verify_index(disk, layout, code, limits, undealt)
+    let mut paths: Vec<PathBuf> = verify_index(store, code, limits, undealt)
         .await?
         .findings
         .into_iter()
@@ -58,7 +57,7 @@ pub async fn repair_index<D: Disk>(
     paths.dedup();
     for path in paths {
         if let Some(name) = segment_of(&path) {
-            repaired.extend(repair_segment(disk, layout, code, name, aside).await?);
+            repaired.extend(repair_segment(store, code, name, aside).await?);
         }
     }
     Ok(repaired)
@@ -71,23 +70,22 @@ fn segment_of(path: &Path) -> Option<SegmentName> {
 }
 
 async fn repair_segment<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
     aside: &Path,
 ) -> Result<Option<RepairedSegment>> {
-    let path = layout.segment(code, name);
-    let segment = OpenSegment::open(disk, layout, code, name).await;
+    let path = store.layout().segment(code, name);
+    let segment = OpenSegment::open(store, code, name).await;
     if let Ok(segment) = &segment
         && let SidecarOrigin::Damaged(_) = segment.origin()
     {
         // The segment itself may be whole: without its sidecar, which is made anew, only reading it tells.
-        keep_aside(disk, code, &names::sidecar_of(&path), aside).await?;
+        keep_aside(store.disk(), code, &names::sidecar_of(&path), aside).await?;
         return Ok(None);
     }
     if let Ok(segment) = &segment
-        && let Some(taken) = taken_whole(disk, code, name, segment, aside).await?
+        && let Some(taken) = taken_whole(store.disk(), code, name, segment, aside).await?
     {
         return Ok(taken);
     }
@@ -101,8 +99,8 @@ async fn repair_segment<D: Disk>(
     if let (Ok(segment), Some(epochs)) = (segment, epochs) {
         let points: Vec<Point> = segment.sidecar().points().collect();
         let folder = disk::parent(&path).to_owned();
-        let mut writer = SegmentWriter::create(disk, &folder, name.kind, name.time).await?;
-        match copy_whole(disk, layout, code, name, segment, &points, &mut writer).await {
+        let mut writer = SegmentWriter::create(store.disk(), &folder, name.kind, name.time).await?;
+        match copy_whole(store, code, name, segment, &points, &mut writer).await {
             Ok(()) if writer.records() > 0 && writer.records() < records => {
                 kept_records = writer.records();
                 kept = Some(writer.publish(epochs).await?.name);
@@ -125,8 +123,8 @@ async fn repair_segment<D: Disk>(
     }
     let damaged = path.clone();
     // The new one is there: for a moment both are, and whoever reads says that one is damaged.
-    keep_aside(disk, code, &names::sidecar_of(&path), aside).await?;
-    let aside = keep_aside(disk, code, &path, aside).await?;
+    keep_aside(store.disk(), code, &names::sidecar_of(&path), aside).await?;
+    let aside = keep_aside(store.disk(), code, &path, aside).await?;
     let lost_records = records.saturating_sub(kept_records);
     Ok(Some(RepairedSegment { damaged, aside, name: kept, records: kept_records, lost_records }))
 }
@@ -156,8 +154,7 @@ async fn taken_whole<D: Disk>(
 
 /// Copies every record that lies in blocks whose checksum is right.
 async fn copy_whole<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
     segment: OpenSegment<D>,
@@ -171,7 +168,7 @@ async fn copy_whole<D: Disk>(
     loop {
         let open = match segment.take() {
             Some(segment) => segment,
-            None => OpenSegment::open(disk, layout, code, name).await?,
+            None => OpenSegment::open(store, code, name).await?,
         };
         let mut stream = open.records(from, SIDECAR_BLOCK_BYTES);
         let damage = loop {

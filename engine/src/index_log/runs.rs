@@ -16,19 +16,17 @@ use super::segment_writer::SegmentWriter;
 use super::sidecar_file::SidecarOrigin;
 use crate::error::{Corruption, Result};
 use crate::format::index::{Point, Sidecar};
-use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::IndexCode;
 use crate::io::disk::Disk;
 use crate::limits::Limits;
+use crate::store::Store;
 
 /// Unsorted segments to be merged.
 #[derive(Debug)]
 pub struct Unsorted<'a, D: Disk> {
     /// Where they are.
-    pub disk: &'a D,
-    /// Where on it.
-    pub layout: &'a Layout,
+    pub store: &'a Store<D>,
     /// The index.
     pub code: &'a IndexCode,
     /// The segments, from the oldest to the newest.
@@ -55,7 +53,7 @@ impl<D: Disk> Unsorted<'_, D> {
         let result = self.merge_by_runs(&mut runs, target, counts, findings).await;
         for (path, _) in &runs.files {
             // What can't be removed here is temporary by name: the cleaner removes it once it is an hour old.
-            drop(self.disk.remove_file(path).await);
+            drop(self.store.disk().remove_file(path).await);
         }
         result
     }
@@ -70,7 +68,7 @@ impl<D: Disk> Unsorted<'_, D> {
         let gather_bytes_max = self.limits.job_bytes_max / 4 * 3;
         let mut gathered = Gathered::default();
         for &name in self.names {
-            let segment = OpenSegment::open(self.disk, self.layout, self.code, name).await?;
+            let segment = OpenSegment::open(self.store, self.code, name).await?;
             findings.extend(segment.finding(name));
             let mut stream = segment.records(Point::START, kway::chunk_bytes(self.limits, 1));
             while stream.advance().await? {
@@ -121,7 +119,7 @@ impl<D: Disk> Unsorted<'_, D> {
             let file = run.finish_run().await?;
             let merged: Vec<_> = runs.files.splice(..fan_in, [file]).collect();
             for (path, _) in merged {
-                drop(self.disk.remove_file(&path).await);
+                drop(self.store.disk().remove_file(&path).await);
             }
         }
         let streams = self.open_runs(&runs.files).await?;
@@ -131,13 +129,20 @@ impl<D: Disk> Unsorted<'_, D> {
     async fn create_run(&self, runs: &mut Runs) -> Result<SegmentWriter<D>> {
         runs.made += 1;
         let first = self.names.first().expect("there is something to sort").time;
-        SegmentWriter::create_run(self.disk, &self.layout.segments(self.code), first, runs.made).await
+        SegmentWriter::create_run(
+            self.store.disk(),
+            &self.store.layout().segments(self.code),
+            first,
+            runs.made,
+        )
+        .await
     }
 
     async fn open_runs(&self, files: &[(PathBuf, Sidecar)]) -> Result<Vec<RecordStream<D>>> {
         let mut streams = Vec::with_capacity(files.len());
         for (path, sidecar) in files {
-            let run = OpenSegment::open_with(self.disk, path, sidecar.clone(), SidecarOrigin::Read).await?;
+            let run =
+                OpenSegment::open_with(self.store.disk(), path, sidecar.clone(), SidecarOrigin::Read).await?;
             streams.push(run.records(Point::START, kway::chunk_bytes(self.limits, files.len())));
         }
         Ok(streams)

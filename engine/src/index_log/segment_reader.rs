@@ -8,12 +8,12 @@ use logtank_wire::record::{DecodeError, RecordView};
 use super::sidecar_file::{self, SidecarOrigin};
 use crate::error::{Corruption, Error, Result};
 use crate::format::index::{Point, Sidecar};
-use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::IndexCode;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, Transfer};
 use crate::limits::SIDECAR_BLOCK_BYTES;
+use crate::store::Store;
 
 /// A segment, opened, with its sidecar.
 pub struct OpenSegment<D: Disk> {
@@ -91,10 +91,10 @@ impl<D: Disk> OpenSegment<D> {
     ///
     /// # Errors
     /// The disk's ("not found" if it was merged or deleted: look again), or corruption.
-    pub async fn open(disk: &D, layout: &Layout, code: &IndexCode, name: SegmentName) -> Result<Self> {
-        let path = layout.segment(code, name);
-        let (sidecar, origin) = sidecar_file::load(disk, &path, name).await?;
-        Self::open_with(disk, &path, sidecar, origin).await
+    pub async fn open(store: &Store<D>, code: &IndexCode, name: SegmentName) -> Result<Self> {
+        let path = store.layout().segment(code, name);
+        let (sidecar, origin) = sidecar_file::load(store.disk(), &path, name).await?;
+        Self::open_with(store.disk(), &path, sidecar, origin).await
     }
 
     pub(super) async fn open_with(

@@ -8,12 +8,12 @@ use super::docid::compare;
 use super::segment_writer::CHUNK_BYTES;
 use crate::error::{Corruption, Error, Result};
 use crate::format::index::{Sidecar, SidecarBuilder, SidecarError, SidecarHeader};
-use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::IndexCode;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{self, Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::{MIB, SIDECAR_BLOCK_BYTES};
+use crate::store::Store;
 
 /// Where a segment's sidecar came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,14 +139,13 @@ async fn read<D: Disk>(disk: &D, path: &Path) -> DiskResult<Result<Sidecar, Side
 /// # Errors
 /// As [`load`].
 pub async fn rebuild_sidecar<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
 ) -> Result<(Sidecar, SidecarOrigin)> {
-    let (sidecar, origin) = load(disk, &layout.segment(code, name), name).await?;
+    let (sidecar, origin) = load(store.disk(), &store.layout().segment(code, name), name).await?;
     if origin != SidecarOrigin::Read {
-        publish(disk, &layout.sidecar(code, name), &sidecar).await?;
+        publish(store.disk(), &store.layout().sidecar(code, name), &sidecar).await?;
     }
     Ok((sidecar, origin))
 }
@@ -156,13 +155,12 @@ pub async fn rebuild_sidecar<D: Disk>(
 /// # Errors
 /// The disk's.
 pub async fn replace_outdated<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
     sidecar: &Sidecar,
 ) -> Result<()> {
-    publish(disk, &layout.sidecar(code, name), sidecar).await
+    publish(store.disk(), &store.layout().sidecar(code, name), sidecar).await
 }
 
 async fn publish<D: Disk>(disk: &D, path: &Path, sidecar: &Sidecar) -> Result<()> {

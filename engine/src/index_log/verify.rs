@@ -6,11 +6,11 @@ use crate::deletions;
 use crate::error::{Corruption, Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::index::Point;
-use crate::format::layout::Layout;
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, EntryKind};
 use crate::limits::Limits;
+use crate::store::Store;
 
 use super::chain::Chain;
 use super::docid;
@@ -39,15 +39,14 @@ pub struct Verified {
 /// # Errors
 /// The disk's; damage is not an error here but a finding.
 pub async fn verify_index<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     limits: &Limits,
     undealt: &BTreeSet<Epoch>,
 ) -> Result<Verified> {
     let mut verified = Verified::default();
-    for folder in [layout.optimized(code), layout.segments(code)] {
-        let entries = match disk.list(&folder).await {
+    for folder in [store.layout().optimized(code), store.layout().segments(code)] {
+        let entries = match store.disk().list(&folder).await {
             Err(error) if error.is_not_found() => continue,
             result => result?,
         };
@@ -58,7 +57,7 @@ pub async fn verify_index<D: Disk>(
             if name.kind == SegmentKind::Unsorted && undealt.contains(&name.time) {
                 continue;
             }
-            match verify_segment(disk, layout, code, name, limits, &mut verified).await {
+            match verify_segment(store, code, name, limits, &mut verified).await {
                 Ok(()) => {}
                 Err(Error::Corrupt(corruption)) => verified.findings.push(corruption),
                 Err(error) if error.is_not_found() => {}
@@ -66,33 +65,30 @@ pub async fn verify_index<D: Disk>(
             }
         }
     }
-    verified.findings.extend(gone(disk, layout, code).await?);
+    verified.findings.extend(gone(store, code).await?);
     Ok(verified)
 }
 
 /// Segments that only their sidecars know of. Where the checkpoint or the deletion can't be read, nothing can be said; who
 /// reads those reports it.
-async fn gone<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> Result<Vec<Corruption>> {
-    let checkpoint = Checkpoint::read(disk, layout).await?.next();
-    let deletion = deletions::load_one(disk, layout, code).await;
+async fn gone<D: Disk>(store: &Store<D>, code: &IndexCode) -> Result<Vec<Corruption>> {
+    let checkpoint = Checkpoint::read(store).await?.next();
+    let deletion = deletions::load_one(store, code).await;
     match (checkpoint, deletion) {
-        (Ok(checkpoint), Ok(deletion)) => {
-            Ok(Chain::look(disk, layout, code, checkpoint, deletion).await?.gone)
-        }
+        (Ok(checkpoint), Ok(deletion)) => Ok(Chain::look(store, code, checkpoint, deletion).await?.gone),
         (Err(Error::Disk(error)), _) | (_, Err(Error::Disk(error))) => Err(error.into()),
         (Err(Error::Corrupt(_)), _) | (_, Err(Error::Corrupt(_))) => Ok(Vec::new()),
     }
 }
 
 async fn verify_segment<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
     limits: &Limits,
     verified: &mut Verified,
 ) -> Result<()> {
-    let segment = OpenSegment::open(disk, layout, code, name).await?;
+    let segment = OpenSegment::open(store, code, name).await?;
     let header = *segment.sidecar().header();
     verified.segments += 1;
     verified.bytes += header.bytes;

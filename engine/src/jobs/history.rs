@@ -12,7 +12,6 @@ use self::age::Age;
 use super::config::JobsConfig;
 use crate::deletions::archive::{self, ArchivedName};
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, DiskResult, EntryKind, Transfer};
@@ -20,6 +19,7 @@ use crate::limits::Limits;
 use crate::raw_log::live::LiveView;
 use crate::raw_log::spare::{self, Retired, retire};
 use crate::room::Reserve;
+use crate::store::Store;
 use crate::time::Now;
 
 /// Files given up in one go, so that pruning a long history holds nobody up.
@@ -42,8 +42,7 @@ pub struct Pruned {
 /// Prunes raw/history/.
 #[derive(Debug)]
 pub struct History<D> {
-    disk: D,
-    layout: Layout,
+    store: Store<D>,
     age: Option<Age>,
     bytes_max: Option<u64>,
     spares_max: usize,
@@ -55,10 +54,9 @@ pub struct History<D> {
 impl<D: Disk> History<D> {
     /// Looks at nothing yet.
     #[must_use]
-    pub fn new(disk: D, layout: Layout, limits: &Limits, config: &JobsConfig) -> Self {
+    pub fn new(store: Store<D>, limits: &Limits, config: &JobsConfig) -> Self {
         Self {
-            disk,
-            layout,
+            store,
             age: config.history_age_max.map(Age::new),
             bytes_max: config.history_bytes_max,
             spares_max: config.spares_max,
@@ -93,7 +91,7 @@ impl<D: Disk> History<D> {
                     pruned.more = true;
                     return Ok(pruned);
                 }
-                match retire(&self.disk, &self.layout, name, spares_max).await? {
+                match retire(&self.store, name, spares_max).await? {
                     Retired::Spared | Retired::Deleted => {
                         pruned.files += 1;
                         pruned.bytes += bytes;
@@ -123,9 +121,9 @@ impl<D: Disk> History<D> {
             return Ok(());
         }
         // What is dealt may not have come to history yet.
-        let live = LiveView::look(&self.disk, &self.layout, Transfer::Cached).await?;
+        let live = LiveView::look(&self.store, Transfer::Cached).await?;
         for name in done.iter().filter(|name| live.epochs.range(..=name.before.epoch()).next().is_none()) {
-            archive::forget(&self.disk, &self.layout, name).await?;
+            archive::forget(&self.store, name).await?;
         }
         Ok(())
     }
@@ -135,16 +133,16 @@ impl<D: Disk> History<D> {
     /// # Errors
     /// The disk's.
     pub async fn give_up_spares(&self) -> Result<u64> {
-        Ok(if self.is_scarce().await? { spare::give_up(&self.disk, &self.layout).await? } else { 0 })
+        Ok(if self.is_scarce().await? { spare::give_up(&self.store).await? } else { 0 })
     }
 
     async fn is_scarce(&self) -> DiskResult<bool> {
-        Ok(self.reserve.is_scarce(&self.disk.space(&self.layout.raw_history()).await?))
+        Ok(self.reserve.is_scarce(&self.store.disk().space(&self.store.layout().raw_history()).await?))
     }
 
     /// The files of history by epoch, with their lengths; and the deletions.
     async fn measure(&mut self, checkpoint: Epoch) -> DiskResult<(Epochs, Vec<ArchivedName>)> {
-        let entries = match self.disk.list(&self.layout.raw_history()).await {
+        let entries = match self.store.disk().list(&self.store.layout().raw_history()).await {
             Err(error) if error.is_not_found() => Vec::new(),
             entries => entries?,
         };
@@ -154,7 +152,7 @@ impl<D: Disk> History<D> {
             let Some(epoch) = name.epoch().filter(|epoch| *epoch < checkpoint) else { continue };
             let bytes = match self.lengths.get(&name) {
                 Some(bytes) => *bytes,
-                None => match self.disk.metadata(&self.layout.history(name)).await? {
+                None => match self.store.disk().metadata(&self.store.layout().history(name)).await? {
                     Some(metadata) => metadata.len,
                     None => continue,
                 },
@@ -168,11 +166,13 @@ impl<D: Disk> History<D> {
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::store;
     use std::path::Path;
 
     use std::time::Duration;
 
     use super::*;
+    use crate::format::layout::Layout;
     use crate::testing::{MemDisk, run};
     use crate::time::{MonoNanos, WallMillis};
 
@@ -188,7 +188,7 @@ mod tests {
         ] {
             disk.put(layout.raw_history().join(name), &vec![0; length]);
         }
-        (disk.clone(), History::new(disk, layout, &Limits::default(), config))
+        (disk.clone(), History::new(store(&disk, &layout), &Limits::default(), config))
     }
 
     fn left(disk: &MemDisk) -> Vec<String> {

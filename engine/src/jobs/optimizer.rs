@@ -5,7 +5,6 @@
 
 use crate::error::{Corruption, Result};
 use crate::format::index::{EpochRange, Point};
-use crate::format::layout::Layout;
 use crate::format::names::SegmentKind;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment};
@@ -17,6 +16,7 @@ use crate::index_log::segment_writer::{Published, SegmentWriter};
 use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, OPTIMIZE_SEGMENTS_MAX};
 use crate::mutant::or_bug;
+use crate::store::Store;
 
 /// What an optimization did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,14 +73,13 @@ pub fn needed_to_optimize(chain: &Chain, limits: &Limits) -> u64 {
 /// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
 /// then nothing is published.
 pub async fn optimize_index<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     checkpoint: Epoch,
     deletion: Option<Position>,
     limits: &Limits,
 ) -> Result<Optimized> {
-    let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
+    let chain = Chain::look(store, code, checkpoint, deletion).await?;
     chain.whole()?;
     let inputs = choose(&chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
     let Some(last) = inputs.last().filter(|last| last.name.kind == SegmentKind::Sorted) else {
@@ -98,14 +97,15 @@ pub async fn optimize_index<D: Disk>(
     let mut optimized = Optimized { segments: inputs.len(), ..Optimized::default() };
     let mut streams = Vec::with_capacity(inputs.len());
     for input in inputs {
-        let segment = OpenSegment::open(disk, layout, code, input.name).await?;
+        let segment = OpenSegment::open(store, code, input.name).await?;
         optimized.findings.extend(segment.finding(input.name));
         streams.push(segment.records(Point::START, kway::chunk_bytes(limits, inputs.len())));
     }
-    let folder = layout.optimized(code);
-    disk.create_folder(&folder).await?;
-    disk.sync_folder(disk::parent(&folder)).await?;
-    let mut target = SegmentWriter::create(disk, &folder, SegmentKind::Optimized, last.name.time).await?;
+    let folder = store.layout().optimized(code);
+    store.disk().create_folder(&folder).await?;
+    store.disk().sync_folder(disk::parent(&folder)).await?;
+    let mut target =
+        SegmentWriter::create(store.disk(), &folder, SegmentKind::Optimized, last.name.time).await?;
     if let Err(error) = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts).await
     {
         target.discard().await;

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::ids::IndexCode;
 use crate::io::disk::{Disk, EntryKind};
+use crate::store::Store;
 
 /// Priority of what discovery enqueues; a person's request with a lower number goes first.
 pub const DISCOVERY_PRIORITY: i32 = 10;
@@ -98,12 +98,11 @@ impl OptimizationQueue {
     /// If the disk can't say whether the index exists.
     pub async fn enqueue<D: Disk>(
         &self,
-        disk: &D,
-        layout: &Layout,
+        store: &Store<D>,
         code: &IndexCode,
         urgency: Urgency,
     ) -> Result<Enqueued> {
-        match disk.metadata(&layout.index(code)).await? {
+        match store.disk().metadata(&store.layout().index(code)).await? {
             Some(found) if found.kind == EntryKind::Folder => Ok(self.enqueue_known(code, urgency)),
             _ => Ok(Enqueued::Unknown),
         }
@@ -180,6 +179,8 @@ impl OptimizationQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::layout::Layout;
+    use crate::testing::store;
     use crate::testing::{MemDisk, run};
     use std::path::Path;
 
@@ -259,7 +260,7 @@ mod tests {
         let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("/data"), None));
         let queue = OptimizationQueue::new();
         let urgency = Urgency { priority: 1, score: 1.0 };
-        let enqueue = |name| run(queue.enqueue(&disk, &layout, &code(name), urgency)).unwrap();
+        let enqueue = |name| run(queue.enqueue(&store(&disk, &layout), &code(name), urgency)).unwrap();
         assert_eq!(enqueue("ghost"), Enqueued::Unknown);
         assert!(run(disk.metadata(&layout.index(&code("ghost")))).unwrap().is_none());
         disk.put(layout.segments(&code("real")).join("x"), b"");

@@ -6,9 +6,9 @@ use super::queue::{Enqueued, OptimizationQueue, Urgency};
 use super::stats::JobStats;
 use crate::deletions::DeletionLog;
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::Disk;
+use crate::store::Store;
 
 /// What background work shares with the manager, the shards and the metrics, behind one `Arc`.
 #[derive(Debug, Default)]
@@ -36,12 +36,11 @@ impl Shared {
     /// If the disk can't say whether the index exists.
     pub async fn enqueue<D: Disk>(
         &self,
-        disk: &D,
-        layout: &Layout,
+        store: &Store<D>,
         code: &IndexCode,
         urgency: Urgency,
     ) -> Result<Enqueued> {
-        let enqueued = self.queue.enqueue(disk, layout, code, urgency).await?;
+        let enqueued = self.queue.enqueue(store, code, urgency).await?;
         self.wake_optimizer();
         Ok(enqueued)
     }
@@ -50,8 +49,8 @@ impl Shared {
     ///
     /// # Errors
     /// The disk's; the deletion may then hold or not, and may be repeated.
-    pub async fn delete<D: Disk>(&self, disk: &D, layout: &Layout, code: &IndexCode) -> Result<Position> {
-        let before = self.deletions.delete(disk, layout, code).await?;
+    pub async fn delete<D: Disk>(&self, store: &Store<D>, code: &IndexCode) -> Result<Position> {
+        let before = self.deletions.delete(store, code).await?;
         self.queue.forget(code);
         Ok(before)
     }

@@ -8,7 +8,6 @@
 use std::path::Path;
 
 use crate::error::{Corruption, Result};
-use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment};
@@ -18,6 +17,7 @@ use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
 use crate::limits::{Limits, SORT_BYTES_MAX};
 use crate::mutant::or_bug;
+use crate::store::Store;
 
 /// What a sort did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,34 +57,32 @@ pub fn needed_to_sort(chain: &Chain, limits: &Limits) -> u64 {
 /// then nothing is removed. After a failed fsync the job must not be run again before the next start, since
 /// what was published may not be durable.
 pub async fn sort_index<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     checkpoint: Epoch,
     deletion: Option<Position>,
     limits: &Limits,
 ) -> Result<Sorted> {
-    let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
+    let chain = Chain::look(store, code, checkpoint, deletion).await?;
     chain.whole()?;
     let mut sorted = Sorted::default();
     if !chain.leftovers.is_empty() {
         // The name that makes them leftovers may have been seen without being durable.
-        disk.sync_folder(&layout.segments(code)).await?;
-        remove(disk, layout, code, &chain.leftovers).await?;
+        store.disk().sync_folder(&store.layout().segments(code)).await?;
+        remove(store, code, &chain.leftovers).await?;
     }
     let following: Vec<&ChainSegment> = chain.following().collect();
     let unsorted = |segment: &&ChainSegment| segment.name.kind == SegmentKind::Unsorted;
     for stretch in
         following.chunk_by(|a, b| unsorted(a) && unsorted(b)).filter(|stretch| unsorted(&stretch[0]))
     {
-        sort_stretch(disk, layout, code, stretch, limits, &mut sorted).await?;
+        sort_stretch(store, code, stretch, limits, &mut sorted).await?;
     }
     Ok(sorted)
 }
 
 async fn sort_stretch<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     stretch: &[&ChainSegment],
     limits: &Limits,
@@ -93,26 +91,26 @@ async fn sort_stretch<D: Disk>(
     let names: Vec<SegmentName> = stretch.iter().map(|segment| segment.name).collect();
     let epochs =
         stretch.iter().map(|segment| segment.epochs).reduce(|a, b| a.joined(b)).expect("it is not empty");
-    let folder = layout.segments(code);
-    let mut target = SegmentWriter::create(disk, &folder, SegmentKind::Sorted, epochs.first).await?;
-    let input = Unsorted { disk, layout, code, names: &names, limits };
+    let folder = store.layout().segments(code);
+    let mut target = SegmentWriter::create(store.disk(), &folder, SegmentKind::Sorted, epochs.first).await?;
+    let input = Unsorted { store, code, names: &names, limits };
     if let Err(error) = input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings).await {
         target.discard().await;
         return Err(error);
     }
-    or_bug!(InputsFirst, (), remove(disk, layout, code, &names).await?);
+    or_bug!(InputsFirst, (), remove(store, code, &names).await?);
     sorted.published.push(target.publish(epochs).await?.name);
-    remove(disk, layout, code, &names).await
+    remove(store, code, &names).await
 }
 
-async fn remove<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode, names: &[SegmentName]) -> Result<()> {
+async fn remove<D: Disk>(store: &Store<D>, code: &IndexCode, names: &[SegmentName]) -> Result<()> {
     for &name in names {
-        let path = layout.segment(code, name);
-        remove_if_there(disk, &path).await?;
+        let path = store.layout().segment(code, name);
+        remove_if_there(store.disk(), &path).await?;
         // Behind its segment: a sidecar alone is recognized as an orphan.
-        remove_if_there(disk, &names::sidecar_of(&path)).await?;
+        remove_if_there(store.disk(), &names::sidecar_of(&path)).await?;
     }
-    Ok(disk.sync_folder(&layout.segments(code)).await?)
+    Ok(store.disk().sync_folder(&store.layout().segments(code)).await?)
 }
 
 async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> Result<()> {

@@ -4,12 +4,12 @@ use super::ManagerError;
 use super::index_info::look;
 use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, EntryKind, Transfer};
 use crate::jobs::shared::Shared;
 use crate::raw_log::live::{EpochView, LiveView};
 use crate::raw_log::merged::EpochScan;
+use crate::store::Store;
 
 /// How often raw segments may move while they are read.
 const LOOKS_MAX: u32 = 10;
@@ -21,37 +21,36 @@ const LOOKS_MAX: u32 = 10;
 /// The disk's, or corruption of the dealer's checkpoint or of a deletion. Damage of the raw log is passed over: whoever
 /// reads or deals it reports it.
 pub async fn list_existing_indexes<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     shared: &Shared,
 ) -> Result<BTreeSet<IndexCode>, ManagerError> {
     // The raw log first: what is dealt meanwhile has a folder by the time that those are listed.
-    let mut codes = in_raw_log(disk, layout, shared).await?;
-    let entries = match disk.list(&layout.indexes()).await {
+    let mut codes = in_raw_log(store, shared).await?;
+    let entries = match store.disk().list(&store.layout().indexes()).await {
         Err(error) if error.is_not_found() => Vec::new(),
         result => result?,
     };
-    let deletions = shared.deletions.snapshot(disk, layout).await?;
+    let deletions = shared.deletions.snapshot(store).await?;
     for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Folder) {
         // Other names can't have been created by this host.
         let Ok(code) = IndexCode::new(entry.name.as_bytes()) else { continue };
         let deleted = deletions.position(&code).is_some();
-        if !deleted || look(disk, layout, &code).await?.in_order().next().is_some() {
+        if !deleted || look(store, &code).await?.in_order().next().is_some() {
             codes.insert(code);
         }
     }
     Ok(codes)
 }
 
-async fn in_raw_log<D: Disk>(disk: &D, layout: &Layout, shared: &Shared) -> Result<BTreeSet<IndexCode>> {
+async fn in_raw_log<D: Disk>(store: &Store<D>, shared: &Shared) -> Result<BTreeSet<IndexCode>> {
     let mut looks = 0;
     'look: loop {
         looks += 1;
-        let live = LiveView::look(disk, layout, Transfer::Cached).await?;
-        let next = Checkpoint::read(disk, layout).await?.next()?;
+        let live = LiveView::look(store, Transfer::Cached).await?;
+        let next = Checkpoint::read(store).await?.next()?;
         let mut found = Found { shared, codes: BTreeSet::new() };
         for (_, epoch) in live.epochs.range(next..) {
-            match found.add(disk, layout, epoch).await {
+            match found.add(store, epoch).await {
                 Err(error) if error.is_not_found() && looks < LOOKS_MAX => continue 'look,
                 result => result?,
             }
@@ -66,12 +65,12 @@ struct Found<'s> {
 }
 
 impl Found<'_> {
-    async fn add<D: Disk>(&mut self, disk: &D, layout: &Layout, epoch: &EpochView) -> Result<()> {
-        let deletions = self.shared.deletions.snapshot(disk, layout).await?;
+    async fn add<D: Disk>(&mut self, store: &Store<D>, epoch: &EpochView) -> Result<()> {
+        let deletions = self.shared.deletions.snapshot(store).await?;
         let mut last: Vec<u8> = Vec::new();
         let mut damage = None;
         let range = Position::new(epoch.epoch, 0)..Position::after(epoch.epoch);
-        let mut scan = match EpochScan::open(disk, epoch, range, Transfer::Cached).await {
+        let mut scan = match EpochScan::open(store.disk(), epoch, range, Transfer::Cached).await {
             Err(Error::Corrupt(_)) => return Ok(()),
             result => result?,
         };

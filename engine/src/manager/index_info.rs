@@ -4,11 +4,11 @@ use super::ManagerError;
 use crate::deletions;
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::IndexCode;
 use crate::index_log::chain::{Chain, ChainSegment};
 use crate::io::disk::Disk;
+use crate::store::Store;
 
 /// What `get_index_log_info` answers: the index's optimized segments, the sorted and unsorted ones after the newest
 /// of them, and how many records they hold. Lengths are those of the files, in bytes. Zeros for an unknown
@@ -17,17 +17,16 @@ use crate::io::disk::Disk;
 /// # Errors
 /// If `index_code` is no index code, the disk's, or corruption of the index's deletion.
 pub async fn get_index_log_info<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     index_code: &[u8],
 ) -> Result<IndexLogInfo, ManagerError> {
     let code = IndexCode::new(index_code)?;
-    let chain = look(disk, layout, &code).await?;
+    let chain = look(store, &code).await?;
     let counts = chain.record_counts();
     let mut optimized = Vec::new();
     for &name in chain.superseded.iter().filter(|name| name.kind == SegmentKind::Optimized) {
         // The cleaner may have been here since.
-        if let Some(found) = disk.metadata(&layout.segment(&code, name)).await? {
+        if let Some(found) = store.disk().metadata(&store.layout().segment(&code, name)).await? {
             optimized.push(info(name, found.len));
         }
     }
@@ -45,13 +44,13 @@ pub async fn get_index_log_info<D: Disk>(
 }
 
 /// The index's segments, by the light of its present deletion.
-pub(super) async fn look<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> Result<Chain> {
-    let mut deletion = deletions::load_one(disk, layout, code).await?;
+pub(super) async fn look<D: Disk>(store: &Store<D>, code: &IndexCode) -> Result<Chain> {
+    let mut deletion = deletions::load_one(store, code).await?;
     loop {
-        let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
-        let chain = Chain::look(disk, layout, code, checkpoint, deletion).await?;
+        let checkpoint = Checkpoint::read(store).await?.next()?;
+        let chain = Chain::look(store, code, checkpoint, deletion).await?;
         // Only when it is read behind the segments does it tell of all that was removed because of it.
-        let again = deletions::load_one(disk, layout, code).await?;
+        let again = deletions::load_one(store, code).await?;
         if again == deletion {
             return Ok(chain);
         }

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use logtank_wire::info::QueueScore;
 
 use super::ManagerError;
-use crate::format::layout::Layout;
 use crate::ids::IndexCode;
 use crate::io::disk::Disk;
 use crate::jobs::queue::{Enqueued, Urgency};
 use crate::jobs::shared::Shared;
+use crate::store::Store;
 
 /// What `enqueue_for_optimization` does: lower `priority` goes first, then higher `score`. An index that has
 /// nothing dealt has nothing to optimize: it is not enqueued, and not created.
@@ -15,15 +15,14 @@ use crate::jobs::shared::Shared;
 /// # Errors
 /// If `index_code` is no index code, or the disk's.
 pub async fn enqueue_for_optimization<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     shared: &Shared,
     index_code: &[u8],
     priority: i32,
     score: f64,
 ) -> Result<Enqueued, ManagerError> {
     let code = IndexCode::new(index_code)?;
-    let enqueued = shared.queue.enqueue(disk, layout, &code, Urgency { priority, score }).await?;
+    let enqueued = shared.queue.enqueue(store, &code, Urgency { priority, score }).await?;
     match enqueued {
         Enqueued::Added | Enqueued::Replaced => shared.wake_optimizer(),
         Enqueued::Kept | Enqueued::Unknown => {}
@@ -45,13 +44,12 @@ pub fn get_optimization_queue(shared: &Shared) -> BTreeMap<IndexCode, QueueScore
 /// If `index_code` is no index code, or the disk's: the index may then be deleted or not, and the call may be
 /// repeated.
 pub async fn delete_index<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     shared: &Shared,
     index_code: &[u8],
 ) -> Result<(), ManagerError> {
     let code = IndexCode::new(index_code)?;
-    shared.deletions.delete(disk, layout, &code).await?;
+    shared.deletions.delete(store, &code).await?;
     shared.queue.forget(&code);
     Ok(())
 }

@@ -3,19 +3,19 @@ use logtank_wire::info::{RawLogInfo, SegmentInfo};
 use super::ManagerError;
 use super::index_info::saturated;
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer};
 use crate::raw_log::live::{LiveView, SegmentState, SegmentView};
+use crate::store::Store;
 
 /// What `get_raw_log_info` answers: the raw segments that are not dealt, by time, each shard's by itself, and
 /// the next time to deal. How many records an open segment holds, and in how many bytes, only scanning it would tell: zero.
 ///
 /// # Errors
 /// The disk's, or corruption of the dealer's checkpoint.
-pub async fn get_raw_log_info<D: Disk>(disk: &D, layout: &Layout) -> Result<RawLogInfo, ManagerError> {
-    let live = LiveView::look(disk, layout, Transfer::Cached).await?;
-    let next = Checkpoint::read(disk, layout).await?.next()?;
+pub async fn get_raw_log_info<D: Disk>(store: &Store<D>) -> Result<RawLogInfo, ManagerError> {
+    let live = LiveView::look(store, Transfer::Cached).await?;
+    let next = Checkpoint::read(store).await?.next()?;
     let undealt = live.epochs.range(next..).map(|(_, epoch)| epoch);
     let segments = undealt.flat_map(|epoch| epoch.segments.iter().map(|segment| info(epoch.epoch, segment)));
     Ok(RawLogInfo { undealt_segments: segments.collect(), dealer_next_timestamp: saturated(next.millis()) })

@@ -1,3 +1,4 @@
+use crate::testing::store;
 use std::path::{Path, PathBuf};
 
 use logtank_wire::info::{IndexLogInfo, RawLogInfo, SegmentInfo};
@@ -35,11 +36,11 @@ fn golden(tree: &str) -> MemDisk {
 }
 
 fn index_info(disk: &MemDisk, index: &str) -> IndexLogInfo {
-    run(get_index_log_info(disk, &layout(), index.as_bytes())).unwrap()
+    run(get_index_log_info(&store(disk, &layout()), index.as_bytes())).unwrap()
 }
 
 fn existing(disk: &MemDisk, shared: &Shared) -> Vec<String> {
-    let codes = run(list_existing_indexes(disk, &layout(), shared)).unwrap();
+    let codes = run(list_existing_indexes(&store(disk, &layout()), shared)).unwrap();
     codes.into_iter().map(|code| code.to_string()).collect()
 }
 
@@ -82,7 +83,7 @@ fn only_segments_after_the_optimized_one_count_as_not_optimized() {
         last_optimization_timestamp: 1_795_343_621_999,
     };
     assert_eq!(index_info(&disk, "m"), expected);
-    let raw = run(get_raw_log_info(&disk, &layout())).unwrap();
+    let raw = run(get_raw_log_info(&store(&disk, &layout()))).unwrap();
     let undealt = vec![segment(1_795_343_666_108, 241, 0, false)];
     assert_eq!(raw, RawLogInfo { undealt_segments: undealt, dealer_next_timestamp: 1_795_343_666_108 });
 }
@@ -91,9 +92,10 @@ fn only_segments_after_the_optimized_one_count_as_not_optimized() {
 fn a_host_without_a_single_folder_answers_everything_and_creates_nothing() {
     let (disk, shared) = (MemDisk::new(), Shared::new());
     assert_eq!(index_info(&disk, "ghost"), IndexLogInfo::default());
-    assert_eq!(run(get_raw_log_info(&disk, &layout())).unwrap(), RawLogInfo::default());
+    assert_eq!(run(get_raw_log_info(&store(&disk, &layout()))).unwrap(), RawLogInfo::default());
     assert!(existing(&disk, &shared).is_empty());
-    let enqueued = run(enqueue_for_optimization(&disk, &layout(), &shared, b"ghost", 1, 1.0)).unwrap();
+    let enqueued =
+        run(enqueue_for_optimization(&store(&disk, &layout()), &shared, b"ghost", 1, 1.0)).unwrap();
     assert_eq!(enqueued, Enqueued::Unknown);
     assert!(get_optimization_queue(&shared).is_empty());
     assert!(disk.files().is_empty());
@@ -106,9 +108,12 @@ fn codes_that_name_no_index_are_refused_everywhere() {
     let files = disk.files();
     for bad in ["", "../../x", "/", ".", "a/b", "a\0", &"x".repeat(129)] {
         let bad = bad.as_bytes();
-        assert!(matches!(run(get_index_log_info(&disk, &layout(), bad)), Err(ManagerError::Code(_))));
-        assert!(matches!(run(delete_index(&disk, &layout(), &shared, bad)), Err(ManagerError::Code(_))));
-        let enqueued = run(enqueue_for_optimization(&disk, &layout(), &shared, bad, 1, 1.0));
+        assert!(matches!(run(get_index_log_info(&store(&disk, &layout()), bad)), Err(ManagerError::Code(_))));
+        assert!(matches!(
+            run(delete_index(&store(&disk, &layout()), &shared, bad)),
+            Err(ManagerError::Code(_))
+        ));
+        let enqueued = run(enqueue_for_optimization(&store(&disk, &layout()), &shared, bad, 1, 1.0));
         assert!(matches!(enqueued, Err(ManagerError::Code(_))));
     }
     assert_eq!(disk.files(), files);
@@ -118,7 +123,7 @@ fn codes_that_name_no_index_are_refused_everywhere() {
 fn the_queue_shows_what_waits() {
     let (disk, shared) = (golden("10-three-unsorted"), Shared::new());
     let enqueue = |code: &[u8], priority, score| {
-        run(enqueue_for_optimization(&disk, &layout(), &shared, code, priority, score)).unwrap()
+        run(enqueue_for_optimization(&store(&disk, &layout()), &shared, code, priority, score)).unwrap()
     };
     assert_eq!(enqueue(b"m", 3, 0.5), Enqueued::Added);
     assert_eq!(enqueue(b"m", 4, 0.5), Enqueued::Kept);
@@ -126,7 +131,7 @@ fn the_queue_shows_what_waits() {
     let queue: Vec<_> =
         get_optimization_queue(&shared).into_values().map(|score| (score.priority, score.score)).collect();
     assert_eq!(queue, [(1, f64::INFINITY), (3, 0.5)]);
-    run(delete_index(&disk, &layout(), &shared, b"m")).unwrap();
+    run(delete_index(&store(&disk, &layout()), &shared, b"m")).unwrap();
     assert_eq!(get_optimization_queue(&shared).len(), 1, "what is deleted needs no optimization");
 }
 
@@ -137,19 +142,19 @@ fn an_index_exists_from_its_first_acknowledged_record_until_it_is_deleted() {
     run(disk.create_folder(&layout().indexes())).unwrap();
     let mut epoch = RawEpoch::new(1_000, 2);
     epoch.frame(0, &[raw_record("a", "doc", Some("x")), raw_record("b", "doc", Some("x"))]);
-    epoch.put(&disk, &layout(), false);
+    epoch.put(&store(&disk, &layout()), false);
     assert_eq!(existing(&disk, &shared), ["a", "b"], "before anything is dealt");
-    run(delete_index(&disk, &layout(), &shared, b"a")).unwrap();
-    run(delete_index(&disk, &layout(), &shared, b"never-was")).unwrap();
+    run(delete_index(&store(&disk, &layout()), &shared, b"a")).unwrap();
+    run(delete_index(&store(&disk, &layout()), &shared, b"never-was")).unwrap();
     assert_eq!(existing(&disk, &shared), ["b"]);
     epoch.frame(1, &[raw_record("a", "doc", None)]);
-    epoch.put(&disk, &layout(), true);
+    epoch.put(&store(&disk, &layout()), true);
     assert_eq!(existing(&disk, &shared), ["a", "b"], "written after the deletion");
 
-    let mut dealer = Dealer::new(disk.clone(), layout(), &Limits::default(), Transfer::Cached);
+    let mut dealer = Dealer::new(store(&disk, &layout()), &Limits::default(), Transfer::Cached);
     run(dealer.deal_next(&shared.deletions)).unwrap();
     assert_eq!(existing(&disk, &shared), ["a", "b"]);
-    run(delete_index(&disk, &layout(), &shared, b"b")).unwrap();
+    run(delete_index(&store(&disk, &layout()), &shared, b"b")).unwrap();
     assert_eq!(existing(&disk, &shared), ["a"], "its folder is still there");
     assert_eq!(index_info(&disk, "b"), IndexLogInfo::default());
     assert!(disk.files().iter().any(|file: &PathBuf| file.starts_with(layout().indexes().join("b"))));
@@ -161,7 +166,7 @@ fn damage_of_the_raw_log_hides_no_other_index_from_the_list() {
     let mut epoch = RawEpoch::new(1_800_000_000_000, 1);
     epoch.frame(0, &[raw_record("damaged", "doc", Some("x"))]);
     epoch.frame(0, &[raw_record("whole", "doc", Some("x"))]);
-    epoch.put(&disk, &layout(), true);
+    epoch.put(&store(&disk, &layout()), true);
     let path = layout().live(epoch.name(0));
     let mut bytes = disk.get(&path).unwrap();
     bytes[8192 + 50] ^= 1;
@@ -175,9 +180,9 @@ fn undealt_segments_are_listed_for_each_shard_and_without_those_on_their_way_to_
     for millis in [1_000, 2_000] {
         let mut epoch = RawEpoch::new(millis, 2);
         epoch.frame(0, &[raw_record("a", "doc", Some("x")), raw_record("b", "doc", Some("x"))]);
-        epoch.put(&disk, &layout(), millis == 1_000);
+        epoch.put(&store(&disk, &layout()), millis == 1_000);
     }
-    let info = || run(get_raw_log_info(&disk, &layout())).unwrap();
+    let info = || run(get_raw_log_info(&store(&disk, &layout()))).unwrap();
     let segments = info().undealt_segments;
     let of = |at: usize| (segments[at].timestamp, segments[at].record_count, segments[at].valid_length > 0);
     assert_eq!(

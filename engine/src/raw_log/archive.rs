@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use super::live::{LiveView, SegmentState, SegmentView, blocks_of};
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::Seal;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, DiskFile, Transfer};
+use crate::store::Store;
 
 /// What moving to history came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,7 @@ pub struct Archived {
 /// # Errors
 /// The disk's.
 pub async fn archive<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     view: &LiveView,
     dealt: &BTreeSet<Epoch>,
 ) -> Result<Archived> {
@@ -39,9 +38,9 @@ pub async fn archive<D: Disk>(
             let finished = match &segment.state {
                 SegmentState::Sealed(header, seal) => {
                     if seal.end <= header.file_bytes / 2 {
-                        cut(disk, segment, seal.end).await?;
+                        cut(store.disk(), segment, seal.end).await?;
                     }
-                    is_durably_sealed(disk, segment, seal).await?
+                    is_durably_sealed(store.disk(), segment, seal).await?
                 }
                 SegmentState::Legacy { .. } | SegmentState::HeaderDamaged(_) => true,
                 SegmentState::Open(_) | SegmentState::SealDamaged(..) => false,
@@ -49,18 +48,18 @@ pub async fn archive<D: Disk>(
             if !finished {
                 unfinished.insert(epoch.epoch);
             } else {
-                moved += u64::from(move_to_history(disk, layout, segment.places(), segment.name).await?);
+                moved += u64::from(move_to_history(store, segment.places(), segment.name).await?);
             }
         }
         if epoch.lost.is_some() {
             let name = RawName::Lost(epoch.epoch);
-            moved += u64::from(move_to_history(disk, layout, [layout.live(name)], name).await?);
+            moved += u64::from(move_to_history(store, [store.layout().live(name)], name).await?);
         }
     }
     if moved > 0 {
         // The new names first: a power cut in between leaves both, never neither.
-        disk.sync_folder(&layout.raw_history()).await?;
-        disk.sync_folder(&layout.raw_live()).await?;
+        store.disk().sync_folder(&store.layout().raw_history()).await?;
+        store.disk().sync_folder(&store.layout().raw_live()).await?;
     }
     Ok(Archived { files: moved, unfinished })
 }
@@ -98,14 +97,13 @@ async fn opened<D: Disk>(disk: &D, segment: &SegmentView, transfer: Transfer) ->
 }
 
 async fn move_to_history<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     places: impl IntoIterator<Item = PathBuf>,
     name: RawName,
 ) -> Result<bool> {
-    let target = layout.history(name);
+    let target = store.layout().history(name);
     for from in places {
-        match disk.rename(&from, &target).await {
+        match store.disk().rename(&from, &target).await {
             Ok(()) => return Ok(true),
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error.into()),
@@ -120,6 +118,7 @@ mod tests {
     use crate::io::buffers::AlignedBuf;
     use crate::raw_log::test_support::{Cut, LegacyBytes, MemDisk, SegmentBytes, epoch, layout, raw_disk};
     use crate::testing::run;
+    use crate::testing::store;
 
     fn dealt() -> MemDisk {
         let disk = raw_disk();
@@ -134,7 +133,7 @@ mod tests {
     }
 
     fn look(disk: &MemDisk) -> LiveView {
-        run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap()
+        run(LiveView::look(&store(disk, &layout()), Transfer::Cached)).unwrap()
     }
 
     fn past(view: &LiveView) -> BTreeSet<Epoch> {
@@ -142,7 +141,7 @@ mod tests {
     }
 
     fn archived(disk: &MemDisk, view: &LiveView) -> u64 {
-        run(archive(disk, &layout(), view, &past(view))).unwrap().files
+        run(archive(&store(disk, &layout()), view, &past(view))).unwrap().files
     }
 
     fn files(disk: &MemDisk) -> Vec<String> {
@@ -175,7 +174,7 @@ mod tests {
                 let disk = dealt();
                 let view = look(&disk);
                 disk.die_at(call);
-                let done = run(archive(&disk, &layout(), &view, &past(&view))).is_ok();
+                let done = run(archive(&store(&disk, &layout()), &view, &past(&view))).is_ok();
                 disk.restart(cut);
                 assert!(files(&disk).len() >= ARCHIVED.len(), "{cut:?} at call {call}");
                 archived(&disk, &look(&disk));
@@ -196,7 +195,7 @@ mod tests {
         archived(&disk, &look(&disk));
         let history = disk.contents().remove(&layout().raw_history().join("8-0-0.rawlog")).unwrap();
         assert_eq!(history.len() as u64, end);
-        let report = run(crate::raw_log::verify::verify(&disk, &layout())).unwrap();
+        let report = run(crate::raw_log::verify::verify(&store(&disk, &layout()))).unwrap();
         assert!(report.findings.is_empty() && report.records == 2, "{report:?}");
     }
 
@@ -235,7 +234,7 @@ mod tests {
         disk.put(live.join("8-2-0.rawlog"), &SegmentBytes::new(8, 2, 0, 8).frame(7, 2).full(0));
         let view = look(&disk);
         run(disk.rename(&live.join("ready-3.rawlog"), &live.join("8-1-0.rawlog"))).unwrap();
-        let archived = run(archive(&disk, &layout(), &view, &past(&view))).unwrap();
+        let archived = run(archive(&store(&disk, &layout()), &view, &past(&view))).unwrap();
         assert_eq!(archived, Archived { files: 4, unfinished: [epoch(8)].into() });
         let left: Vec<_> = files(&disk).into_iter().filter(|path| path.starts_with("live/8")).collect();
         assert_eq!(left, ["live/8-2-0.rawlog"]);

@@ -16,26 +16,26 @@ use std::path::Path;
 use super::live::{LiveView, raw_names};
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::{RawName, SegmentName};
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Entry, EntryKind, Transfer};
+use crate::store::Store;
 
 /// Mends the checkpoint where the original left it torn or behind, and returns what it says now. To be called
 /// under dealer.lock, before anything is dealt or read.
 ///
 /// # Errors
 /// The disk's.
-pub async fn repair<D: Disk>(disk: &D, layout: &Layout) -> Result<Epoch> {
-    let stored = Checkpoint::read(disk, layout).await?;
-    let next = next_to_deal(disk, layout, &stored).await?;
+pub async fn repair<D: Disk>(store: &Store<D>) -> Result<Epoch> {
+    let stored = Checkpoint::read(store).await?;
+    let next = next_to_deal(store, &stored).await?;
     let untouched = match stored {
         Checkpoint::At(epoch) => epoch == next,
         Checkpoint::Missing => next == Epoch::ZERO,
         Checkpoint::Unreadable(_) => false,
     };
     if !untouched {
-        Checkpoint::advance(disk, layout, next).await?;
+        Checkpoint::advance(store, next).await?;
     }
     Ok(next)
 }
@@ -44,8 +44,8 @@ pub async fn repair<D: Disk>(disk: &D, layout: &Layout) -> Result<Epoch> {
 ///
 /// # Errors
 /// The disk's.
-pub async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Checkpoint) -> Result<Epoch> {
-    let history = raw_names(disk, &layout.raw_history()).await?;
+pub async fn next_to_deal<D: Disk>(store: &Store<D>, stored: &Checkpoint) -> Result<Epoch> {
+    let history = raw_names(store.disk(), &store.layout().raw_history()).await?;
     if let Checkpoint::At(next) = stored {
         let legacy = history.iter().filter(|name| matches!(name, RawName::Legacy(_)));
         let behind = legacy.filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, Epoch::next);
@@ -56,22 +56,25 @@ pub async fn next_to_deal<D: Disk>(disk: &D, layout: &Layout, stored: &Checkpoin
         Some(archived) => Some(archived),
         // History is pruned, or nothing was ever dealt. Not simply what is live: an epoch may still be on its way.
         None => {
-            let live = LiveView::look(disk, layout, Transfer::Cached).await?;
+            let live = LiveView::look(store, Transfer::Cached).await?;
             let before = live.epochs.first_key_value().map_or(Epoch::MAX, |(first, _)| *first);
-            greatest_segment(disk, layout, before).await?
+            greatest_segment(store, before).await?
         }
     };
     Ok(dealt.map_or(Epoch::ZERO, Epoch::next))
 }
 
 /// The greatest time of a segment of any index before `before`.
-async fn greatest_segment<D: Disk>(disk: &D, layout: &Layout, before: Epoch) -> Result<Option<Epoch>> {
+async fn greatest_segment<D: Disk>(store: &Store<D>, before: Epoch) -> Result<Option<Epoch>> {
     let mut greatest = None;
-    for index in
-        entries(disk, &layout.indexes()).await?.iter().filter(|entry| entry.kind == EntryKind::Folder)
+    for index in entries(store.disk(), &store.layout().indexes())
+        .await?
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::Folder)
     {
         for folder in ["segments", "optimized"] {
-            let entries = entries(disk, &layout.indexes().join(&index.name).join(folder)).await?;
+            let entries =
+                entries(store.disk(), &store.layout().indexes().join(&index.name).join(folder)).await?;
             let times =
                 entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
             greatest = greatest.max(times.filter(|time| *time < before).max());
@@ -91,6 +94,7 @@ async fn entries<D: Disk>(disk: &D, folder: &Path) -> Result<Vec<Entry>> {
 mod tests {
     use super::*;
     use crate::raw_log::test_support::{LegacyBytes, SegmentBytes, epoch, layout};
+    use crate::testing::store;
     use crate::testing::{MemDisk, run};
 
     /// A disk with this checkpoint, and files named by what they are.
@@ -114,9 +118,9 @@ mod tests {
 
     fn repaired(checkpoint: Option<&[u8]>, files: &[&str]) -> u64 {
         let disk = disk(checkpoint, files);
-        let next = run(repair(&disk, &layout())).unwrap();
-        assert_eq!(run(repair(&disk, &layout())).unwrap(), next, "twice");
-        let stored = run(Checkpoint::read(&disk, &layout())).unwrap();
+        let next = run(repair(&store(&disk, &layout()))).unwrap();
+        assert_eq!(run(repair(&store(&disk, &layout()))).unwrap(), next, "twice");
+        let stored = run(Checkpoint::read(&store(&disk, &layout()))).unwrap();
         assert_eq!(stored.next().unwrap(), next);
         next.millis()
     }
@@ -126,7 +130,7 @@ mod tests {
         assert_eq!(repaired(Some(b"7"), &["raw/history/5.raw", "raw/live/7.raw"]), 7);
         assert_eq!(repaired(Some(b"7"), &["raw/history/5-0-0.rawlog", "indexes/m/segments/x"]), 7);
         let fresh = disk(None, &[]);
-        assert_eq!(run(repair(&fresh, &layout())).unwrap(), Epoch::ZERO);
+        assert_eq!(run(repair(&store(&fresh, &layout()))).unwrap(), Epoch::ZERO);
         assert_eq!(fresh.get(layout().checkpoint()), None, "nothing to write down");
     }
 
@@ -157,7 +161,7 @@ mod tests {
         assert_eq!(epoch(repaired(Some(b""), &[])), Epoch::ZERO);
         let never_dealt = disk(None, &["raw/live/7-0-0.rawlog"]);
         assert_eq!(
-            run(repair(&never_dealt, &layout())).unwrap(),
+            run(repair(&store(&never_dealt, &layout()))).unwrap(),
             Epoch::ZERO,
             "an earlier one may be on its way"
         );

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use super::framed::Blocks;
 use super::lost::Lost;
 use crate::error::{Corruption, DiskError, Error, Result};
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::{BlockError, FRAMES_OFFSET, Header, SEAL_OFFSET, Seal, SealedBy};
 use crate::ids::{Epoch, Position};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, EntryKind, Transfer};
 use crate::mutant::bug;
+use crate::store::Store;
 
 /// Looks that may fail because the folder changed meanwhile, before that is an error.
 const LOOKS_MAX: u32 = 10;
@@ -100,11 +100,11 @@ impl LiveView {
     ///
     /// # Errors
     /// The disk's; also if the folder changed ten times while looking.
-    pub async fn look<D: Disk>(disk: &D, layout: &Layout, transfer: Transfer) -> Result<Self> {
-        let folder = layout.raw_live();
+    pub async fn look<D: Disk>(store: &Store<D>, transfer: Transfer) -> Result<Self> {
+        let folder = store.layout().raw_live();
         let mut sealed = Sealed::new();
         for _ in 0..LOOKS_MAX {
-            match Self::try_look(disk, &folder, transfer, &mut sealed).await {
+            match Self::try_look(store.disk(), &folder, transfer, &mut sealed).await {
                 Ok(Some(view)) => return Ok(view),
                 Ok(None) => {}
                 // Renamed or archived between listing and opening.

@@ -11,13 +11,13 @@ use super::naming::name_durable;
 use super::recovery::Recovered;
 use super::spare;
 use crate::error::{Corruption, Result};
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::FRAMES_OFFSET;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer, temporary_beside};
 use crate::limits::{Limits, MIB};
 use crate::room::Reserve;
+use crate::store::Store;
 
 /// Written at once, so that other I/O gets its turn in between.
 const FILL_BYTES: u64 = MIB;
@@ -26,8 +26,7 @@ const FILL_BYTES: u64 = MIB;
 /// written; header and seal zero, all of it durable before they have that name.
 #[derive(Debug)]
 pub struct Preparer<D> {
-    disk: D,
-    layout: Layout,
+    store: Store<D>,
     file_bytes: u64,
     // Never used twice, so that a name stands for one file as long as anyone may remember it.
     next_number: u64,
@@ -41,11 +40,11 @@ impl<D: Disk> Preparer<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn open(disk: D, layout: Layout, limits: &Limits, recovered: &Recovered) -> Result<Self> {
+    pub async fn open(store: Store<D>, limits: &Limits, recovered: &Recovered) -> Result<Self> {
         let file_bytes = limits.segment_file_bytes();
         // Also behind those that are no longer ready: renaming to their names would destroy them.
         let mut next_number = 0;
-        for name in raw_names(&disk, &layout.raw_live()).await? {
+        for name in raw_names(store.disk(), &store.layout().raw_live()).await? {
             if let RawName::Ready(number) = name {
                 next_number = next_number.max(number + 1);
             }
@@ -55,11 +54,11 @@ impl<D: Disk> Preparer<D> {
             if file.bytes == file_bytes {
                 ready.push_back(file.clone());
             } else {
-                disk.remove_file(&file.path).await?;
+                store.disk().remove_file(&file.path).await?;
             }
         }
         let reserve = Reserve::new(limits.free_bytes_min);
-        Ok(Self { disk, layout, file_bytes, next_number, ready, reserve })
+        Ok(Self { store, file_bytes, next_number, ready, reserve })
     }
 
     /// How many files are ready and not handed out.
@@ -84,7 +83,7 @@ impl<D: Disk> Preparer<D> {
     /// # Errors
     /// The disk's.
     pub async fn has_room(&self, undealt: u64) -> Result<bool> {
-        let room = self.disk.space(&self.layout.raw_live()).await?;
+        let room = self.store.disk().space(&self.store.layout().raw_live()).await?;
         Ok(self.reserve.admits(&room, self.file_bytes.saturating_add(undealt)))
     }
 
@@ -94,14 +93,14 @@ impl<D: Disk> Preparer<D> {
     /// # Errors
     /// The disk's.
     pub async fn give_up(&mut self, least: usize) -> Result<u64> {
-        let room = self.disk.space(&self.layout.raw_live()).await?;
+        let room = self.store.disk().space(&self.store.layout().raw_live()).await?;
         if !self.reserve.is_scarce(&room) {
             return Ok(0);
         }
-        let mut given_up = spare::give_up(&self.disk, &self.layout).await?;
+        let mut given_up = spare::give_up(&self.store).await?;
         while self.ready.len() > least {
             let file = self.ready.pop_back().expect("there are more than the least");
-            if let Err(error) = self.disk.remove_file(&file.path).await {
+            if let Err(error) = self.store.disk().remove_file(&file.path).await {
                 self.ready.push_back(file);
                 return Err(error.into());
             }
@@ -120,12 +119,12 @@ impl<D: Disk> Preparer<D> {
     pub async fn prepare_one(&mut self, waits: impl Fn() -> bool) -> Result<()> {
         let number = self.next_number;
         self.next_number += 1;
-        let path = self.layout.live(RawName::Ready(number));
+        let path = self.store.layout().live(RawName::Ready(number));
         let temporary = temporary_beside(&path);
         if let Err(error) = self.fill_and_name(&temporary, &path, &waits).await {
             // As far as that is still possible; recovery deletes what is left. It may have its name already.
             for path in [&temporary, &path] {
-                let _ = self.disk.remove_file(path).await;
+                let _ = self.store.disk().remove_file(path).await;
             }
             return Err(error.into());
         }
@@ -139,12 +138,12 @@ impl<D: Disk> Preparer<D> {
         path: &Path,
         waits: &impl Fn() -> bool,
     ) -> DiskResult<()> {
-        let file = if spare::take(&self.disk, &self.layout, self.file_bytes, temporary).await? {
-            let file = self.disk.open_write(temporary, Transfer::Direct).await?;
+        let file = if spare::take(&self.store, self.file_bytes, temporary).await? {
+            let file = self.store.disk().open_write(temporary, Transfer::Direct).await?;
             write_zeros(&file, 0, FRAMES_OFFSET, &|| false).await?;
             file
         } else {
-            let file = self.disk.create(temporary, Transfer::Direct).await?;
+            let file = self.store.disk().create(temporary, Transfer::Direct).await?;
             // First of all, so that a drive without room says so before anything is written.
             file.allocate(self.file_bytes).await?;
             write_zeros(&file, 0, self.file_bytes, waits).await?;
@@ -153,8 +152,8 @@ impl<D: Disk> Preparer<D> {
         file.sync().await?;
         // Syncing the folder takes a descriptor, and may have to make do with this one.
         drop(file);
-        self.disk.rename(temporary, path).await?;
-        self.disk.sync_folder(&self.layout.raw_live()).await
+        self.store.disk().rename(temporary, path).await?;
+        self.store.disk().sync_folder(&self.store.layout().raw_live()).await
     }
 
     /// Gives a file in use the name that its header says. The header must be durable: a file with such a name has a
@@ -167,17 +166,17 @@ impl<D: Disk> Preparer<D> {
     /// # Errors
     /// The disk's; corruption if the header says another name.
     pub async fn claimed(&self, number: u64, name: RawName) -> Result<bool> {
-        let path = self.layout.live(RawName::Ready(number));
-        let header = match read_blocks(&self.disk, &path, Transfer::Cached).await {
+        let path = self.store.layout().live(RawName::Ready(number));
+        let header = match read_blocks(self.store.disk(), &path, Transfer::Cached).await {
             Err(error) if error.is_not_found() => {
-                self.disk.sync_folder(&self.layout.raw_live()).await?;
+                self.store.disk().sync_folder(&self.store.layout().raw_live()).await?;
                 return Ok(false);
             }
             blocks => blocks?.0.header,
         };
         let what = match header {
             Ok(header) if name_of(&header) == name => {
-                return name_durable(&self.disk, &self.layout, &path, name).await;
+                return name_durable(&self.store, &path, name).await;
             }
             Ok(header) => format!("its header says {}, its writer {name}", name_of(&header)),
             Err(error) => format!("header: {error}, though {name} is being written here"),

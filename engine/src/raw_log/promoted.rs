@@ -11,12 +11,12 @@
 
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Metadata};
 use crate::raw_log::dealt::next_to_deal;
 use crate::raw_log::live::raw_names;
+use crate::store::Store;
 
 /// Gives segments of the original in `raw/live/` that hold something and lie before the checkpoint a time after it. For a tree that
 /// this host opens for the first time: later, what lies there came from somewhere else. May end at any await and be done again,
@@ -24,25 +24,28 @@ use crate::raw_log::live::raw_names;
 ///
 /// # Errors
 /// The disk's; also that a file is gone, which another process may have renamed: do it again.
-pub async fn place_after_dealt<D: Disk>(disk: &D, layout: &Layout) -> Result<u64> {
-    let next = next_to_deal(disk, layout, &Checkpoint::read(disk, layout).await?).await?;
+pub async fn place_after_dealt<D: Disk>(store: &Store<D>) -> Result<u64> {
+    let next = next_to_deal(store, &Checkpoint::read(store).await?).await?;
     let mut placed = 0;
     // The last one first, so that they stay in order wherever this ends.
-    while let Some((segment, time)) = last_to_place(disk, layout, next).await? {
-        disk.rename(&layout.live(segment), &layout.live(RawName::Legacy(time))).await?;
-        disk.sync_folder(&layout.raw_live()).await?;
+    while let Some((segment, time)) = last_to_place(store, next).await? {
+        store
+            .disk()
+            .rename(&store.layout().live(segment), &store.layout().live(RawName::Legacy(time)))
+            .await?;
+        store.disk().sync_folder(&store.layout().raw_live()).await?;
         placed += 1;
     }
     Ok(placed)
 }
 
-async fn last_to_place<D: Disk>(disk: &D, layout: &Layout, next: Epoch) -> Result<Option<(RawName, Epoch)>> {
-    let live = raw_names(disk, &layout.raw_live()).await?;
+async fn last_to_place<D: Disk>(store: &Store<D>, next: Epoch) -> Result<Option<(RawName, Epoch)>> {
+    let live = raw_names(store.disk(), &store.layout().raw_live()).await?;
     let follows = live.iter().filter_map(|name| name.epoch()).filter(|&epoch| epoch >= next).min();
     let mut before = Vec::new();
     for name in live {
         let RawName::Legacy(epoch) = name else { continue };
-        if epoch < next && is_undealt(disk, layout, name).await? {
+        if epoch < next && is_undealt(store, name).await? {
             before.push((epoch, name));
         }
     }
@@ -58,10 +61,10 @@ async fn last_to_place<D: Disk>(disk: &D, layout: &Layout, next: Epoch) -> Resul
 }
 
 /// Whether it holds something that is not in history: the original moves there what it has dealt.
-async fn is_undealt<D: Disk>(disk: &D, layout: &Layout, name: RawName) -> Result<bool> {
+async fn is_undealt<D: Disk>(store: &Store<D>, name: RawName) -> Result<bool> {
     let len = |found: Option<Metadata>| found.map_or(0, |found| found.len);
-    let here = len(disk.metadata(&layout.live(name)).await?);
-    Ok(here > 0 && here != len(disk.metadata(&layout.history(name)).await?))
+    let here = len(store.disk().metadata(&store.layout().live(name)).await?);
+    Ok(here > 0 && here != len(store.disk().metadata(&store.layout().history(name)).await?))
 }
 
 #[cfg(test)]
@@ -70,6 +73,7 @@ mod tests {
     use crate::io::disk::read_small;
     use crate::raw_log::test_support::{Cut, MemDisk, layout, raw_disk};
     use crate::testing::run;
+    use crate::testing::store;
 
     /// A slave that was promoted: checkpoint 100.
     fn promoted(live: &[(&str, &str)]) -> MemDisk {
@@ -97,10 +101,10 @@ mod tests {
     #[test]
     fn segments_of_a_promoted_slave_come_after_the_checkpoint() {
         let disk = promoted(&[("80.raw", "a"), ("90.raw", "b"), ("140.raw", "c")]);
-        assert_eq!(run(place_after_dealt(&disk, &layout())).unwrap(), 2);
+        assert_eq!(run(place_after_dealt(&store(&disk, &layout()))).unwrap(), 2);
         assert_eq!(left(&disk), expected(&[("138.raw", "a"), ("139.raw", "b"), ("140.raw", "c")]));
         let disk = promoted(&[("80.raw", "a"), ("90.raw", "b")]);
-        assert_eq!(run(place_after_dealt(&disk, &layout())).unwrap(), 2);
+        assert_eq!(run(place_after_dealt(&store(&disk, &layout()))).unwrap(), 2);
         assert_eq!(left(&disk), expected(&[("100.raw", "a"), ("101.raw", "b")]));
     }
 
@@ -111,11 +115,11 @@ mod tests {
             [("7.raw", "dealt"), ("90.raw", ""), ("130.raw", "c"), ("80-0-0.rawlog", "not the original's")];
         let disk = promoted(&live);
         let before = left(&disk);
-        assert_eq!(run(place_after_dealt(&disk, &layout())).unwrap(), 0);
+        assert_eq!(run(place_after_dealt(&store(&disk, &layout()))).unwrap(), 0);
         assert_eq!(left(&disk), before);
         // No time is left between the two: it is reported when it is met.
         let disk = promoted(&[("80.raw", "a"), ("100.raw", "c")]);
-        assert_eq!(run(place_after_dealt(&disk, &layout())).unwrap(), 0);
+        assert_eq!(run(place_after_dealt(&store(&disk, &layout()))).unwrap(), 0);
     }
 
     #[test]
@@ -125,16 +129,16 @@ mod tests {
         {
             let calls = {
                 let disk = promoted(live);
-                run(place_after_dealt(&disk, &layout())).unwrap();
+                run(place_after_dealt(&store(&disk, &layout()))).unwrap();
                 disk.calls()
             };
             for call in 0..=calls {
                 for cut in Cut::ALL {
                     let disk = promoted(live);
                     disk.die_at(call);
-                    let _ = run(place_after_dealt(&disk, &layout()));
+                    let _ = run(place_after_dealt(&store(&disk, &layout())));
                     disk.restart(cut);
-                    run(place_after_dealt(&disk, &layout())).unwrap();
+                    run(place_after_dealt(&store(&disk, &layout()))).unwrap();
                     let left = left(&disk);
                     let bytes: Vec<_> = left.iter().map(|(_, bytes)| &**bytes).collect();
                     assert_eq!(

@@ -21,11 +21,11 @@ use super::live::{EpochView, LiveView, SegmentState, SegmentView};
 use super::lost::Lost;
 use super::scan::SegmentScan;
 use crate::error::{Error, Result};
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::ids::Position;
 use crate::io::aside::keep_copy;
 use crate::io::disk::{self, Disk, DiskFile, Transfer, publish_small};
+use crate::store::Store;
 use crate::time::WallMillis;
 
 /// What was done.
@@ -70,11 +70,11 @@ pub struct RepairedSegment {
 ///
 /// # Errors
 /// The disk's. What was done before stays done.
-pub async fn repair<D: Disk>(disk: &D, layout: &Layout, aside: &Path, now: WallMillis) -> Result<Repaired> {
+pub async fn repair<D: Disk>(store: &Store<D>, aside: &Path, now: WallMillis) -> Result<Repaired> {
     let mut repaired = Repaired::default();
-    let view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    let view = LiveView::look(store, Transfer::Direct).await?;
     for epoch in view.epochs.values() {
-        repair_epoch(disk, layout, aside, &view, epoch, now, &mut repaired).await?;
+        repair_epoch(store, aside, &view, epoch, now, &mut repaired).await?;
     }
     Ok(repaired)
 }
@@ -94,8 +94,7 @@ struct Salvaged {
 }
 
 async fn repair_epoch<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     aside: &Path,
     view: &LiveView,
     epoch: &EpochView,
@@ -105,18 +104,18 @@ async fn repair_epoch<D: Disk>(
     let mut found = Vec::new();
     for segment in &epoch.segments {
         if let SegmentState::Legacy { .. } = segment.state {
-            if is_damaged(disk, segment).await? {
+            if is_damaged(store.disk(), segment).await? {
                 repaired.left.push(segment.path.clone());
             }
             continue;
         }
-        found.push((segment, salvage(disk, segment, now, &Overlaps::default()).await?));
+        found.push((segment, salvage(store.disk(), segment, now, &Overlaps::default()).await?));
     }
     let overlaps =
         Overlaps::find(found.iter().flat_map(|(_, salvaged)| salvaged.frames.iter().cloned()).collect());
     for (segment, salvaged) in &mut found {
         if salvaged.frames.first().is_some_and(|(shard, _)| overlaps.concern(*shard)) {
-            *salvaged = salvage(disk, segment, now, &overlaps).await?;
+            *salvaged = salvage(store.disk(), segment, now, &overlaps).await?;
         }
     }
     if found.iter().all(|(_, salvaged)| !salvaged.damaged) && !matches!(epoch.lost, Some(Err(_))) {
@@ -129,10 +128,10 @@ async fn repair_epoch<D: Disk>(
     let told = found.iter().map(|(_, salvaged)| salvaged.epoch_records).max().unwrap_or(0);
     let total = spans.end().max(told);
     let readable: Vec<_> = found.iter().map(|(segment, salvaged)| (*segment, &salvaged.spans)).collect();
-    let Reported { gaps: known, damaged } = reported::reported(disk, layout, view, epoch, &readable).await?;
-    let path = layout.live(RawName::Lost(epoch.epoch));
+    let Reported { gaps: known, damaged } = reported::reported(store, view, epoch, &readable).await?;
+    let path = store.layout().live(RawName::Lost(epoch.epoch));
     if let Some(bytes) = damaged {
-        let aside = keep_copy(disk, aside, &RawName::Lost(epoch.epoch).to_string(), &bytes).await?;
+        let aside = keep_copy(store.disk(), aside, &RawName::Lost(epoch.epoch).to_string(), &bytes).await?;
         let given_up = Lost { epoch: epoch.epoch, gaps: known.clone().normalized() }.records();
         repaired.forgotten.push(Forgotten { path: path.clone(), aside, given_up });
     }
@@ -140,10 +139,10 @@ async fn repair_epoch<D: Disk>(
     gaps.add_all(&known);
     let lost = Lost { epoch: epoch.epoch, gaps: gaps.normalized() };
     // First what is gone: from then on nobody waits for it.
-    lost.publish(disk, &path).await?;
+    lost.publish(store.disk(), &path).await?;
     repaired.lost.push(lost);
     for (segment, salvaged) in found.into_iter().filter(|(_, salvaged)| salvaged.damaged) {
-        repaired.segments.push(replace(disk, segment, salvaged, aside).await?);
+        repaired.segments.push(replace(store.disk(), segment, salvaged, aside).await?);
     }
     Ok(())
 }

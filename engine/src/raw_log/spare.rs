@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::io::disk::{Disk, DiskResult, EntryKind, parent};
 use crate::raw_log::live::raw_names;
+use crate::store::Store;
 
 /// What became of a file of history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,29 +28,31 @@ pub enum Retired {
 ///
 /// # Errors
 /// The disk's.
-pub async fn retire<D: Disk>(disk: &D, layout: &Layout, name: RawName, spares_max: usize) -> Result<Retired> {
-    let path = layout.history(name);
+pub async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize) -> Result<Retired> {
+    let path = store.layout().history(name);
     let recyclable = match name {
-        RawName::Segment { .. } => raw_names(disk, &layout.raw_spare()).await?.len() < spares_max,
+        RawName::Segment { .. } => {
+            raw_names(store.disk(), &store.layout().raw_spare()).await?.len() < spares_max
+        }
         RawName::Legacy(_) | RawName::Ready(_) | RawName::Lost(_) => false,
     };
     let done = if recyclable {
-        if disk.metadata(&layout.raw_spare()).await?.is_none() {
-            disk.create_folder(&layout.raw_spare()).await?;
-            disk.sync_folder(layout.raw()).await?;
+        if store.disk().metadata(&store.layout().raw_spare()).await?.is_none() {
+            store.disk().create_folder(&store.layout().raw_spare()).await?;
+            store.disk().sync_folder(store.layout().raw()).await?;
         }
-        disk.rename(&path, &layout.raw_spare().join(name.to_string())).await
+        store.disk().rename(&path, &store.layout().raw_spare().join(name.to_string())).await
     } else {
-        disk.remove_file(&path).await
+        store.disk().remove_file(&path).await
     };
     match done {
         Err(error) if error.is_not_found() => return Ok(Retired::Gone),
         done => done?,
     }
     if recyclable {
-        disk.sync_folder(&layout.raw_spare()).await?;
+        store.disk().sync_folder(&store.layout().raw_spare()).await?;
     }
-    disk.sync_folder(&layout.raw_history()).await?;
+    store.disk().sync_folder(&store.layout().raw_history()).await?;
     Ok(if recyclable { Retired::Spared } else { Retired::Deleted })
 }
 
@@ -59,15 +61,15 @@ pub async fn retire<D: Disk>(disk: &D, layout: &Layout, name: RawName, spares_ma
 ///
 /// # Errors
 /// The disk's.
-pub async fn give_up<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<u64> {
-    let folder = layout.raw_spare();
-    let entries = match disk.list(&folder).await {
+pub async fn give_up<D: Disk>(store: &Store<D>) -> DiskResult<u64> {
+    let folder = store.layout().raw_spare();
+    let entries = match store.disk().list(&folder).await {
         Err(error) if error.is_not_found() => return Ok(0),
         entries => entries?,
     };
     let mut given_up = 0;
     for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
-        match disk.remove_file(&folder.join(&entry.name)).await {
+        match store.disk().remove_file(&folder.join(&entry.name)).await {
             // Recycled meanwhile, or given up by another process.
             Err(error) if error.is_not_found() => {}
             done => {
@@ -80,31 +82,31 @@ pub async fn give_up<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<u64> {
 }
 
 /// Takes a spare file of this length to `to`, durably; deletes those of another length. `false` if there is none.
-pub(super) async fn take<D: Disk>(disk: &D, layout: &Layout, file_bytes: u64, to: &Path) -> DiskResult<bool> {
-    let folder = layout.raw_spare();
-    let entries = match disk.list(&folder).await {
+pub(super) async fn take<D: Disk>(store: &Store<D>, file_bytes: u64, to: &Path) -> DiskResult<bool> {
+    let folder = store.layout().raw_spare();
+    let entries = match store.disk().list(&folder).await {
         Err(error) if error.is_not_found() => return Ok(false),
         entries => entries?,
     };
     // A folder or a link is somebody else's: it is passed over.
     for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
         let path = folder.join(&entry.name);
-        match disk.metadata(&path).await? {
+        match store.disk().metadata(&path).await? {
             Some(metadata) if metadata.len == file_bytes => {
                 // What moved it here made that durable, unless it was interrupted; writing to a file that a power
                 // cut gives back to history would destroy it there.
-                disk.sync_folder(&folder).await?;
-                disk.sync_folder(&layout.raw_history()).await?;
-                match disk.rename(&path, to).await {
+                store.disk().sync_folder(&folder).await?;
+                store.disk().sync_folder(&store.layout().raw_history()).await?;
+                match store.disk().rename(&path, to).await {
                     // Given up meanwhile, by whoever prunes history.
                     Err(error) if error.is_not_found() => continue,
                     done => done?,
                 }
-                disk.sync_folder(parent(to)).await?;
-                disk.sync_folder(&folder).await?;
+                store.disk().sync_folder(parent(to)).await?;
+                store.disk().sync_folder(&folder).await?;
                 return Ok(true);
             }
-            Some(_) => match disk.remove_file(&path).await {
+            Some(_) => match store.disk().remove_file(&path).await {
                 Err(error) if error.is_not_found() => {}
                 done => done?,
             },

@@ -12,10 +12,10 @@ use std::fmt::Write as _;
 
 use super::live::{EpochView, LiveView, SegmentState, SegmentView, read_blocks};
 use crate::error::{Corruption, Result};
-use crate::format::layout::Layout;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer, publish_small, read_small};
 use crate::mutant::bug;
+use crate::store::Store;
 
 /// More epochs than can wait for their seals.
 const UNARCHIVED_BYTES_MAX: usize = 1 << 20;
@@ -35,8 +35,7 @@ impl Past {
     /// # Errors
     /// The disk's.
     pub async fn look<D: Disk>(
-        disk: &D,
-        layout: &Layout,
+        store: &Store<D>,
         view: &LiveView,
         checkpoint: Epoch,
         unarchived: &BTreeSet<Epoch>,
@@ -45,7 +44,7 @@ impl Past {
         for epoch in view.epochs.range(..checkpoint).map(|(_, epoch)| epoch) {
             let proven =
                 epoch.epoch.next() == checkpoint || unarchived.contains(&epoch.epoch) || bug!(StrayArchived);
-            match if proven { None } else { first_unproven(disk, layout, epoch).await? } {
+            match if proven { None } else { first_unproven(store, epoch).await? } {
                 None => _ = past.dealt.insert(epoch.epoch),
                 Some(segment) => past.strays.push(stray(epoch, segment, checkpoint)),
             }
@@ -56,8 +55,7 @@ impl Past {
 
 /// The first segment that may hold what is nowhere else.
 async fn first_unproven<'e, D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     epoch: &'e EpochView,
 ) -> Result<Option<&'e SegmentView>> {
     for segment in &epoch.segments {
@@ -66,7 +64,7 @@ async fn first_unproven<'e, D: Disk>(
             SegmentState::Legacy { bytes } => *bytes == 0,
             SegmentState::Open(_) | SegmentState::SealDamaged(..) | SegmentState::HeaderDamaged(_) => false,
         };
-        if !nothing && !is_in_history(disk, layout, segment).await? {
+        if !nothing && !is_in_history(store, segment).await? {
             return Ok(Some(segment));
         }
     }
@@ -74,18 +72,20 @@ async fn first_unproven<'e, D: Disk>(
 }
 
 /// Whether history has the same segment: a power cut can leave both names of a file that was moved.
-async fn is_in_history<D: Disk>(disk: &D, layout: &Layout, segment: &SegmentView) -> Result<bool> {
-    let path = layout.history(segment.name);
+async fn is_in_history<D: Disk>(store: &Store<D>, segment: &SegmentView) -> Result<bool> {
+    let path = store.layout().history(segment.name);
     let same = match &segment.state {
-        SegmentState::Sealed(header, seal) => match read_blocks(disk, &path, Transfer::Direct).await {
-            Err(error) if error.is_not_found() => false,
-            blocks => {
-                let (blocks, _) = blocks?;
-                blocks.header == Ok(*header) && blocks.seal == Ok(*seal)
+        SegmentState::Sealed(header, seal) => {
+            match read_blocks(store.disk(), &path, Transfer::Direct).await {
+                Err(error) if error.is_not_found() => false,
+                blocks => {
+                    let (blocks, _) = blocks?;
+                    blocks.header == Ok(*header) && blocks.seal == Ok(*seal)
+                }
             }
-        },
+        }
         SegmentState::Legacy { bytes } => {
-            disk.metadata(&path).await?.is_some_and(|metadata| metadata.len == *bytes)
+            store.disk().metadata(&path).await?.is_some_and(|metadata| metadata.len == *bytes)
         }
         SegmentState::Open(_) | SegmentState::SealDamaged(..) | SegmentState::HeaderDamaged(_) => false,
     };
@@ -106,8 +106,8 @@ fn stray(epoch: &EpochView, segment: &SegmentView, checkpoint: Epoch) -> Corrupt
 ///
 /// # Errors
 /// The disk's.
-pub async fn read_unarchived<D: Disk>(disk: &D, layout: &Layout) -> Result<BTreeSet<Epoch>> {
-    let bytes = match read_small(disk, &layout.unarchived(), UNARCHIVED_BYTES_MAX).await {
+pub async fn read_unarchived<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch>> {
+    let bytes = match read_small(store.disk(), &store.layout().unarchived(), UNARCHIVED_BYTES_MAX).await {
         Err(error) if error.is_not_found() || error.source.kind() == std::io::ErrorKind::InvalidData => {
             Vec::new()
         }
@@ -121,10 +121,10 @@ pub async fn read_unarchived<D: Disk>(disk: &D, layout: &Layout) -> Result<BTree
 ///
 /// # Errors
 /// The disk's.
-pub async fn write_unarchived<D: Disk>(disk: &D, layout: &Layout, epochs: &BTreeSet<Epoch>) -> Result<()> {
-    let path = layout.unarchived();
+pub async fn write_unarchived<D: Disk>(store: &Store<D>, epochs: &BTreeSet<Epoch>) -> Result<()> {
+    let path = store.layout().unarchived();
     if epochs.is_empty() {
-        return match disk.remove_file(&path).await {
+        return match store.disk().remove_file(&path).await {
             Err(error) if error.is_not_found() => Ok(()),
             result => Ok(result?),
         };
@@ -133,7 +133,7 @@ pub async fn write_unarchived<D: Disk>(disk: &D, layout: &Layout, epochs: &BTree
     for epoch in epochs {
         writeln!(text, "{epoch}").expect("a string takes everything");
     }
-    Ok(publish_small(disk, &path, text.as_bytes()).await?)
+    Ok(publish_small(store.disk(), &path, text.as_bytes()).await?)
 }
 
 #[cfg(test)]
@@ -141,6 +141,7 @@ mod tests {
     use super::*;
     use crate::raw_log::test_support::{LegacyBytes, MemDisk, SegmentBytes, epoch, layout, raw_disk};
     use crate::testing::run;
+    use crate::testing::store;
 
     fn segment(millis: u64) -> SegmentBytes {
         SegmentBytes::new(millis, 0, 0, 8).file_bytes(12_288).frame(0, 2).sealed(2)
@@ -148,9 +149,9 @@ mod tests {
 
     fn past(disk: &MemDisk, checkpoint: u64) -> (Vec<u64>, Vec<String>) {
         let past = run(async {
-            let view = LiveView::look(disk, &layout(), Transfer::Cached).await.unwrap();
-            let unarchived = read_unarchived(disk, &layout()).await.unwrap();
-            Past::look(disk, &layout(), &view, epoch(checkpoint), &unarchived).await.unwrap()
+            let view = LiveView::look(&store(disk, &layout()), Transfer::Cached).await.unwrap();
+            let unarchived = read_unarchived(&store(disk, &layout())).await.unwrap();
+            Past::look(&store(disk, &layout()), &view, epoch(checkpoint), &unarchived).await.unwrap()
         });
         let name = |stray: &Corruption| stray.path.file_name().unwrap().to_str().unwrap().to_owned();
         (past.dealt.iter().map(|epoch| epoch.millis()).collect(), past.strays.iter().map(name).collect())
@@ -177,10 +178,10 @@ mod tests {
         // Another segment of this name.
         let other = SegmentBytes::new(8, 0, 0, 8).file_bytes(12_288).frame(0, 1).sealed(1);
         disk.put(layout().history(segment(8).name()), &other.full(0));
-        run(write_unarchived(&disk, &layout(), &[epoch(6)].into())).unwrap();
+        run(write_unarchived(&store(&disk, &layout()), &[epoch(6)].into())).unwrap();
         assert_eq!(past(&disk, 20), (vec![6, 7], vec!["8-0-0.rawlog".to_owned()]));
-        run(write_unarchived(&disk, &layout(), &BTreeSet::new())).unwrap();
-        assert_eq!(run(read_unarchived(&disk, &layout())).unwrap(), BTreeSet::new());
+        run(write_unarchived(&store(&disk, &layout()), &BTreeSet::new())).unwrap();
+        assert_eq!(run(read_unarchived(&store(&disk, &layout()))).unwrap(), BTreeSet::new());
     }
 
     #[test]

@@ -75,6 +75,7 @@ mod tests {
     use super::*;
     use crate::format::raw::SealedBy;
     use crate::raw_log::test_support::{LegacyBytes, SegmentBytes, layout, position};
+    use crate::testing::store;
     use crate::testing::{MemDisk, run};
 
     fn put(disk: &MemDisk, segment: &SegmentBytes) {
@@ -82,7 +83,7 @@ mod tests {
     }
 
     fn next(disk: &MemDisk, tails: &mut Tails) -> Option<Position> {
-        let view = run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap();
+        let view = run(LiveView::look(&store(disk, &layout()), Transfer::Cached)).unwrap();
         run(tails.next_position(disk, &view)).unwrap()
     }
 

@@ -14,12 +14,12 @@ use super::stray::{self, Past};
 use crate::deletions::archive;
 use crate::error::{Corruption, Error, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::{RawName, time_of};
 use crate::format::raw::{BlockError, FRAMES_OFFSET, HEADER_BYTES, Header, SEAL_OFFSET, Seal};
 use crate::ids::Epoch;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, Transfer};
+use crate::store::Store;
 
 /// What was checked and what was found.
 #[derive(Debug, Default)]
@@ -69,17 +69,17 @@ impl fmt::Display for Gap {
 ///
 /// # Errors
 /// The disk's, if the folders can't be listed.
-pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> {
+pub async fn verify<D: Disk>(store: &Store<D>) -> Result<VerifyReport> {
     let mut report = VerifyReport::default();
     // Before raw/live/: what is dealt meanwhile lies behind it.
-    let checkpoint = Checkpoint::read(disk, layout).await?.next().ok();
-    let unarchived = stray::read_unarchived(disk, layout).await?;
-    let view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    let checkpoint = Checkpoint::read(store).await?.next().ok();
+    let unarchived = stray::read_unarchived(store).await?;
+    let view = LiveView::look(store, Transfer::Direct).await?;
     if let Some(checkpoint) = checkpoint {
-        let past = Past::look(disk, layout, &view, checkpoint, &unarchived).await?;
+        let past = Past::look(store, &view, checkpoint, &unarchived).await?;
         for stray in past.strays {
             // It may have been one that a dealer has moved since.
-            if disk.metadata(&stray.path).await?.is_some() {
+            if store.disk().metadata(&stray.path).await?.is_some() {
                 report.findings.push(stray.into());
             }
         }
@@ -91,13 +91,13 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
         report.findings.extend(epoch.surplus().map(Error::from));
         for segment in &epoch.segments {
             // If it got its name since the look, it is there under that.
-            if !report.file(disk, &segment.path, segment.name, true).await? {
-                report.file(disk, &layout.live(segment.name), segment.name, true).await?;
+            if !report.file(store.disk(), &segment.path, segment.name, true).await? {
+                report.file(store.disk(), &store.layout().live(segment.name), segment.name, true).await?;
             }
         }
         if epoch.lost.is_some() {
             let name = RawName::Lost(epoch.epoch);
-            report.file(disk, &layout.live(name), name, true).await?;
+            report.file(store.disk(), &store.layout().live(name), name, true).await?;
         }
     }
     // Where a writer may be at work, or has ended without a start since, what is not there may still come.
@@ -107,13 +107,13 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
     let quiet = view.ready.is_empty() && !segments().any(|segment| unsealed(&segment.state));
     // Otherwise all that is missing is named below.
     if let Some(checkpoint) = checkpoint.filter(|_| !quiet) {
-        report.short_epochs(disk, layout, &view, checkpoint).await?;
+        report.short_epochs(store, &view, checkpoint).await?;
     }
     // After raw/live/: what moved meanwhile is here.
-    for name in raw_names(disk, &layout.raw_history()).await? {
-        report.file(disk, &layout.history(name), name, false).await?;
+    for name in raw_names(store.disk(), &store.layout().raw_history()).await? {
+        report.file(store.disk(), &store.layout().history(name), name, false).await?;
     }
-    let (files, damaged) = archive::verify(disk, layout).await?;
+    let (files, damaged) = archive::verify(store).await?;
     report.files += files;
     report.findings.extend(damaged.into_iter().map(Error::from));
     let presence = std::mem::take(&mut report.presence);
@@ -124,13 +124,7 @@ pub async fn verify<D: Disk>(disk: &D, layout: &Layout) -> Result<VerifyReport> 
 impl VerifyReport {
     /// Epochs with fewer records than positions, or missing whole: only where a later one is there, and where it is still so
     /// after all of raw/live/ was read. The last one may just be being written.
-    async fn short_epochs<D: Disk>(
-        &mut self,
-        disk: &D,
-        layout: &Layout,
-        view: &LiveView,
-        from: Epoch,
-    ) -> Result<()> {
+    async fn short_epochs<D: Disk>(&mut self, store: &Store<D>, view: &LiveView, from: Epoch) -> Result<()> {
         let short = |view: &LiveView| {
             let greatest = view.greatest_epoch();
             let mut short = Vec::new();
@@ -150,7 +144,7 @@ impl VerifyReport {
         if found.is_empty() {
             return Ok(());
         }
-        let again = short(&LiveView::look(disk, layout, Transfer::Direct).await?);
+        let again = short(&LiveView::look(store, Transfer::Direct).await?);
         let still = found.into_iter().filter(|finding| again.contains(finding));
         self.findings.extend(still.map(Error::from));
         Ok(())
@@ -289,9 +283,10 @@ mod tests {
     use super::*;
     use crate::raw_log::test_support::{LegacyBytes, MemDisk, SegmentBytes, layout, raw_disk};
     use crate::testing::run;
+    use crate::testing::store;
 
     fn verified(disk: &MemDisk) -> VerifyReport {
-        run(verify(disk, &layout())).unwrap()
+        run(verify(&store(disk, &layout()))).unwrap()
     }
 
     fn whole() -> MemDisk {
@@ -319,7 +314,7 @@ mod tests {
         assert!(report.findings.is_empty(), "{:?}", report.findings);
         assert_eq!((report.files, report.records), (4, 7));
         assert!(report.bytes > 100);
-        assert_eq!(run(verify(&MemDisk::new(), &layout())).unwrap().files, 0, "a fresh host");
+        assert_eq!(run(verify(&store(&MemDisk::new(), &layout()))).unwrap().files, 0, "a fresh host");
     }
 
     #[test]
@@ -369,7 +364,7 @@ mod tests {
         for call in 0..calls {
             let disk = whole();
             disk.fail_at(call, std::io::ErrorKind::Other);
-            if let Ok(report) = run(verify(&disk, &layout())) {
+            if let Ok(report) = run(verify(&store(&disk, &layout()))) {
                 assert_eq!((report.findings.len(), report.files), (1, 4), "call {call}");
                 found += 1;
             }

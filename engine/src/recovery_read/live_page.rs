@@ -68,7 +68,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     ) -> Result<LiveEnd, ReadError> {
         let from = draft.progress.from.max(Position::new(epoch.epoch, 0));
         let range = from..Position::after(epoch.epoch);
-        let mut scan = EpochScan::open(&self.disk, epoch, range, Transfer::Cached).await?;
+        let mut scan = EpochScan::open(self.store.disk(), epoch, range, Transfer::Cached).await?;
         // Damage that can't concern this index does not hold it up.
         scan.only(&draft.code);
         if let Place::Live(hints) = &draft.progress.place {

@@ -5,13 +5,13 @@ use super::route::{Stretch, View};
 use crate::deletions;
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment, describe};
 use crate::io::disk::{Disk, Transfer};
 use crate::mutant::or_bug;
 use crate::raw_log::live::LiveView;
+use crate::store::Store;
 
 /// How often the files may change while they are looked at.
 const LOOKS_MAX: u32 = 10;
@@ -31,20 +31,19 @@ impl Look {
     /// order sees each record at least once. The deletion is read behind the segments, because the cleaner
     /// removes them only after it was published.
     pub(super) async fn take<D: Disk>(
-        disk: &D,
-        layout: &Layout,
+        store: &Store<D>,
         code: &IndexCode,
         from: Epoch,
     ) -> Result<Self, ReadError> {
-        let mut deletion = deletions::load_one(disk, layout, code).await?;
+        let mut deletion = deletions::load_one(store, code).await?;
         for _ in 0..LOOKS_MAX {
-            let early = or_bug!(LookReversed, None, Some(dealt(disk, layout, code, deletion).await?));
+            let early = or_bug!(LookReversed, None, Some(dealt(store, code, deletion).await?));
             // What was just written is in the page cache, and must not be driven out to the drive by reading it.
-            let live = LiveView::look(disk, layout, Transfer::Cached).await?;
-            let found = dealt(disk, layout, code, deletion).await?;
+            let live = LiveView::look(store, Transfer::Cached).await?;
+            let found = dealt(store, code, deletion).await?;
             let (next_to_deal, chain) = early.unwrap_or(found);
-            let stretches = stretches(disk, layout, code, &chain, from).await?;
-            let known = std::mem::replace(&mut deletion, deletions::load_one(disk, layout, code).await?);
+            let stretches = stretches(store, code, &chain, from).await?;
+            let known = std::mem::replace(&mut deletion, deletions::load_one(store, code).await?);
             // The segments were seen by the light of another deletion, or one has gone meanwhile.
             let Some(stretches) = stretches.filter(|_| known == deletion) else { continue };
             let superseded = chain.superseded.iter().copied();
@@ -63,19 +62,17 @@ impl Look {
 
 /// The next epoch to be dealt, then the segments of those before it.
 async fn dealt<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     deletion: Option<Position>,
 ) -> Result<(Epoch, Chain), ReadError> {
-    let next_to_deal = Checkpoint::read(disk, layout).await?.next()?;
-    Ok((next_to_deal, Chain::look(disk, layout, code, next_to_deal, deletion).await?))
+    let next_to_deal = Checkpoint::read(store).await?.next()?;
+    Ok((next_to_deal, Chain::look(store, code, next_to_deal, deletion).await?))
 }
 
 /// The sorted and unsorted segments by time, as far as they can matter behind `from`; `None` if one has gone.
 async fn stretches<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     chain: &Chain,
     from: Epoch,
@@ -84,7 +81,7 @@ async fn stretches<D: Disk>(
     // What the newest optimized segment covers matters only to a recovery that began with an older one.
     if chain.optimized.is_some_and(|optimized| optimized.inferred || optimized.epochs.last >= from) {
         for &name in chain.superseded.iter().filter(|name| name.kind == SegmentKind::Sorted) {
-            let Some(segment) = describe(disk, layout, code, name).await? else { return Ok(None) };
+            let Some(segment) = describe(store, code, name).await? else { return Ok(None) };
             stretches.push(stretch(&segment));
         }
         stretches.sort_by_key(|stretch| (stretch.name.time, stretch.name.kind, stretch.name.records));

@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::IndexCode;
 use crate::index_log::segment_reader::OpenSegment;
 use crate::index_log::sidecar_file::{self, SidecarOrigin};
 use crate::io::disk::Disk;
+use crate::store::Store;
 use crate::time::MonoNanos;
 
 /// Segments kept at most.
@@ -41,21 +41,20 @@ impl<D: Disk> OpenSegments<D> {
     /// The disk's ("not found" if the segment has gone), or corruption.
     pub(super) async fn take(
         &self,
-        disk: &D,
-        layout: &Layout,
+        store: &Store<D>,
         code: &IndexCode,
         name: SegmentName,
     ) -> Result<OpenSegment<D>> {
         if let Some(segment) = self.take_kept(code, name) {
             return Ok(segment);
         }
-        if disk.metadata(&layout.sidecar(code, name)).await?.is_none() {
+        if store.disk().metadata(&store.layout().sidecar(code, name)).await?.is_none() {
             // Reading goes on without it, for instance when the drive is full.
-            drop(sidecar_file::rebuild_sidecar(disk, layout, code, name).await);
+            drop(sidecar_file::rebuild_sidecar(store, code, name).await);
         }
-        let segment = OpenSegment::open(disk, layout, code, name).await?;
+        let segment = OpenSegment::open(store, code, name).await?;
         if *segment.origin() == SidecarOrigin::Outdated {
-            drop(sidecar_file::replace_outdated(disk, layout, code, name, segment.sidecar()).await);
+            drop(sidecar_file::replace_outdated(store, code, name, segment.sidecar()).await);
         }
         Ok(segment)
     }

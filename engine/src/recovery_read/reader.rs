@@ -17,11 +17,11 @@ use super::route::{self, Next};
 use super::segment_page::SegmentEnd;
 use super::token::{Place, Progress, TokenKey};
 use crate::deletions;
-use crate::format::layout::Layout;
 use crate::format::names::SegmentKind;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
 use crate::roles;
+use crate::store::Store;
 use crate::time::{Clock, MonoNanos, Now};
 
 /// How often files may vanish while one page is read.
@@ -33,9 +33,8 @@ const GAP_PAUSE: Duration = Duration::from_millis(2);
 
 /// Answers `read_page`, for any number of recoveries at once.
 pub struct Reader<D: Disk, C: Clock> {
-    pub(super) disk: D,
+    pub(super) store: Store<D>,
     pub(super) clock: C,
-    pub(super) layout: Layout,
     pub(super) options: ReadOptions,
     pub(super) open: OpenSegments<D>,
     pub(super) buffers: Buffers,
@@ -52,8 +51,8 @@ enum Step {
 impl<D: Disk, C: Clock> Reader<D, C> {
     /// A reader of the tree at `layout`, whose tokens `key` signs.
     #[must_use]
-    pub const fn new(disk: D, clock: C, layout: Layout, key: TokenKey, options: ReadOptions) -> Self {
-        Self { disk, clock, layout, options, open: OpenSegments::new(), buffers: Buffers::new(), key }
+    pub const fn new(store: Store<D>, clock: C, key: TokenKey, options: ReadOptions) -> Self {
+        Self { store, clock, options, open: OpenSegments::new(), buffers: Buffers::new(), key }
     }
 
     /// The next page of a recovery. Memory is about two pages.
@@ -82,7 +81,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         let code = IndexCode::new(index_code)?;
         let now = self.clock.now();
         self.open.release_idle(now.mono);
-        if let Some(refusal) = roles::refusal(&self.disk, &self.layout).await? {
+        if let Some(refusal) = roles::refusal(&self.store).await? {
             return Err(refusal.into());
         }
         let progress = self.key.open(&code, token, now.wall, self.options.token_age_max)?;
@@ -103,7 +102,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
 
     async fn first_page(&self, code: IndexCode, now: Now) -> Result<Page, ReadError> {
         for _ in 0..BEGINNINGS_MAX {
-            let look = Look::take(&self.disk, &self.layout, &code, Epoch::MAX).await?;
+            let look = Look::take(&self.store, &code, Epoch::MAX).await?;
             let draft =
                 Draft::new(code.clone(), begin(&look, now, self.options.boot), self.options.page_bytes_max);
             match self.fill(draft, Some(look), now.mono).await {
@@ -144,8 +143,8 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     /// The cleaner leaves alone what was read lately. A page does not fail for that: not when the drive is full, and
     /// the cleaner's mark tells in any case.
     async fn mark_read(&self, code: &IndexCode) {
-        if let Ok(Some(_)) = self.disk.metadata(&self.layout.index(code)).await {
-            drop(self.disk.touch(&self.layout.last_read(code)).await);
+        if let Ok(Some(_)) = self.store.disk().metadata(&self.store.layout().index(code)).await {
+            drop(self.store.disk().touch(&self.store.layout().last_read(code)).await);
         }
     }
 
@@ -198,7 +197,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                     return Ok(step);
                 }
                 let from = draft.progress.from.epoch();
-                look.insert(Look::take(&self.disk, &self.layout, &draft.code, from).await?)
+                look.insert(Look::take(&self.store, &draft.code, from).await?)
             }
         };
         match route::next(&found.view, &draft.progress)? {
@@ -239,7 +238,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     /// its end, nothing else matters to it. Otherwise `None`.
     async fn read_on(&self, draft: &mut Draft) -> Result<Option<Step>, ReadError> {
         let Place::Inside(place) = draft.progress.place else { return Ok(None) };
-        let deletion = deletions::load_one(&self.disk, &self.layout, &draft.code).await?;
+        let deletion = deletions::load_one(&self.store, &draft.code).await?;
         if deletion.is_some_and(|deletion| deletion > draft.progress.deletion) {
             return Err(StartOver::Deleted.into());
         }

@@ -33,7 +33,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         draft: &mut Draft,
         place: SegmentPlace,
     ) -> Result<SegmentEnd, ReadError> {
-        let segment = self.open.take(&self.disk, &self.layout, &draft.code, place.name).await?;
+        let segment = self.open.take(&self.store, &draft.code, place.name).await?;
         draft.progress.place = Place::Inside(place);
         let (bytes, records) = (segment.sidecar().header().bytes, segment.sidecar().header().records);
         let mut at = Point { offset: place.offset, record: place.records };

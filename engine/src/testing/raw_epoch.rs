@@ -2,12 +2,12 @@ use logtank_wire::record::RecordWriter;
 
 use super::MemDisk;
 use crate::format::frame_indexes::FrameIndexes;
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::{
     FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameBefore, FrameHeader, Header, Salt, Seal, SealedBy, VERSION,
 };
 use crate::ids::{Epoch, Position, ShardId};
+use crate::store::Store;
 use crate::time::WallMillis;
 
 const BLOCK_BYTES: usize = 8;
@@ -92,7 +92,7 @@ impl RawEpoch {
     ///
     /// # Panics
     /// Never in a test that is small.
-    pub fn put(&self, disk: &MemDisk, layout: &Layout, sealed: bool) {
+    pub fn put(&self, store: &Store<MemDisk>, sealed: bool) {
         for (shard, segment) in self.shards.iter().enumerate() {
             let header = self.header(shard, segment);
             let mut bytes = header.encode().to_vec();
@@ -102,7 +102,7 @@ impl RawEpoch {
             bytes.resize(FRAMES_OFFSET as usize, 0);
             bytes.extend(&segment.bytes);
             bytes.resize(header.file_bytes as usize, 0);
-            disk.put(layout.live(self.name(shard)), &bytes);
+            store.disk().put(store.layout().live(self.name(shard)), &bytes);
         }
     }
 

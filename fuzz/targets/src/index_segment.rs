@@ -1,5 +1,6 @@
 //! Segments of an index and their sidecars: damaged, forged, and as the original left them.
 
+use logtank_engine::testing::store;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -15,16 +16,17 @@ use logtank_engine::limits::Limits;
 use logtank_engine::testing::{MemDisk, raw_record, run};
 
 use crate::edits::{damage, mend};
+use logtank_engine::store::Store;
 
 const HEADER_BYTES: usize = 64;
 
 /// The bytes that a recovery is served, up to the first damage.
-fn served(disk: &MemDisk, layout: &Layout, code: &IndexCode, name: SegmentName) -> Vec<u8> {
+fn served(store: &Store<MemDisk>, code: &IndexCode, name: SegmentName) -> Vec<u8> {
     run(async {
-        let segment = match OpenSegment::open(disk, layout, code, name).await {
+        let segment = match OpenSegment::open(store, code, name).await {
             Ok(segment) => segment,
             Err(Error::Corrupt(_)) => return Vec::new(),
-            Err(other) => panic!("the disk is well: {other}"),
+            Err(other) => panic!("the store.disk() is well: {other}"),
         };
         let (mut bytes, mut at) = (Vec::new(), 0);
         while let Some(cut) = segment.cut(at, 4096).filter(|cut| !cut.bytes().is_empty()) {
@@ -32,7 +34,7 @@ fn served(disk: &MemDisk, layout: &Layout, code: &IndexCode, name: SegmentName) 
             match segment.read_raw(cut.bytes()).await {
                 Ok(read) => bytes.extend_from_slice(&read),
                 Err(Error::Corrupt(_)) => return bytes,
-                Err(other) => panic!("the disk is well: {other}"),
+                Err(other) => panic!("the store.disk() is well: {other}"),
             }
             at = cut.bytes().end;
         }
@@ -41,9 +43,9 @@ fn served(disk: &MemDisk, layout: &Layout, code: &IndexCode, name: SegmentName) 
 }
 
 /// The records that merging is given, up to the first damage.
-fn streamed(disk: &MemDisk, layout: &Layout, code: &IndexCode, name: SegmentName) -> Vec<u8> {
+fn streamed(store: &Store<MemDisk>, code: &IndexCode, name: SegmentName) -> Vec<u8> {
     run(async {
-        let Ok(segment) = OpenSegment::open(disk, layout, code, name).await else { return Vec::new() };
+        let Ok(segment) = OpenSegment::open(store, code, name).await else { return Vec::new() };
         let (mut stream, mut bytes) = (segment.records(Point::START, 4096), Vec::new());
         while let Ok(true) = stream.advance().await {
             assert!(stream.bytes().len() >= stream.docid().len());
@@ -53,8 +55,8 @@ fn streamed(disk: &MemDisk, layout: &Layout, code: &IndexCode, name: SegmentName
     })
 }
 
-fn verify(disk: &MemDisk, layout: &Layout, code: &IndexCode) {
-    run(verify_index(disk, layout, code, &Limits::default(), &BTreeSet::new())).expect("the disk is well");
+fn verify(store: &Store<MemDisk>, code: &IndexCode) {
+    run(verify_index(store, code, &Limits::default(), &BTreeSet::new())).expect("the store.disk() is well");
 }
 
 /// With its sidecar whole, only what was written is served of a damaged segment; with any sidecar nothing panics.
@@ -71,7 +73,7 @@ pub(crate) fn index_segment(data: &[u8]) {
         (10..50).map(|number| raw_record("m", &format!("d-{number}"), Some(&text))).collect();
     let original = records.concat();
     disk.put(&path, &original);
-    run(rebuild_sidecar(&disk, &layout, &code, name)).expect("the disk is well");
+    run(rebuild_sidecar(&store(&disk, &layout), &code, name)).expect("the disk is well");
     let damaged = if of_sidecar { sidecar_of(&path) } else { path };
     let mut bytes = disk.get(&damaged).expect("both files are there");
     damage(&mut bytes, edits);
@@ -84,12 +86,12 @@ pub(crate) fn index_segment(data: &[u8]) {
         }
     }
     disk.put(&damaged, &bytes);
-    let (found, stream) = (served(&disk, &layout, &code, name), streamed(&disk, &layout, &code, name));
+    let (found, stream) = (served(&store(&disk, &layout), &code, name), streamed(&store(&disk, &layout), &code, name));
     if !(of_sidecar && forged) {
         assert!(original.starts_with(&found), "something else than was written is served");
         assert!(original.starts_with(&stream), "something else than was written is merged");
     }
-    verify(&disk, &layout, &code);
+    verify(&store(&disk, &layout), &code);
 }
 
 /// Any bytes under the name of a segment of the original, which has no sidecar: what is served are its first bytes, the
@@ -105,12 +107,12 @@ pub(crate) fn original_segment(data: &[u8]) {
     let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("data"), None));
     let code = IndexCode::new(b"m").expect("a good code");
     disk.put(layout.segment(&code, name), bytes);
-    let found = served(&disk, &layout, &code, name);
+    let found = served(&store(&disk, &layout), &code, name);
     assert!(bytes.starts_with(&found), "something else than is there is served");
-    let stream = streamed(&disk, &layout, &code, name);
+    let stream = streamed(&store(&disk, &layout), &code, name);
     assert!(found.starts_with(&stream), "something else than is served is merged");
-    if run(rebuild_sidecar(&disk, &layout, &code, name)).is_ok() {
-        assert_eq!(served(&disk, &layout, &code, name), found, "the sidecar changes what is served");
+    if run(rebuild_sidecar(&store(&disk, &layout), &code, name)).is_ok() {
+        assert_eq!(served(&store(&disk, &layout), &code, name), found, "the sidecar changes what is served");
     }
-    verify(&disk, &layout, &code);
+    verify(&store(&disk, &layout), &code);
 }

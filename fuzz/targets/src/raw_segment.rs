@@ -1,5 +1,6 @@
 //! Raw segments, damaged.
 
+use logtank_engine::testing::store;
 use std::path::Path;
 
 use logtank_engine::error::Error;
@@ -52,7 +53,7 @@ pub(crate) fn raw_segment(data: &[u8]) {
             (0..=frame).map(|record| raw_record("m", &docid(record), Some("text"))).collect();
         epoch.frame(0, &records);
     }
-    epoch.put(&disk, &layout, sealed);
+    epoch.put(&store(&disk, &layout), sealed);
     let path = layout.live(epoch.name(0));
     let written = scan(&disk, &path);
     assert_eq!(written.len(), 4, "undamaged, all is found");
@@ -68,7 +69,7 @@ pub(crate) fn raw_segment(data: &[u8]) {
     for frame in &found {
         assert!(rest.any(|written| written == frame), "a frame that was not written, or not in this order");
     }
-    run(verify(&disk, &layout)).expect("the disk is well");
+    run(verify(&store(&disk, &layout))).expect("the disk is well");
 }
 
 /// Any bytes under a name of the original's raw log.
@@ -79,5 +80,5 @@ pub(crate) fn legacy_segment(data: &[u8]) {
     disk.put(&path, data);
     let found = scan(&disk, &path);
     assert!(found.iter().map(Vec::len).sum::<usize>() <= data.len(), "more than there is");
-    run(verify(&disk, &layout)).expect("the disk is well");
+    run(verify(&store(&disk, &layout))).expect("the disk is well");
 }

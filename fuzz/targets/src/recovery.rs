@@ -1,5 +1,6 @@
 //! A start over a damaged raw log.
 
+use logtank_engine::testing::store;
 use std::path::{Path, PathBuf};
 
 use logtank_engine::error::Error;
@@ -34,7 +35,7 @@ pub(crate) fn recovery(data: &[u8]) {
             (0..=frame % 3).map(|record| raw_record("m", &docid(record), Some("text"))).collect();
         epoch.frame(frame % 2, &records);
     }
-    epoch.put(&disk, &layout, sealed);
+    epoch.put(&store(&disk, &layout), sealed);
     if original {
         disk.put(layout.live(RawName::Legacy(Epoch::new(4_000).expect("small"))), edits);
     } else {
@@ -48,7 +49,7 @@ pub(crate) fn recovery(data: &[u8]) {
         disk.put(&path, &bytes);
     }
     let before = found(&disk);
-    let recovered = match run(recover(&disk, &layout, NOW, &mut |_| {})) {
+    let recovered = match run(recover(&store(&disk, &layout), NOW, &mut |_| {})) {
         Ok(recovered) => recovered,
         // Of another version of the format, or at the end of time.
         Err(Error::Corrupt(_)) => return,
@@ -61,7 +62,7 @@ pub(crate) fn recovery(data: &[u8]) {
     };
     let known = all(&before);
     assert!(all(&after).iter().all(|frame| known.contains(frame)), "a start found what was not there");
-    run(verify(&disk, &layout)).expect("the disk is well");
-    run(recover(&disk, &layout, NOW, &mut |_| {})).expect("what a start put in order, the next one takes");
+    run(verify(&store(&disk, &layout))).expect("the disk is well");
+    run(recover(&store(&disk, &layout), NOW, &mut |_| {})).expect("what a start put in order, the next one takes");
     assert_eq!(all(&found(&disk)), all(&after), "the second start found something else");
 }

@@ -1,5 +1,6 @@
 //! Names and the small files: the checkpoint, deletions, identities, lists of lost positions.
 
+use logtank_engine::testing::store;
 use std::path::Path;
 
 use logtank_engine::deletions::archive::ArchivedName;
@@ -23,11 +24,11 @@ pub(crate) fn small_files(data: &[u8]) {
     }
     let (disk, layout) = (MemDisk::new(), Layout::new(Path::new("data"), None));
     disk.put(layout.checkpoint(), data);
-    run(Checkpoint::read(&disk, &layout)).expect("the disk is well");
+    run(Checkpoint::read(&store(&disk, &layout))).expect("the disk is well");
     let code = IndexCode::new(b"m").expect("a good code");
     disk.put(layout.deletion(&code), data);
     // Anything but a panic: damage is an error that names the file.
-    let _ = run(load_one(&disk, &layout, &code));
+    let _ = run(load_one(&store(&disk, &layout), &code));
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Some(name) = RawName::parse(text) {
         assert_eq!(name.to_string(), text);

@@ -12,6 +12,7 @@ use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::live::LiveView;
 use logtank_engine::raw_log::recovery::Recovered;
 use logtank_engine::roles;
+use logtank_engine::store::Store;
 use logtank_engine::time::Clock;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
@@ -34,10 +35,7 @@ pub(crate) fn run(args: &DrainArgs) -> anyhow::Result<()> {
     let tree = Tree::existing(&args.data, args.raw_dir.as_deref())?;
     let _locks = tree.lock(true, true)?;
     tree.initialize()?;
-    let (drained, gaps) = block_on(async {
-        let disk = tree.disk(Throttle::none())?;
-        drain(&disk, &tree).await
-    })??;
+    let (drained, gaps) = block_on(async { drain(&tree.store(Throttle::none())?).await })??;
     remark!(
         "{} epochs with {} records dealt; {} holds nothing but the empty segment that the original begins with",
         drained.epochs,
@@ -68,14 +66,13 @@ fn gaps(recovered: &Recovered) -> Vec<String> {
     epochs.chain(positions).collect()
 }
 
-async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<String>)> {
-    let layout = &tree.layout;
+async fn drain(store: &Store<UringDisk>) -> anyhow::Result<(Drained, Vec<String>)> {
     anyhow::ensure!(
-        roles::is_master(disk, layout).await?,
+        roles::is_master(store).await?,
         "only the master deals: create {} if this host is to be the master",
-        layout.master().display()
+        store.layout().master().display()
     );
-    let recovered = put_in_order(disk, tree, &HostMetrics::default()).await?;
+    let recovered = put_in_order(store, &HostMetrics::default()).await?;
     let progress = ProgressBar::new_spinner();
     progress.set_style(
         ProgressStyle::with_template("{spinner} {msg} in {elapsed}").expect("the template is valid"),
@@ -92,15 +89,14 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<St
     // Whoever drains by hand has chosen where: nothing is kept free.
     let limits = Limits { free_bytes_min: 0, ..Limits::default() };
     let config = JobsConfig::default();
-    let mut background =
-        Background::new(disk.clone(), SystemClock, layout.clone(), limits, config, shared.clone());
+    let mut background = Background::new(store.clone(), SystemClock, limits, config, shared.clone());
     let drained = background.drain(&told).await.context("not everything could be dealt; nothing is lost")?;
-    remove_ready(disk, tree).await?;
+    remove_ready(store).await?;
     let told = |done: usize, of: usize| {
         progress.set_message(format!("{done} of {of} indexes cleaned"));
         progress.tick();
     };
-    hand_over(disk, layout, &shared.deletions, SystemClock.now(), &told)
+    hand_over(store, &shared.deletions, SystemClock.now(), &told)
         .await
         .context("everything is dealt, but the original can't take the directory over yet")?;
     progress.finish_and_clear();
@@ -110,7 +106,7 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<St
             "{} records that belong to no index were set aside in {}: the original would have served those of an index whose \
              name can't be one here",
             HumanCount(rejected),
-            layout.rejected().display()
+            store.layout().rejected().display()
         );
     }
     // Of those nothing was there to be dealt.
@@ -120,18 +116,17 @@ async fn drain(disk: &UringDisk, tree: &Tree) -> anyhow::Result<(Drained, Vec<St
 }
 
 /// Removes the segments that were made ready: the original would take nothing there for its own, but the room is large.
-async fn remove_ready(disk: &UringDisk, tree: &Tree) -> anyhow::Result<()> {
-    let layout = &tree.layout;
-    let view = LiveView::look(disk, layout, Transfer::Cached).await?;
+async fn remove_ready(store: &Store<UringDisk>) -> anyhow::Result<()> {
+    let view = LiveView::look(store, Transfer::Cached).await?;
     if let Some(epoch) = view.epochs.keys().next() {
         anyhow::bail!(
             "epoch {epoch} is still in {}, though everything should be dealt",
-            layout.raw_live().display()
+            store.layout().raw_live().display()
         );
     }
     let unusable = view.unusable.iter().map(|unusable| &unusable.file);
     for file in view.ready.iter().chain(unusable) {
-        disk.remove_file(&file.path).await?;
+        store.disk().remove_file(&file.path).await?;
     }
-    Ok(disk.sync_folder(&layout.raw_live()).await?)
+    Ok(store.disk().sync_folder(&store.layout().raw_live()).await?)
 }

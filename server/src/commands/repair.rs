@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use logtank_engine::format::layout::Layout;
 use logtank_engine::index_log::repair::repair_index;
 use logtank_engine::jobs::dealer;
 use logtank_engine::limits::Limits;
@@ -19,6 +18,7 @@ use crate::metrics::HostMetrics;
 use crate::output::say;
 use crate::serve::{Tree, check_machine, put_in_order};
 use crate::stderr::remark;
+use logtank_engine::store::Store;
 
 /// Folder for damaged files, below the data directory and below raw/.
 const ASIDE: &str = "damaged";
@@ -33,10 +33,10 @@ pub(crate) fn run(args: &RepairArgs) -> anyhow::Result<ExitCode> {
     let tree = Tree::existing(&args.data, args.raw_dir.as_deref())?;
     let _locks = tree.lock(true, true)?;
     let gone = block_on(async {
-        let disk = tree.disk(Throttle::none())?;
-        put_in_order(&disk, &tree, &HostMetrics::default()).await?;
-        let raw = repair_raw_log(&disk, &tree.layout).await.context("repairing the raw log")?;
-        let indexes = repair_indexes(&disk, &tree.layout).await.context("repairing the indexes")?;
+        let store = tree.store(Throttle::none())?;
+        put_in_order(&store, &HostMetrics::default()).await?;
+        let raw = repair_raw_log(&store).await.context("repairing the raw log")?;
+        let indexes = repair_indexes(&store).await.context("repairing the indexes")?;
         anyhow::Ok(raw + indexes)
     })??;
     remark!("{gone} records are gone; now run logtank verify, then start the host");
@@ -44,8 +44,8 @@ pub(crate) fn run(args: &RepairArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Returns how many records are gone.
-async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64> {
-    let repaired = raw_log::repair::repair(disk, layout, &layout.raw().join(ASIDE), clock::wall()).await?;
+async fn repair_raw_log(store: &Store<UringDisk>) -> anyhow::Result<u64> {
+    let repaired = raw_log::repair::repair(store, &store.layout().raw().join(ASIDE), clock::wall()).await?;
     for segment in &repaired.segments {
         say!(
             "{}: {} records are whole; the damaged file is {}",
@@ -89,12 +89,12 @@ async fn repair_raw_log(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64
 }
 
 /// Returns how many records are gone.
-async fn repair_indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<u64> {
+async fn repair_indexes(store: &Store<UringDisk>) -> anyhow::Result<u64> {
     let mut gone = 0;
-    let undealt = dealer::undealt(disk, layout).await?;
-    for code in indexes(disk, layout).await? {
-        let aside = layout.data().join(ASIDE);
-        for segment in repair_index(disk, layout, &code, &Limits::default(), &undealt, &aside).await? {
+    let undealt = dealer::undealt(store).await?;
+    for code in indexes(store).await? {
+        let aside = store.layout().data().join(ASIDE);
+        for segment in repair_index(store, &code, &Limits::default(), &undealt, &aside).await? {
             if segment.lost_records == 0 {
                 say!(
                     "index {code}, {}: none of its checksums is right, but the segment reads as exactly the {} records that its \

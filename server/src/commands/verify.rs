@@ -7,7 +7,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use logtank_engine::deletions::Deletions;
 use logtank_engine::foreign;
 use logtank_engine::format::checkpoint::Checkpoint;
-use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::IndexCode;
 use logtank_engine::index_log::foreign::foreign_indexes;
 use logtank_engine::index_log::verify::verify_index;
@@ -22,6 +21,7 @@ use crate::cli::VerifyArgs;
 use crate::output::say;
 use crate::serve::{Tree, check_machine, nameless_indexes};
 use crate::stderr::remark;
+use logtank_engine::store::Store;
 
 /// What was read and what is wrong.
 #[derive(Debug, Default)]
@@ -52,14 +52,14 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         // A tree of the original that has received nothing has no raw/.
         roots.extend(layout.raw().is_dir().then_some(layout.raw()));
         let disk = UringDisk::new(&roots, Throttle::none())?;
-        verify(&disk, &layout).await
+        verify(&Store::new(disk, layout.clone())).await
     })??;
     let Verified { files, records, bytes, findings } = verified;
     remark!("{files} files, {records} records, {bytes} bytes read; {findings} findings");
     Ok(if findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
+async fn verify(store: &Store<UringDisk>) -> anyhow::Result<Verified> {
     let mut verified = Verified::default();
     let progress = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("{spinner} {wide_bar} {pos}/{len} {msg}")
@@ -67,8 +67,8 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
     progress.set_style(style);
     progress.set_message("raw log");
     progress.tick();
-    verify_small_files(disk, layout, &progress, &mut verified).await?;
-    let raw = raw_log::verify::verify(disk, layout).await.context("reading the raw log")?;
+    verify_small_files(store, &progress, &mut verified).await?;
+    let raw = raw_log::verify::verify(store).await.context("reading the raw log")?;
     verified.files += raw.files;
     verified.records += raw.records;
     verified.bytes += raw.bytes;
@@ -82,8 +82,8 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
         progress.suspend(|| say!("reported missing by an earlier start: {gap}"));
     }
     // If that can't be told, the reason is among the findings already.
-    let undealt = dealer::undealt(disk, layout).await.unwrap_or_default();
-    for folder in foreign_indexes(disk, layout).await? {
+    let undealt = dealer::undealt(store).await.unwrap_or_default();
+    for folder in foreign_indexes(store).await? {
         verified.finding(
             &progress,
             format_args!(
@@ -93,7 +93,7 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
             ),
         );
     }
-    for folder in nameless_indexes(layout)? {
+    for folder in nameless_indexes(store.layout())? {
         verified.finding(
             &progress,
             format_args!(
@@ -102,11 +102,11 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
             ),
         );
     }
-    let codes = indexes(disk, layout).await?;
+    let codes = indexes(store).await?;
     progress.set_length(codes.len() as u64);
     for code in codes {
         progress.set_message(code.to_string());
-        match verify_index(disk, layout, &code, &Limits::default(), &undealt).await {
+        match verify_index(store, &code, &Limits::default(), &undealt).await {
             Ok(index) => {
                 verified.files += index.segments;
                 verified.records += index.records;
@@ -125,23 +125,22 @@ async fn verify(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Verified> {
 
 /// The checkpoint, the deletions, and what does not belong here.
 async fn verify_small_files(
-    disk: &UringDisk,
-    layout: &Layout,
+    store: &Store<UringDisk>,
     progress: &ProgressBar,
     verified: &mut Verified,
 ) -> anyhow::Result<()> {
-    let checkpoint = Checkpoint::read(disk, layout).await.and_then(|found| {
+    let checkpoint = Checkpoint::read(store).await.and_then(|found| {
         found.next()?;
         Ok(())
     });
     if let Err(error) = checkpoint {
         verified.finding(progress, error);
     }
-    match foreign::look_everywhere(disk, layout).await {
+    match foreign::look_everywhere(store).await {
         Ok(found) => found.iter().for_each(|foreign| verified.finding(progress, foreign)),
         Err(error) => verified.finding(progress, error),
     }
-    match Deletions::load(disk, layout).await {
+    match Deletions::load(store).await {
         Ok(deletions) => {
             for (_, damage) in deletions.unreadable() {
                 verified.finding(progress, damage);
@@ -153,8 +152,8 @@ async fn verify_small_files(
 }
 
 /// Indexes that have a folder, in order.
-pub(super) async fn indexes(disk: &UringDisk, layout: &Layout) -> anyhow::Result<Vec<IndexCode>> {
-    let entries = match disk.list(&layout.indexes()).await {
+pub(super) async fn indexes(store: &Store<UringDisk>) -> anyhow::Result<Vec<IndexCode>> {
+    let entries = match store.disk().list(&store.layout().indexes()).await {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         entries => entries?,
     };

@@ -66,24 +66,22 @@ impl BackgroundThread {
     /// If there is no ring, or the folders can't be opened.
     pub(super) fn run(self) -> anyhow::Result<()> {
         block_on(async {
-            let disk = self.tree.disk(Throttle::new(self.policy.clone(), self.signal.clone()))?;
-            let layout = self.tree.layout.clone();
-            for folder in foreign_indexes(&disk, &layout).await? {
+            let store = self.tree.store(Throttle::new(self.policy.clone(), self.signal.clone()))?;
+            for folder in foreign_indexes(&store).await? {
                 tracing::warn!(
                     folder = %folder.display(),
                     "an index of the original whose name can't be one here is neither listed nor served: feed it anew under another name"
                 );
             }
-            for folder in nameless_indexes(&layout)? {
+            for folder in nameless_indexes(store.layout())? {
                 tracing::warn!(
                     %folder,
                     "the name of an index that is no text (UTF-8): it is neither listed nor served; feed it anew under another name"
                 );
             }
             let mut background = Background::new(
-                disk,
+                store,
                 SystemClock,
-                layout,
                 self.limits.clone(),
                 self.config.clone(),
                 self.shared.clone(),

@@ -7,6 +7,7 @@ use anyhow::Context;
 use logtank_engine::error::Error;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::identity::{self, Found, Identity, Verdict};
+use logtank_engine::store::Store;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::FolderLock;
 use logtank_os::startup::{StartupError, check_folder, check_mounted};
@@ -60,7 +61,7 @@ pub(super) fn ensure(
     let fresh = Identity::new(random);
     let settled = block_on(async {
         let disk = UringDisk::new(&[layout.data(), layout.raw()], Throttle::none())?;
-        identity::settle(&disk, layout, verdict, fresh).await
+        identity::settle(&Store::new(disk, layout.clone()), verdict, fresh).await
     })?;
     match settled {
         Ok(()) if found.is_accepted() && verdict == Verdict::Give => tracing::warn!(
@@ -94,7 +95,7 @@ fn lock(layout: &Layout) -> anyhow::Result<FolderLock> {
 fn judge(layout: &Layout, absent: Absent) -> anyhow::Result<(Found, Verdict)> {
     let found = block_on(async {
         let disk = UringDisk::new(&[], Throttle::none())?;
-        identity::look(&disk, layout).await
+        identity::look(&Store::new(disk, layout.clone())).await
     })?;
     let found = match found {
         // Whose folder it is is said better there.

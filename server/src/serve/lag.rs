@@ -32,9 +32,9 @@ impl LagThread {
     /// If there is no ring, or the folders can't be opened.
     pub(super) fn run(self) -> anyhow::Result<()> {
         block_on(async {
-            let disk = self.tree.disk(Throttle::none())?;
-            let (layout, config) = (self.tree.layout.clone(), JobsConfig::default());
-            let mut background = Background::new(disk, SystemClock, layout, self.limits, config, self.shared);
+            let store = self.tree.store(Throttle::none())?;
+            let config = JobsConfig::default();
+            let mut background = Background::new(store, SystemClock, self.limits, config, self.shared);
             let report = |report| tell(report, &self.health, &self.metrics);
             background.watch(&|| *self.stop.borrow(), &report).await;
             Ok(())

@@ -22,6 +22,7 @@ use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::raw_log::live::ReadyFile;
 use logtank_engine::raw_log::prepare::Preparer;
 use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, recover};
+use logtank_engine::store::Store;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::mailbox::Mail;
@@ -84,16 +85,19 @@ impl RawLog {
         let beat = self.beat.clone();
         block_on(beat.over(async move {
             let policy = Policy { rate_bytes_min: PREPARE_BYTES_PER_SECOND_MIN, ..Policy::default() };
-            let disk = self.tree.disk(Throttle::new(policy, self.signal.clone()))?;
-            let recovered = put_in_order(&disk, &self.tree, &self.metrics).await?;
-            let preparer =
-                Preparer::open(disk.clone(), self.tree.layout.clone(), &self.limits, &recovered).await?;
+            let store = self.tree.store(Throttle::new(policy, self.signal.clone()))?;
+            let recovered = put_in_order(&store, &self.metrics).await?;
+            let preparer = Preparer::open(store.clone(), &self.limits, &recovered).await?;
             self.events.send(HostEvent::Step(Step::Recovered(recovered.sequencer())));
-            self.keep_ready(disk, preparer).await
+            self.keep_ready(store, preparer).await
         }))?
     }
 
-    async fn keep_ready(mut self, disk: UringDisk, mut preparer: Preparer<UringDisk>) -> anyhow::Result<()> {
+    async fn keep_ready(
+        mut self,
+        store: Store<UringDisk>,
+        mut preparer: Preparer<UringDisk>,
+    ) -> anyhow::Result<()> {
         let mut wanted = vec![0; self.shards.len()];
         let mut running = self.shards.len();
         let mut retry_at: Option<Instant> = None;
@@ -183,7 +187,7 @@ impl RawLog {
                         } else if matches!(event, ShardEvent::Claimed { .. }) {
                             rewriting.remove(&usize::from(shard.0));
                         }
-                        self.heed(&disk, &preparer, shard, event).await?;
+                        self.heed(&store, &preparer, shard, event).await?;
                     }
                 }
             }
@@ -275,7 +279,7 @@ impl RawLog {
 
     async fn heed(
         &self,
-        disk: &UringDisk,
+        store: &Store<UringDisk>,
         preparer: &Preparer<UringDisk>,
         shard: ShardId,
         event: ShardEvent,
@@ -309,7 +313,7 @@ impl RawLog {
             ShardEvent::Abandoned { ready, epoch, part } => {
                 let names = [RawName::Ready(ready), RawName::Segment { epoch, shard, part }];
                 for name in names {
-                    match disk.remove_file(&self.tree.layout.live(name)).await {
+                    match store.disk().remove_file(&store.layout().live(name)).await {
                         Err(error) if !error.is_not_found() => {
                             tracing::error!(
                                 "a raw segment that failed can't be removed; the next start will see to it: {error}"
@@ -391,8 +395,7 @@ fn next_wanting(wanted: &[usize], without: &BTreeSet<usize>) -> Option<usize> {
 /// # Errors
 /// If the raw log can't be put in order; nothing may be appended then.
 pub(crate) async fn put_in_order(
-    disk: &UringDisk,
-    tree: &Tree,
+    store: &Store<UringDisk>,
     metrics: &HostMetrics,
 ) -> anyhow::Result<Recovered> {
     let began = Instant::now();
@@ -408,7 +411,7 @@ pub(crate) async fn put_in_order(
             );
         }
     };
-    let recovered = recover(disk, &tree.layout, logtank_os::clock::wall(), &mut progress)
+    let recovered = recover(store, logtank_os::clock::wall(), &mut progress)
         .await
         .context("the raw log can't be put in order, so nothing may be appended to it")?;
     tell(&recovered, began.elapsed(), metrics);

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use logtank_engine::format::layout::Layout;
-use logtank_engine::io::disk::parent;
+use logtank_engine::io::disk::{DiskResult, parent};
 use logtank_engine::raw_log::promoted;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::roles::{self, Initialized};
+use logtank_engine::store::Store;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::{FileLock, FolderLock};
 use logtank_os::startup::{
@@ -107,10 +108,10 @@ impl Tree {
     /// The disk's.
     pub(crate) fn initialize(&self) -> anyhow::Result<TokenKey> {
         let (outcome, placed) = block_on(async {
-            let disk = self.disk(Throttle::none())?;
+            let store = self.store(Throttle::none())?;
             let mut tries = 1;
             loop {
-                match first_opened(&disk, &self.layout).await {
+                match first_opened(&store).await {
                     // A writer and what owns the indexes may start at once and be in each other's way here.
                     Err(_) if tries < INITIALIZE_TRIES => tries += 1,
                     outcome => return outcome,
@@ -138,25 +139,23 @@ impl Tree {
         Ok(key)
     }
 
-    /// A disk for the files of this tree, to be made on the thread that uses it.
+    /// This tree on a disk, to be made on the thread that uses it.
     ///
     /// # Errors
     /// If a folder can't be opened.
-    pub(crate) fn disk(&self, throttle: Throttle) -> logtank_engine::io::disk::DiskResult<UringDisk> {
-        UringDisk::new(&[self.layout.data(), self.layout.raw()], throttle)
+    pub(crate) fn store(&self, throttle: Throttle) -> DiskResult<Store<UringDisk>> {
+        let disk = UringDisk::new(&[self.layout.data(), self.layout.raw()], throttle)?;
+        Ok(Store::new(disk, self.layout.clone()))
     }
 }
 
 /// Also says how many raw segments got another time.
-async fn first_opened(
-    disk: &UringDisk,
-    layout: &Layout,
-) -> logtank_engine::error::Result<(Initialized, u64)> {
-    let outcome = roles::initialize(disk, layout).await?;
+async fn first_opened(store: &Store<UringDisk>) -> logtank_engine::error::Result<(Initialized, u64)> {
+    let outcome = roles::initialize(store).await?;
     // What lies before the checkpoint later came from somewhere else.
     let placed = match outcome {
         Initialized::Before => 0,
-        _ => promoted::place_after_dealt(disk, layout).await?,
+        _ => promoted::place_after_dealt(store).await?,
     };
     Ok((outcome, placed))
 }

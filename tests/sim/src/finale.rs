@@ -87,7 +87,7 @@ pub(crate) async fn dealt(nemesis: &Nemesis) -> bool {
         if let Some(host) = world.open_host() {
             host.ports.iter().for_each(|port| port.post(Mail::Seal));
             let called: Rc<Host> = host.clone();
-            let look = async move { LiveView::look(&called.disk, &called.layout, Transfer::Cached).await };
+            let look = async move { LiveView::look(&called.store(), Transfer::Cached).await };
             if let Some(Ok(view)) = world.within_host(look).await
                 && view.epochs.is_empty()
             {
@@ -133,7 +133,7 @@ pub(crate) async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
     let (codes, limits) = (world.plan.codes.clone(), world.plan.limits.clone());
     let history_forgets = world.plan.metadata == MetadataModel::Posix && world.power_cuts.get() > 0;
     let look = async move {
-        let mut findings: Vec<String> = match verify(&host.disk, &host.layout).await {
+        let mut findings: Vec<String> = match verify(&host.store()).await {
             Ok(report) => {
                 // Where a power cut may take both names of what was just moved to history, it does.
                 let gaps = report.gaps.iter().filter(|_| !history_forgets).map(ToString::to_string);
@@ -141,10 +141,10 @@ pub(crate) async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
             }
             Err(error) => vec![error.to_string()],
         };
-        let undealt = dealer::undealt(&host.disk, &host.layout).await.unwrap_or_default();
+        let undealt = dealer::undealt(&host.store()).await.unwrap_or_default();
         for code in codes {
             let code = IndexCode::new(code.as_bytes()).expect("a good name");
-            match verify_index(&host.disk, &host.layout, &code, &limits, &undealt).await {
+            match verify_index(&host.store(), &code, &limits, &undealt).await {
                 Ok(report) => findings.extend(report.findings.iter().map(ToString::to_string)),
                 Err(error) if error.is_not_found() => {}
                 Err(error) => findings.push(error.to_string()),

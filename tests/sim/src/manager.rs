@@ -32,9 +32,8 @@ async fn delete(world: &Rc<World>, host: &Rc<Host>, index: usize) {
     let (id, code) = (world.oracle.borrow_mut().deletes(index), world.plan.codes[index].clone());
     world.executor.trace().note("delete", &code, 0);
     let called = host.clone();
-    let work = async move {
-        manager::delete_index(&called.disk, &called.layout, &called.shared, code.as_bytes()).await.is_ok()
-    };
+    let work =
+        async move { manager::delete_index(&called.store(), &called.shared, code.as_bytes()).await.is_ok() };
     if let Some(success) = world.within_host(work).await {
         world.oracle.borrow_mut().deleted(id, success);
     }
@@ -44,8 +43,8 @@ async fn delete(world: &Rc<World>, host: &Rc<Host>, index: usize) {
 pub async fn enqueue(world: &Rc<World>, host: &Rc<Host>, index: usize) {
     let (called, code) = (host.clone(), world.plan.codes[index].clone());
     let work = async move {
-        let (disk, layout, shared) = (&called.disk, &called.layout, &called.shared);
-        drop(manager::enqueue_for_optimization(disk, layout, shared, code.as_bytes(), 1, 1.0).await);
+        let (store, shared) = (&called.store(), &called.shared);
+        drop(manager::enqueue_for_optimization(store, shared, code.as_bytes(), 1, 1.0).await);
     };
     world.within_host(work).await;
 }
@@ -53,9 +52,9 @@ pub async fn enqueue(world: &Rc<World>, host: &Rc<Host>, index: usize) {
 async fn look(world: &Rc<World>, host: &Rc<Host>, index: usize) {
     let (called, code) = (host.clone(), world.plan.codes[index].clone());
     let work = async move {
-        drop(manager::get_index_log_info(&called.disk, &called.layout, code.as_bytes()).await);
-        drop(manager::get_raw_log_info(&called.disk, &called.layout).await);
-        drop(manager::list_existing_indexes(&called.disk, &called.layout, &called.shared).await);
+        drop(manager::get_index_log_info(&called.store(), code.as_bytes()).await);
+        drop(manager::get_raw_log_info(&called.store()).await);
+        drop(manager::list_existing_indexes(&called.store(), &called.shared).await);
     };
     world.within_host(work).await;
 }

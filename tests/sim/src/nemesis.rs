@@ -329,8 +329,8 @@ impl Nemesis {
     async fn first_incomplete(&self, host: &Rc<Host>) -> Option<Epoch> {
         let host = host.clone();
         let look = async move {
-            let view = LiveView::look(&host.disk, &host.layout, Transfer::Cached).await.ok()?;
-            let checkpoint = Checkpoint::read(&host.disk, &host.layout).await.ok()?.next().ok()?;
+            let view = LiveView::look(&host.store(), Transfer::Cached).await.ok()?;
+            let checkpoint = Checkpoint::read(&host.store()).await.ok()?.next().ok()?;
             let (first, _) = view.epochs.range(checkpoint..).next()?;
             (view.greatest_epoch() != Some(*first) && !view.is_complete(*first)).then_some(*first)
         };

@@ -15,6 +15,7 @@ use logtank_engine::raw_log::recovery::recover;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_engine::roles;
+use logtank_engine::store::Store;
 use logtank_engine::time::Clock as _;
 use logtank_wire::page::LogPageToken;
 
@@ -75,15 +76,14 @@ fn epoch_of(path: &Path) -> Option<Epoch> {
 
 /// Puts it in order, deals it, and reads all indexes.
 async fn read_again(world: Rc<World>, layout: Layout) -> Result<Vec<Vec<Vec<u8>>>, Error> {
-    let disk = &world.disk;
-    recover(disk, &layout, world.clock.now().wall, &mut |_| {}).await?;
+    let store = Store::new(world.disk.clone(), layout);
+    recover(&store, world.clock.now().wall, &mut |_| {}).await?;
     let config = JobsConfig { history_age_max: None, history_bytes_max: None, ..world.plan.jobs.clone() };
     let (limits, shared) = (world.plan.limits.clone(), std::sync::Arc::new(Shared::new()));
-    let mut background =
-        Background::new(disk.clone(), world.clock.clone(), layout.clone(), limits, config, shared);
+    let mut background = Background::new(store.clone(), world.clock.clone(), limits, config, shared);
     background.drain(&|_| {}).await?;
-    let key = roles::token_key(disk, &layout, [8; 32]).await?;
-    let reader = Reader::new(disk.clone(), world.clock.clone(), layout, key, ReadOptions::default());
+    let key = roles::token_key(&store, [8; 32]).await?;
+    let reader = Reader::new(store, world.clock.clone(), key, ReadOptions::default());
     let mut all = Vec::new();
     for code in &world.plan.codes {
         let (mut token, mut records) = (LogPageToken::default(), Vec::new());

@@ -1,3 +1,4 @@
+use crate::testing::store;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -48,7 +49,7 @@ fn host() -> MemDisk {
 }
 
 fn delete(disk: &MemDisk) -> Result<Position> {
-    run(DeletionLog::new().delete(disk, &layout(), &code("m")))
+    run(DeletionLog::new().delete(&store(disk, &layout()), &code("m")))
 }
 
 fn kept(disk: &MemDisk) -> Vec<ArchivedName> {
@@ -70,7 +71,8 @@ fn a_deletion_that_was_answered_is_kept_with_history_whatever_crashes() {
             let answered = delete(&disk).ok();
             disk.restart(cut);
             // The next start's dealer asks before it deals.
-            let known = run(DeletionLog::new().snapshot(&disk, &layout())).unwrap().position(&code("m"));
+            let known =
+                run(DeletionLog::new().snapshot(&store(&disk, &layout()))).unwrap().position(&code("m"));
             if answered.is_some() {
                 assert_eq!(known, answered, "call {call}, {cut:?}");
             }
@@ -87,20 +89,20 @@ fn a_deletion_that_was_answered_is_kept_with_history_whatever_crashes() {
 fn a_later_deletion_takes_an_earlier_ones_place() {
     let disk = host();
     let log = DeletionLog::new();
-    run(log.delete(&disk, &layout(), &code("m"))).unwrap();
+    run(log.delete(&store(&disk, &layout()), &code("m"))).unwrap();
     disk.put(layout().checkpoint(), b"20");
-    let before = run(log.delete(&disk, &layout(), &code("m"))).unwrap();
+    let before = run(log.delete(&store(&disk, &layout()), &code("m"))).unwrap();
     assert_eq!(kept(&disk), [ArchivedName { before, code: code("m") }]);
     // What is carried out goes; what is kept with history stays.
-    assert!(run(log.prune(&disk, &layout(), &code("m"), before)).unwrap());
+    assert!(run(log.prune(&store(&disk, &layout()), &code("m"), before)).unwrap());
     assert_eq!(kept(&disk).len(), 1);
 }
 
 #[test]
 fn deletions_of_an_earlier_version_are_kept_with_history_too() {
     let disk = host();
-    run(publish(&disk, &layout(), &code("m"), position(12, 1))).unwrap();
-    run(DeletionLog::new().snapshot(&disk, &layout())).unwrap();
+    run(publish(&store(&disk, &layout()), &code("m"), position(12, 1))).unwrap();
+    run(DeletionLog::new().snapshot(&store(&disk, &layout()))).unwrap();
     assert_eq!(kept(&disk), [name()]);
 }
 
@@ -119,7 +121,7 @@ fn whole() -> MemDisk {
 
 #[test]
 fn a_start_on_a_copy_takes_deletions_over_whatever_crashes() {
-    let start = |disk: &MemDisk| run(recover(disk, &layout(), WallMillis(5), &mut |_| {}));
+    let start = |disk: &MemDisk| run(recover(&store(disk, &layout()), WallMillis(5), &mut |_| {}));
     let calls = {
         let disk = whole();
         start(&disk).unwrap();
@@ -135,7 +137,7 @@ fn a_start_on_a_copy_takes_deletions_over_whatever_crashes() {
             assert!(recovered.first_epoch().millis() > 12, "what is received next is not covered");
             disk.restart(Cut::Power);
             assert_eq!(
-                run(load_one(&disk, &layout(), &code("m"))).unwrap(),
+                run(load_one(&store(&disk, &layout()), &code("m"))).unwrap(),
                 Some(position(12, 1)),
                 "call {call}, {cut:?}"
             );
@@ -148,9 +150,9 @@ fn a_start_on_a_copy_takes_deletions_over_whatever_crashes() {
 #[test]
 fn a_dealer_takes_deletions_over_before_it_deals() {
     let disk = whole();
-    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    let view = run(LiveView::look(&store(&disk, &layout()), Transfer::Cached)).unwrap();
     assert_eq!(view.epochs.len(), 1, "passed over");
-    let known = run(DeletionLog::new().snapshot(&disk, &layout())).unwrap();
+    let known = run(DeletionLog::new().snapshot(&store(&disk, &layout()))).unwrap();
     assert!(known.covers(b"m", position(11, 2)));
     assert_eq!(kept(&disk), [name()]);
 }
@@ -158,20 +160,20 @@ fn a_dealer_takes_deletions_over_before_it_deals() {
 #[test]
 fn an_older_deletion_of_a_copy_gives_nothing_back() {
     let disk = whole();
-    run(publish(&disk, &layout(), &code("m"), position(20, 0))).unwrap();
-    assert!(run(take_over(&disk, &layout())).unwrap().is_empty());
-    assert_eq!(run(load_one(&disk, &layout(), &code("m"))).unwrap(), Some(position(20, 0)));
+    run(publish(&store(&disk, &layout()), &code("m"), position(20, 0))).unwrap();
+    assert!(run(take_over(&store(&disk, &layout()))).unwrap().is_empty());
+    assert_eq!(run(load_one(&store(&disk, &layout()), &code("m"))).unwrap(), Some(position(20, 0)));
 }
 
 #[test]
 fn of_a_damaged_deletion_nobody_claims_to_know_what_is_gone() {
     let disk = copied(b"12 1 00000000\n");
-    let (_, found) = run(verify(&disk, &layout())).unwrap();
+    let (_, found) = run(verify(&store(&disk, &layout()))).unwrap();
     assert_eq!(found[0].path, layout().raw_live().join("12-1-m.deleted"), "named before it is taken over");
-    let damaged = run(take_over(&disk, &layout())).unwrap();
+    let damaged = run(take_over(&store(&disk, &layout()))).unwrap();
     assert_eq!(damaged.len(), 1);
-    assert!(run(Deletions::load(&disk, &layout())).unwrap().is_unreadable(&code("m")));
-    let (files, found) = run(verify(&disk, &layout())).unwrap();
+    assert!(run(Deletions::load(&store(&disk, &layout()))).unwrap().is_unreadable(&code("m")));
+    let (files, found) = run(verify(&store(&disk, &layout()))).unwrap();
     assert_eq!((files, found.len()), (1, 1));
     assert_eq!(found[0].path, layout().raw_history().join("12-1-m.deleted"));
 }
@@ -192,13 +194,13 @@ fn two_roles_take_the_same_deletions_over_at_once() {
         // The other role is as fast as can be, between any two calls of this one.
         let slow = Hooked::new(disk.clone(), move |_, _| {
             if counted.replace(counted.get() + 1) == step {
-                run(take_over(&other, &layout())).unwrap();
+                run(take_over(&store(&other, &layout()))).unwrap();
             }
             Ok(())
         });
-        assert!(run(take_over(&slow, &layout())).unwrap().is_empty(), "call {step}");
+        assert!(run(take_over(&store(&slow, &layout()))).unwrap().is_empty(), "call {step}");
         for (code, millis) in [("m", 12), ("n", 13)] {
-            let known = run(load_one(&disk, &layout(), &self::code(code))).unwrap();
+            let known = run(load_one(&store(&disk, &layout()), &self::code(code))).unwrap();
             assert_eq!(known, Some(position(millis, 1)), "call {step}");
         }
         assert_eq!(names(&run(disk.list(&layout().raw_live())).unwrap()), []);

@@ -1,5 +1,6 @@
 //! The original writes an optimized segment anew under its name: the same records, their maps in another order.
 
+use crate::testing::store;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -83,13 +84,14 @@ fn written_anew(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn findings(disk: &MemDisk) -> usize {
-    let verified = run(verify_index(disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new()));
+    let verified =
+        run(verify_index(&store(disk, &layout()), &code(), &limits(MIB as usize), &BTreeSet::new()));
     verified.unwrap().findings.len()
 }
 
 fn open(disk: &MemDisk) -> OpenSegment<MemDisk> {
     let name = run(look(disk)).unwrap().optimized.as_ref().unwrap().name;
-    run(OpenSegment::open(disk, &layout(), &code(), name)).unwrap()
+    run(OpenSegment::open(&store(disk, &layout()), &code(), name)).unwrap()
 }
 
 #[test]
@@ -104,7 +106,7 @@ fn a_segment_written_anew_is_no_damage() {
     assert_eq!(*open.origin(), SidecarOrigin::Outdated);
     assert_eq!(open.sidecar().header().epochs, before.sidecar().header().epochs);
     let name = run(look(&disk)).unwrap().optimized.as_ref().unwrap().name;
-    run(replace_outdated(&disk, &layout(), &code(), name, open.sidecar())).unwrap();
+    run(replace_outdated(&store(&disk, &layout()), &code(), name, open.sidecar())).unwrap();
     assert_eq!(*self::open(&disk).origin(), SidecarOrigin::Read);
 }
 
@@ -133,7 +135,7 @@ fn repair_keeps_a_segment_written_anew_also_where_no_time_tells() {
     assert!(findings(&disk) > 0);
     let aside = layout().data().join("damaged");
     let repaired =
-        run(repair_index(&disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside))
+        run(repair_index(&store(&disk, &layout()), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside))
             .unwrap();
     assert_eq!(repaired, []);
     assert_eq!(disk.get(&path).unwrap(), anew);
@@ -149,7 +151,8 @@ fn repair_keeps_a_whole_segment_that_is_not_its_sidecars() {
     let anew = disk.get(&path).unwrap();
     let aside = layout().data().join("damaged");
     let repair = || {
-        run(repair_index(&disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside)).unwrap()
+        run(repair_index(&store(&disk, &layout()), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside))
+            .unwrap()
     };
     let [told] = repair().try_into().unwrap();
     assert_eq!((told.name, told.records, told.lost_records), (Some(name), 300, 0));
@@ -160,7 +163,7 @@ fn repair_keeps_a_whole_segment_that_is_not_its_sidecars() {
     let (disk, path) = optimized(f64::NAN);
     change(&disk, &path, |bytes| bytes[SIDECAR_BLOCK_BYTES + 700] ^= 1);
     let repaired =
-        run(repair_index(&disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside))
+        run(repair_index(&store(&disk, &layout()), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside))
             .unwrap();
     assert!(repaired[0].lost_records > 0, "{repaired:?}");
 }

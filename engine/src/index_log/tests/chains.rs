@@ -1,5 +1,6 @@
 //! What counts and what doesn't, and when there is something to do.
 
+use crate::testing::store;
 use std::collections::BTreeSet;
 
 use super::model::State;
@@ -35,10 +36,14 @@ fn all() -> crate::limits::Limits {
 fn an_index_that_is_not_there_is_empty_and_stays_not_there() {
     let disk = MemDisk::new();
     let unknown = IndexCode::new(b"unknown").unwrap();
-    let chain = run(Chain::look(&disk, &layout(), &unknown, Epoch::MAX, None)).unwrap();
+    let chain = run(Chain::look(&store(&disk, &layout()), &unknown, Epoch::MAX, None)).unwrap();
     assert_eq!(chain, Chain::default());
-    assert_eq!(run(sort_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all())).unwrap().published, []);
-    let optimized = run(optimize_index(&disk, &layout(), &unknown, Epoch::MAX, None, &all())).unwrap();
+    assert_eq!(
+        run(sort_index(&store(&disk, &layout()), &unknown, Epoch::MAX, None, &all())).unwrap().published,
+        []
+    );
+    let optimized =
+        run(optimize_index(&store(&disk, &layout()), &unknown, Epoch::MAX, None, &all())).unwrap();
     assert_eq!(optimized.published, None);
     assert!(disk.files().is_empty());
     assert!(run(disk.metadata(&layout().index(&unknown))).unwrap().is_none());
@@ -51,10 +56,10 @@ fn only_what_is_before_the_checkpoint_and_not_deleted_is_merged() {
         run(deal(&disk, epoch(time), &[set("a", time)])).unwrap();
     }
     let deletion = Some(Position::new(epoch(3), 77));
-    let chain = run(Chain::look(&disk, &layout(), &code(), epoch(5), deletion)).unwrap();
+    let chain = run(Chain::look(&store(&disk, &layout()), &code(), epoch(5), deletion)).unwrap();
     let times = |names: &[SegmentName]| names.iter().map(|name| name.time.millis()).collect::<Vec<_>>();
     assert_eq!((times(&chain.deleted), times(&chain.undealt)), (vec![1, 2], vec![5, 6]));
-    let sorted = run(sort_index(&disk, &layout(), &code(), epoch(5), deletion, &all())).unwrap();
+    let sorted = run(sort_index(&store(&disk, &layout()), &code(), epoch(5), deletion, &all())).unwrap();
     assert_eq!((times(&sorted.published), sorted.counts.records_in), (vec![3], 2));
     let names: Vec<String> =
         disk.files().iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
@@ -139,7 +144,8 @@ fn gone_without(disk: &MemDisk) -> Vec<(SegmentKind, u64)> {
                 // Whoever would merge over the hole is stopped.
                 assert!(matches!(run(sort(disk, &all())), Err(Error::Corrupt(found)) if found == corruption));
                 assert!(matches!(run(optimize(disk, &all())), Err(Error::Corrupt(_))));
-                let verified = run(verify_index(disk, &layout(), &code(), &all(), &BTreeSet::new())).unwrap();
+                let verified =
+                    run(verify_index(&store(disk, &layout()), &code(), &all(), &BTreeSet::new())).unwrap();
                 assert_eq!(verified.findings, [corruption]);
             }
         }

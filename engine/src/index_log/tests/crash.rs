@@ -1,6 +1,7 @@
 //! A job that ends at any of its calls, by a kill, a power cut or an error: what is recovered afterwards is
 //! right at once, and running the job again finishes it, with nothing left over.
 
+use crate::testing::store;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ async fn perform<D: Disk>(disk: &D, job: Job) -> Result<()> {
         Job::RebuildSidecars => {
             let names: Vec<_> = look(disk).await?.in_order().map(|segment| segment.name).collect();
             for name in names {
-                rebuild_sidecar(disk, &layout(), &code(), name).await?;
+                rebuild_sidecar(&store(disk, &layout()), &code(), name).await?;
             }
             Ok(())
         }
@@ -101,7 +102,8 @@ fn finish(found: &MemDisk, job: Job, expected: &State, finished: &[PathBuf], wha
     assert_eq!(run(state(found)).unwrap(), *expected, "recovered after the job: {what}");
     assert_eq!(found.files(), finished, "nothing is left over: {what}");
     let verified =
-        run(verify_index(found, &layout(), &code(), &limits(16 * MIB as usize), &BTreeSet::new())).unwrap();
+        run(verify_index(&store(found, &layout()), &code(), &limits(16 * MIB as usize), &BTreeSet::new()))
+            .unwrap();
     assert_eq!(verified.findings, [], "{what}");
 }
 

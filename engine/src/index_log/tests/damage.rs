@@ -1,5 +1,6 @@
 //! Damage: each flipped bit, cut or missing file is found, or does no harm.
 
+use crate::testing::store;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ use crate::limits::MIB;
 use crate::testing::{MemDisk, run};
 
 fn verify(disk: &MemDisk) -> Verified {
-    run(verify_index(disk, &layout(), &code(), &limits(16 * MIB as usize), &BTreeSet::new())).unwrap()
+    run(verify_index(&store(disk, &layout()), &code(), &limits(16 * MIB as usize), &BTreeSet::new())).unwrap()
 }
 
 // Segments that have a sidecar, and the sidecars, with an index of which all segments count.
@@ -110,7 +111,7 @@ fn a_sidecar_of_another_segment_is_not_believed() {
     disk.put(&sidecars[1], &disk.get(&sidecars[2]).unwrap());
     assert_eq!(run(state(&disk)).unwrap(), expected);
     let name = run(look(&disk)).unwrap().sorted[0].name;
-    let open = run(OpenSegment::open(&disk, &layout(), &code(), name)).unwrap();
+    let open = run(OpenSegment::open(&store(&disk, &layout()), &code(), name)).unwrap();
     assert_eq!(open.path(), segments[1]);
     assert!(matches!(open.origin(), SidecarOrigin::Damaged(corruption) if corruption.path == sidecars[1]));
 }
@@ -168,7 +169,7 @@ fn damage_costs_only_the_blocks_that_it_touches() {
     let name = run(deal(&disk, epoch(1), &records)).unwrap();
     let path = layout().segment(&code(), name);
     change(&disk, &path, |bytes| bytes[3 * 65_536 + 5] ^= 0x80);
-    let open = run(OpenSegment::open(&disk, &layout(), &code(), name)).unwrap();
+    let open = run(OpenSegment::open(&store(&disk, &layout()), &code(), name)).unwrap();
     let (mut at, mut readable, mut damaged) = (0, 0, Vec::new());
     while at < open.sidecar().header().bytes {
         let cut = open.cut(at, 1).unwrap();

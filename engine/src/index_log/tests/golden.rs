@@ -1,5 +1,6 @@
 //! Trees that the original wrote: what a recovery of them comes to, and how it sorted and optimized.
 
+use crate::testing::store;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -78,10 +79,10 @@ fn recovered_by_the_original(name: &str, index: &str) -> Vec<Record> {
 
 // What this host sends: the chain, then the live records of the index.
 fn recovered(disk: &MemDisk, checkpoint: Epoch, code: &IndexCode) -> Vec<Record> {
-    let chain = run(Chain::look(disk, &layout(), code, checkpoint, None)).unwrap();
+    let chain = run(Chain::look(&store(disk, &layout()), code, checkpoint, None)).unwrap();
     let mut records = Vec::new();
     for segment in chain.in_order() {
-        let open = run(OpenSegment::open(disk, &layout(), code, segment.name)).unwrap();
+        let open = run(OpenSegment::open(&store(disk, &layout()), code, segment.name)).unwrap();
         let cut = open.cut(0, u64::MAX).unwrap();
         records.extend(decode(&run(open.read_raw(cut.bytes())).unwrap()));
     }
@@ -111,20 +112,22 @@ fn a_recovery_comes_to_what_the_originals_recovery_came_to() {
             assert_eq!(State::after(&recovered(&disk, checkpoint, &code)), expected, "{tree_name} {index}");
             assert_eq!(disk.files(), files, "reading creates nothing");
             let limits = limits(16 * MIB as usize);
-            run(sort_index(&disk, &layout(), &code, checkpoint, None, &limits)).unwrap();
+            run(sort_index(&store(&disk, &layout()), &code, checkpoint, None, &limits)).unwrap();
             assert_eq!(
                 State::after(&recovered(&disk, checkpoint, &code)),
                 expected,
                 "{tree_name} {index}, sorted"
             );
-            run(optimize_index(&disk, &layout(), &code, checkpoint, None, &limits)).unwrap();
+            run(optimize_index(&store(&disk, &layout()), &code, checkpoint, None, &limits)).unwrap();
             assert_eq!(
                 State::after(&recovered(&disk, checkpoint, &code)),
                 expected,
                 "{tree_name} {index}, optimized"
             );
             assert_eq!(
-                run(verify_index(&disk, &layout(), &code, &limits, &BTreeSet::new())).unwrap().findings,
+                run(verify_index(&store(&disk, &layout()), &code, &limits, &BTreeSet::new()))
+                    .unwrap()
+                    .findings,
                 []
             );
         }
@@ -135,7 +138,7 @@ fn a_recovery_comes_to_what_the_originals_recovery_came_to() {
 fn the_chain_of_a_tree_with_all_kinds_of_segments() {
     let (disk, checkpoint) = tree(ALL_KINDS);
     let code = IndexCode::new(b"m").unwrap();
-    let chain = run(Chain::look(&disk, &layout(), &code, checkpoint, None)).unwrap();
+    let chain = run(Chain::look(&store(&disk, &layout()), &code, checkpoint, None)).unwrap();
     let names: Vec<String> = chain.in_order().map(|segment| segment.name.to_string()).collect();
     let expected = ["41.999.optimized_21", "57.089.sorted_4", "21.076.unsorted_2"];
     assert_eq!(names.len(), expected.len());
@@ -152,12 +155,12 @@ fn sorting_gives_what_the_originals_sort_gave() {
     let (disk, checkpoint) = tree(THREE_UNSORTED);
     let code = IndexCode::new(b"m").unwrap();
     let limits = limits(16 * MIB as usize);
-    let sorted = run(sort_index(&disk, &layout(), &code, checkpoint, None, &limits)).unwrap();
+    let sorted = run(sort_index(&store(&disk, &layout()), &code, checkpoint, None, &limits)).unwrap();
     let (original, _) = tree(ALL_KINDS);
     let name = SegmentName::parse("2026.11.22-10.33.39.460.sorted_19").unwrap();
     assert_eq!(sorted.published, [name]);
     assert_eq!(sorted.counts.records_in, 35);
-    let left = run(Chain::look(&disk, &layout(), &code, checkpoint, None)).unwrap();
+    let left = run(Chain::look(&store(&disk, &layout()), &code, checkpoint, None)).unwrap();
     assert_eq!((left.unsorted.len(), left.leftovers.len()), (0, 0));
     let ours = run(read_segment(&disk, name, 1 << 20)).unwrap();
     let theirs = run(read_segment(&original, name, 1 << 20)).unwrap();
@@ -175,7 +178,7 @@ fn optimizing_gives_what_the_originals_gave_but_for_deletions() {
     let until = Epoch::new(theirs.time.millis() + 1).unwrap();
     assert!(until < checkpoint);
     let limits = limits(16 * MIB as usize);
-    let optimized = run(optimize_index(&disk, &layout(), &code, until, None, &limits)).unwrap();
+    let optimized = run(optimize_index(&store(&disk, &layout()), &code, until, None, &limits)).unwrap();
     let ours = optimized.published.unwrap().name;
     assert_eq!((optimized.segments, ours.time, ours.kind), (2, theirs.time, SegmentKind::Optimized));
     let records = run(read_segment(&disk, ours, 1 << 20)).unwrap();
@@ -188,8 +191,8 @@ fn a_sidecar_is_made_once_and_found_again() {
     let (disk, _) = tree(THREE_UNSORTED);
     let code = IndexCode::new(b"m").unwrap();
     let name = SegmentName::parse("2026.11.22-10.33.40.231.unsorted_11").unwrap();
-    let (made, origin) = run(rebuild_sidecar(&disk, &layout(), &code, name)).unwrap();
+    let (made, origin) = run(rebuild_sidecar(&store(&disk, &layout()), &code, name)).unwrap();
     assert_eq!((origin, made.header().records, made.header().bytes), (SidecarOrigin::Missing, 11, 644));
-    let (read, origin) = run(rebuild_sidecar(&disk, &layout(), &code, name)).unwrap();
+    let (read, origin) = run(rebuild_sidecar(&store(&disk, &layout()), &code, name)).unwrap();
     assert_eq!((read, origin), (made, SidecarOrigin::Read));
 }

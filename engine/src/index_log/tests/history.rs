@@ -1,5 +1,6 @@
 //! Any history of changes, split in any way, sorted, optimized and cleaned in any order, comes to the same.
 
+use crate::testing::store;
 use std::collections::BTreeSet;
 
 use proptest::collection::{btree_map, vec};
@@ -104,7 +105,7 @@ proptest! {
             prop_assert_eq!(run(state(&disk)).unwrap(), State::after(&history));
             check_chain(&disk, &run(look(&disk)).unwrap());
         }
-        let verified = run(verify_index(&disk, &super::tree::layout(), &super::tree::code(), &limits, &BTreeSet::new())).unwrap();
+        let verified = run(verify_index(&store(&disk, &super::tree::layout()), &super::tree::code(), &limits, &BTreeSet::new())).unwrap();
         prop_assert_eq!(verified.findings, []);
     }
 

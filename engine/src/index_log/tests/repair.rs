@@ -1,5 +1,6 @@
 //! Repair: what lies in whole blocks stays, what does not is told, and doing it again finishes it.
 
+use crate::testing::store;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +34,12 @@ fn index() -> (MemDisk, PathBuf) {
 }
 
 fn repaired(disk: &MemDisk) -> Vec<RepairedSegment> {
-    run(repair_index(disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside())).unwrap()
+    run(repair_index(&store(disk, &layout()), &code(), &limits(MIB as usize), &BTreeSet::new(), &aside()))
+        .unwrap()
 }
 
 fn findings(disk: &MemDisk) -> usize {
-    run(verify_index(disk, &layout(), &code(), &limits(MIB as usize), &BTreeSet::new()))
+    run(verify_index(&store(disk, &layout()), &code(), &limits(MIB as usize), &BTreeSet::new()))
         .unwrap()
         .findings
         .len()

@@ -1,5 +1,6 @@
 //! An index on a disk in memory: segments are put there, jobs run, and its state is read back.
 
+use crate::testing::store;
 use std::path::Path;
 use std::time::Duration;
 
@@ -85,15 +86,15 @@ pub(super) fn deal_legacy(disk: &MemDisk, time: Epoch, records: &[Record]) -> Se
 }
 
 pub(super) async fn look<D: Disk>(disk: &D) -> Result<Chain> {
-    Chain::look(disk, &layout(), &code(), Epoch::MAX, None).await
+    Chain::look(&store(disk, &layout()), &code(), Epoch::MAX, None).await
 }
 
 pub(super) async fn sort<D: Disk>(disk: &D, limits: &Limits) -> Result<Sorted> {
-    sort_index(disk, &layout(), &code(), Epoch::MAX, None, limits).await
+    sort_index(&store(disk, &layout()), &code(), Epoch::MAX, None, limits).await
 }
 
 pub(super) async fn optimize<D: Disk>(disk: &D, limits: &Limits) -> Result<Optimized> {
-    optimize_index(disk, &layout(), &code(), Epoch::MAX, None, limits).await
+    optimize_index(&store(disk, &layout()), &code(), Epoch::MAX, None, limits).await
 }
 
 /// Removes what is superseded, as the cleaner does once no recovery is under way.
@@ -112,7 +113,7 @@ pub(super) async fn clean<D: Disk>(disk: &D) -> Result<()> {
 /// Removes what was never completed, as the cleaner does once it has seen it for an hour.
 pub(super) async fn remove_strays<D: Disk>(disk: &D) -> Result<()> {
     let config = JobsConfig { unread_before_clean: Duration::MAX, ..JobsConfig::default() };
-    let mut cleaner = Superseded::new(disk.clone(), layout(), &config);
+    let mut cleaner = Superseded::new(store(disk, &layout()), &config);
     for now in [MonoNanos(0), MonoNanos(0) + Duration::from_secs(60 * 60)] {
         cleaner.visit(&code(), Epoch::MAX, None, true, now).await?;
     }
@@ -125,7 +126,7 @@ pub(super) async fn read_segment<D: Disk>(
     name: SegmentName,
     page_bytes: u64,
 ) -> Result<Vec<Record>> {
-    let segment = OpenSegment::open(disk, &layout(), &code(), name).await?;
+    let segment = OpenSegment::open(&store(disk, &layout()), &code(), name).await?;
     let mut records = Vec::new();
     let mut at = 0;
     loop {

@@ -8,9 +8,9 @@ use super::files::{Files, remove, remove_segment, sync_folders};
 use super::trash::throw_away;
 use crate::deletions::DeletionLog;
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult};
+use crate::store::Store;
 use crate::time::{MonoNanos, Now};
 
 /// A deletion is kept this long, so that page tokens from before it are recognized.
@@ -22,16 +22,15 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// Carries out deletions.
 #[derive(Debug)]
 pub struct Deleted<D> {
-    disk: D,
-    layout: Layout,
+    store: Store<D>,
     carried_out: BTreeMap<IndexCode, (Position, MonoNanos)>,
 }
 
 impl<D: Disk> Deleted<D> {
     /// Nothing carried out yet, as far as this process knows.
     #[must_use]
-    pub fn new(disk: D, layout: Layout) -> Self {
-        Self { disk, layout, carried_out: BTreeMap::new() }
+    pub fn new(store: Store<D>) -> Self {
+        Self { store, carried_out: BTreeMap::new() }
     }
 
     /// Removes segments from before their index's deletion, whole folders if nothing newer is there; and
@@ -48,7 +47,7 @@ impl<D: Disk> Deleted<D> {
         now: Now,
     ) -> Result<Cleaned> {
         let mut cleaned = Cleaned::default();
-        let all = deletions.snapshot(&self.disk, &self.layout).await?;
+        let all = deletions.snapshot(&self.store).await?;
         for (code, before) in all.iter() {
             let done = self.carried_out.get(code).is_some_and(|(position, looked)| {
                 *position == before && now.mono.since(*looked) < LOOK_AGAIN
@@ -59,9 +58,8 @@ impl<D: Disk> Deleted<D> {
             self.remove_before(code, before.epoch(), &mut cleaned).await?;
             if checkpoint > before.epoch() && self.age(code, now).await? >= Some(KEPT) {
                 // What was removed must not come back when nothing tells any more that it is deleted.
-                sync_folders(&self.disk, &self.layout, code).await?;
-                cleaned.deletions +=
-                    u64::from(deletions.prune(&self.disk, &self.layout, code, before).await?);
+                sync_folders(&self.store, code).await?;
+                cleaned.deletions += u64::from(deletions.prune(&self.store, code, before).await?);
             }
             self.carried_out.insert(code.clone(), (before, now.mono));
         }
@@ -77,14 +75,18 @@ impl<D: Disk> Deleted<D> {
     /// # Errors
     /// The disk's.
     pub async fn remove_if_empty(&self, code: &IndexCode) -> Result<bool> {
-        let files = Files::list(&self.disk, &self.layout, code).await?;
+        let files = Files::list(&self.store, code).await?;
         if files != Files::default() {
             return Ok(false);
         }
-        remove(&self.disk, &self.layout.last_read(code)).await?;
-        for folder in [self.layout.segments(code), self.layout.optimized(code), self.layout.index(code)] {
+        remove(self.store.disk(), &self.store.layout().last_read(code)).await?;
+        for folder in [
+            self.store.layout().segments(code),
+            self.store.layout().optimized(code),
+            self.store.layout().index(code),
+        ] {
             // Fails if there is something in it after all, and that is well.
-            match self.disk.remove_folder(&folder).await {
+            match self.store.disk().remove_folder(&folder).await {
                 Err(error) if error.source.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
                     return Ok(false);
                 }
@@ -96,17 +98,17 @@ impl<D: Disk> Deleted<D> {
     }
 
     async fn remove_before(&self, code: &IndexCode, epoch: Epoch, cleaned: &mut Cleaned) -> DiskResult<()> {
-        let files = Files::list(&self.disk, &self.layout, code).await?;
+        let files = Files::list(&self.store, code).await?;
         let old = files.segments.iter().filter(|name| name.time < epoch);
         if files.segments.iter().all(|name| name.time < epoch) {
-            let folder = self.layout.index(code);
-            if self.disk.metadata(&folder).await?.is_some() {
-                cleaned.folders += u64::from(throw_away(&self.disk, &self.layout, &folder).await?);
+            let folder = self.store.layout().index(code);
+            if self.store.disk().metadata(&folder).await?.is_some() {
+                cleaned.folders += u64::from(throw_away(&self.store, &folder).await?);
             }
             return Ok(());
         }
         for name in old {
-            if let Some(bytes) = remove_segment(&self.disk, &self.layout, code, *name).await? {
+            if let Some(bytes) = remove_segment(&self.store, code, *name).await? {
                 cleaned.deleted += 1;
                 cleaned.bytes += bytes;
             }
@@ -115,7 +117,7 @@ impl<D: Disk> Deleted<D> {
     }
 
     async fn age(&self, code: &IndexCode, now: Now) -> DiskResult<Option<Duration>> {
-        let metadata = self.disk.metadata(&self.layout.deletion(code)).await?;
+        let metadata = self.store.disk().metadata(&self.store.layout().deletion(code)).await?;
         Ok(metadata.map(|metadata| Duration::from_millis(now.wall.0.saturating_sub(metadata.modified.0))))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::format::layout::Layout;
 use crate::format::names::{SIDECAR_SUFFIX, SegmentName, is_unfinished, sidecar_of};
 use crate::ids::IndexCode;
 use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
+use crate::store::Store;
 
 /// What is in an index's folders, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub(super) struct Files {
 
 impl Files {
     /// Folders that are not there are empty.
-    pub(super) async fn list<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResult<Self> {
+    pub(super) async fn list<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResult<Self> {
         let mut files = Self::default();
-        for folder in [layout.optimized(code), layout.segments(code)] {
-            files.add(&folder, &entries(disk, &folder).await?);
+        for folder in [store.layout().optimized(code), store.layout().segments(code)] {
+            files.add(&folder, &entries(store.disk(), &folder).await?);
         }
         Ok(files)
     }
@@ -69,23 +69,27 @@ pub(super) async fn remove<D: Disk>(disk: &D, path: &Path) -> DiskResult<bool> {
 
 /// Removes a segment and its sidecar; its length, if it was there.
 pub(super) async fn remove_segment<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
 ) -> DiskResult<Option<u64>> {
-    let path = layout.segment(code, name);
-    let metadata = disk.metadata(&path).await?;
-    let there = remove(disk, &path).await?;
+    let path = store.layout().segment(code, name);
+    let metadata = store.disk().metadata(&path).await?;
+    let there = remove(store.disk(), &path).await?;
     // Behind its segment: a sidecar alone is recognized as a stray.
-    remove(disk, &sidecar_of(&path)).await?;
+    remove(store.disk(), &sidecar_of(&path)).await?;
     Ok(metadata.filter(|_| there).map(|metadata| metadata.len))
 }
 
 /// Makes durable what was removed from an index's folders.
-pub(super) async fn sync_folders<D: Disk>(disk: &D, layout: &Layout, code: &IndexCode) -> DiskResult<()> {
-    for folder in [layout.optimized(code), layout.segments(code), layout.index(code), layout.indexes()] {
-        match disk.sync_folder(&folder).await {
+pub(super) async fn sync_folders<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResult<()> {
+    for folder in [
+        store.layout().optimized(code),
+        store.layout().segments(code),
+        store.layout().index(code),
+        store.layout().indexes(),
+    ] {
+        match store.disk().sync_folder(&folder).await {
             Err(error) if error.is_not_found() => {}
             result => result?,
         }

@@ -8,7 +8,6 @@ use super::Cleaned;
 use super::files::{Files, remove, remove_segment, sync_folders};
 use super::idle::Idle;
 use crate::error::{Corruption, Result};
-use crate::format::layout::Layout;
 use crate::format::names::{SegmentKind, SegmentName, sidecar_of};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::Chain;
@@ -16,6 +15,7 @@ use crate::io::disk::{Disk, DiskResult};
 use crate::jobs::config::JobsConfig;
 use crate::jobs::optimizer::is_worth;
 use crate::jobs::sorter::needs_sort;
+use crate::store::Store;
 use crate::time::{MonoNanos, WallMillis};
 
 /// Temporary files and sidecars without a segment belong to a job that runs, unless they are there so long.
@@ -39,8 +39,7 @@ pub struct Visit {
 /// Visits indexes one by one.
 #[derive(Debug)]
 pub struct Superseded<D> {
-    disk: D,
-    layout: Layout,
+    store: Store<D>,
     unread: Duration,
     sort_segments_max: usize,
     last_reads: Idle<IndexCode, Option<WallMillis>>,
@@ -50,9 +49,9 @@ pub struct Superseded<D> {
 impl<D: Disk> Superseded<D> {
     /// Removes what is superseded when an index was unread for so long as `config` says.
     #[must_use]
-    pub fn new(disk: D, layout: Layout, config: &JobsConfig) -> Self {
+    pub fn new(store: Store<D>, config: &JobsConfig) -> Self {
         let (unread, sort_segments_max) = (config.unread_before_clean, config.sort_segments_max);
-        Self { disk, layout, unread, sort_segments_max, last_reads: Idle::new(), strays: Idle::new() }
+        Self { store, unread, sort_segments_max, last_reads: Idle::new(), strays: Idle::new() }
     }
 
     /// Looks at one index, removes what may go, and tells what else there is to do. The first visit after a
@@ -68,7 +67,7 @@ impl<D: Disk> Superseded<D> {
         thorough: bool,
         now: MonoNanos,
     ) -> Result<Visit> {
-        let files = Files::list(&self.disk, &self.layout, code).await?;
+        let files = Files::list(&self.store, code).await?;
         let mut visit = Visit::default();
         if files == Files::default() {
             self.remove_strays(&files, code, now, &mut visit).await?;
@@ -85,7 +84,7 @@ impl<D: Disk> Superseded<D> {
             self.last_reads.forget(code);
             return Ok(visit);
         }
-        let chain = Chain::look(&self.disk, &self.layout, code, checkpoint, deletion).await?;
+        let chain = Chain::look(&self.store, code, checkpoint, deletion).await?;
         visit.gone.clone_from(&chain.gone);
         self.remove_strays(&files, code, now, &mut visit).await?;
         visit.worth = is_worth(&chain);
@@ -100,9 +99,9 @@ impl<D: Disk> Superseded<D> {
                 chain.superseded.iter().partition(|name| chain.is_witness(**name));
             for names in [first, rest] {
                 // The segments that cover them may be visible and not durable yet.
-                sync_folders(&self.disk, &self.layout, code).await?;
+                sync_folders(&self.store, code).await?;
                 for name in names {
-                    if let Some(bytes) = remove_segment(&self.disk, &self.layout, code, name).await? {
+                    if let Some(bytes) = remove_segment(&self.store, code, name).await? {
                         visit.cleaned.superseded += 1;
                         visit.cleaned.bytes += bytes;
                     }
@@ -115,7 +114,7 @@ impl<D: Disk> Superseded<D> {
     /// Forgets what it has seen of indexes that are not there any more, for which `there` is false.
     pub fn retain(&mut self, there: impl Fn(&IndexCode) -> bool) {
         self.last_reads.retain(&there);
-        let indexes = self.layout.indexes();
+        let indexes = self.store.layout().indexes();
         let code = |path: &PathBuf| {
             let name = path.strip_prefix(&indexes).ok()?.iter().next()?;
             IndexCode::new(name.as_encoded_bytes()).ok()
@@ -124,7 +123,7 @@ impl<D: Disk> Superseded<D> {
     }
 
     async fn is_unread(&mut self, code: &IndexCode, now: MonoNanos) -> DiskResult<bool> {
-        let metadata = self.disk.metadata(&self.layout.last_read(code)).await?;
+        let metadata = self.store.disk().metadata(&self.store.layout().last_read(code)).await?;
         let last_read = metadata.map(|metadata| metadata.modified);
         Ok(self.last_reads.observe(code.clone(), last_read, now) >= self.unread)
     }
@@ -136,7 +135,7 @@ impl<D: Disk> Superseded<D> {
         now: MonoNanos,
         visit: &mut Visit,
     ) -> DiskResult<()> {
-        let folder = self.layout.index(code);
+        let folder = self.store.layout().index(code);
         self.strays.retain(|path| !path.starts_with(&folder) || files.strays.contains(path));
         // The only trace of a segment that is gone stays.
         let of_gone = |path: &PathBuf| visit.gone.iter().any(|gone| sidecar_of(&gone.path) == *path);
@@ -149,9 +148,9 @@ impl<D: Disk> Superseded<D> {
             return Ok(());
         }
         // A sidecar goes only once its segment is gone for good.
-        sync_folders(&self.disk, &self.layout, code).await?;
+        sync_folders(&self.store, code).await?;
         for path in due {
-            visit.cleaned.leftovers += u64::from(remove(&self.disk, path).await?);
+            visit.cleaned.leftovers += u64::from(remove(self.store.disk(), path).await?);
             self.strays.forget(path);
         }
         Ok(())

@@ -1,3 +1,4 @@
+use crate::testing::store;
 use std::path::Path;
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ impl World {
         ] {
             put(&disk, "m", millis, what);
         }
-        let superseded = Superseded::new(disk.clone(), layout(), &JobsConfig::default());
+        let superseded = Superseded::new(store(&disk, &layout()), &JobsConfig::default());
         Self { disk, clock: ManualClock::at(1_000_000_000), superseded }
     }
 
@@ -130,7 +131,7 @@ fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
     let clock = ManualClock::at(1_000_000_000);
     for steps in 0.. {
         let disk = fresh.copy();
-        let mut superseded = Superseded::new(Hooked::stepping(disk.clone()), layout(), &at_once());
+        let mut superseded = Superseded::new(store(&Hooked::stepping(disk.clone()), &layout()), &at_once());
         let m = code("m");
         let visit = superseded.visit(&m, epoch(900), None, false, clock.now().mono);
         let ended = Stepped::new(visit).steps(steps).is_some();
@@ -148,7 +149,7 @@ fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
     }
     // The loop above has seen it all go.
     let mut world = World::new();
-    world.superseded = Superseded::new(world.disk.clone(), layout(), &at_once());
+    world.superseded = Superseded::new(store(&world.disk, &layout()), &at_once());
     assert_eq!(world.visit().cleaned.superseded, 3);
 }
 
@@ -186,7 +187,7 @@ fn an_empty_folder_is_told_when_unread_and_removed_when_nothing_came() {
     let disk = MemDisk::new();
     disk.put(layout().last_read(&code("ghost")), b"");
     let clock = ManualClock::at(5);
-    let mut superseded = Superseded::new(disk.clone(), layout(), &JobsConfig::default());
+    let mut superseded = Superseded::new(store(&disk, &layout()), &JobsConfig::default());
     let mut visit = || {
         let now = clock.now().mono;
         run(superseded.visit(&code("ghost"), epoch(900), None, true, now)).unwrap().empty
@@ -194,7 +195,7 @@ fn an_empty_folder_is_told_when_unread_and_removed_when_nothing_came() {
     assert!(!visit());
     clock.advance(HALF_HOUR);
     assert!(visit());
-    let deleted = Deleted::new(disk.clone(), layout());
+    let deleted = Deleted::new(store(&disk, &layout()));
     put(&disk, "other", 10, "unsorted_1");
     assert!(!run(deleted.remove_if_empty(&code("other"))).unwrap());
     assert!(run(deleted.remove_if_empty(&code("ghost"))).unwrap());
@@ -203,7 +204,8 @@ fn an_empty_folder_is_told_when_unread_and_removed_when_nothing_came() {
 }
 
 fn delete(disk: &MemDisk, index: &str, before: u64) {
-    run(crate::deletions::publish(disk, &layout(), &code(index), Position::new(epoch(before), 3))).unwrap();
+    run(crate::deletions::publish(&store(disk, &layout()), &code(index), Position::new(epoch(before), 3)))
+        .unwrap();
 }
 
 fn carry_out(
@@ -227,7 +229,7 @@ fn a_deleted_index_goes_whole_and_one_that_was_begun_anew_keeps_what_is_new() {
     disk.set_time(WallMillis(400));
     delete(&disk, "gone", 300);
     delete(&disk, "anew", 300);
-    let (mut deleted, log) = (Deleted::new(disk.clone(), layout()), DeletionLog::new());
+    let (mut deleted, log) = (Deleted::new(store(&disk, &layout())), DeletionLog::new());
     let cleaned = carry_out(&mut deleted, &log, 301, &clock);
     assert_eq!((cleaned.folders, cleaned.deleted, cleaned.bytes, cleaned.deletions), (1, 2, 10, 0));
     assert_eq!(left(&disk, "gone"), [""; 0]);
@@ -244,7 +246,7 @@ fn a_deletion_is_forgotten_when_dealing_has_passed_it_and_it_is_a_day_old() {
     let clock = ManualClock::at(1_000);
     disk.set_time(WallMillis(1_000));
     delete(&disk, "m", 300);
-    let (mut deleted, log) = (Deleted::new(disk.clone(), layout()), DeletionLog::new());
+    let (mut deleted, log) = (Deleted::new(store(&disk, &layout())), DeletionLog::new());
     carry_out(&mut deleted, &log, 300, &clock);
     clock.advance(DAY - Duration::from_secs(1));
     assert_eq!(carry_out(&mut deleted, &log, 400, &clock).deletions, 0, "not a day old");
@@ -257,8 +259,8 @@ fn a_deletion_is_forgotten_when_dealing_has_passed_it_and_it_is_a_day_old() {
     clock.advance(Duration::from_secs(3_600));
     let cleaned = carry_out(&mut deleted, &log, 301, &clock);
     assert_eq!((cleaned.folders, cleaned.deletions), (1, 1));
-    assert_eq!(run(load_one(&disk, &layout(), &code("m"))).unwrap(), None);
-    assert_eq!(run(log.snapshot(&disk, &layout())).unwrap().iter().count(), 0);
+    assert_eq!(run(load_one(&store(&disk, &layout()), &code("m"))).unwrap(), None);
+    assert_eq!(run(log.snapshot(&store(&disk, &layout()))).unwrap().iter().count(), 0);
 }
 
 #[test]
@@ -271,12 +273,12 @@ fn a_crash_at_any_call_never_brings_a_deleted_index_back() {
         let clock = ManualClock::at(u64::from(u32::MAX));
         let slow = Hooked::stepping(disk.clone());
         let log = DeletionLog::new();
-        let mut first = Deleted::new(slow, layout());
+        let mut first = Deleted::new(store(&slow, &layout()));
         let ended = Stepped::new(first.carry_out(&log, epoch(400), clock.now())).steps(steps).is_some();
-        let deleted = run(load_one(&disk, &layout(), &code("m"))).unwrap().is_some();
+        let deleted = run(load_one(&store(&disk, &layout()), &code("m"))).unwrap().is_some();
         assert!(deleted || left(&disk, "m").is_empty(), "after {steps} calls");
-        run(super::empty_trash(&disk, &layout())).unwrap();
-        carry_out(&mut Deleted::new(disk.clone(), layout()), &DeletionLog::new(), 400, &clock);
+        run(super::empty_trash(&store(&disk, &layout()))).unwrap();
+        carry_out(&mut Deleted::new(store(&disk, &layout())), &DeletionLog::new(), 400, &clock);
         // Kept with history, for as long as that has anything of the index.
         let kept = layout().raw_history().join("300-3-m.deleted");
         assert_eq!(disk.files(), [kept], "after {steps} calls");
@@ -299,12 +301,12 @@ fn a_power_cut_never_brings_a_deleted_index_back() {
         let disk = fresh.copy();
         let slow = Hooked::stepping(disk.clone());
         let log = DeletionLog::new();
-        let mut first = Deleted::new(slow, layout());
+        let mut first = Deleted::new(store(&slow, &layout()));
         let ended = Stepped::new(first.carry_out(&log, epoch(400), clock.now())).steps(steps).is_some();
         disk.cut_power();
         let after = disk.copy();
         for (index, old) in [("m", "100.optimized_5"), ("gone", "200.unsorted_5")] {
-            let deleted = run(load_one(&after, &layout(), &code(index))).unwrap().is_some();
+            let deleted = run(load_one(&store(&after, &layout()), &code(index))).unwrap().is_some();
             let back = left(&after, index).iter().any(|name| name == old);
             assert!(deleted || !back, "{index} after {steps} calls");
         }

@@ -4,27 +4,27 @@
 use std::path::{Path, PathBuf};
 
 use super::files::{entries, remove};
-use crate::format::layout::Layout;
 use crate::io::disk::{Disk, DiskResult, EntryKind, parent};
+use crate::store::Store;
 
 /// Takes a folder away, durably, and removes it. `false` if it was not there.
-pub(super) async fn throw_away<D: Disk>(disk: &D, layout: &Layout, folder: &Path) -> DiskResult<bool> {
-    let trash = layout.trash();
-    if disk.metadata(&trash).await?.is_none() {
-        disk.create_folder(&trash).await?;
-        disk.sync_folder(layout.data()).await?;
+pub(super) async fn throw_away<D: Disk>(store: &Store<D>, folder: &Path) -> DiskResult<bool> {
+    let trash = store.layout().trash();
+    if store.disk().metadata(&trash).await?.is_none() {
+        store.disk().create_folder(&trash).await?;
+        store.disk().sync_folder(store.layout().data()).await?;
     }
     // Left over by an error; a name that is taken would make the rename fail.
     let target = trash.join(folder.file_name().unwrap_or_default());
-    remove_from_trash(disk, &trash, &target).await?;
-    match disk.rename(folder, &target).await {
+    remove_from_trash(store.disk(), &trash, &target).await?;
+    match store.disk().rename(folder, &target).await {
         Err(error) if error.is_not_found() => return Ok(false),
         result => result?,
     }
     // The old name first: after a power cut the folder may be found nowhere, and that is where it is going.
-    disk.sync_folder(parent(folder)).await?;
-    disk.sync_folder(&trash).await?;
-    remove_from_trash(disk, &trash, &target).await?;
+    store.disk().sync_folder(parent(folder)).await?;
+    store.disk().sync_folder(&trash).await?;
+    remove_from_trash(store.disk(), &trash, &target).await?;
     Ok(true)
 }
 
@@ -41,10 +41,10 @@ async fn remove_from_trash<D: Disk>(disk: &D, trash: &Path, target: &Path) -> Di
 ///
 /// # Errors
 /// The disk's.
-pub async fn empty_trash<D: Disk>(disk: &D, layout: &Layout) -> DiskResult<()> {
-    let trash = layout.trash();
-    for entry in entries(disk, &trash).await? {
-        remove_any(disk, &trash.join(&entry.name), entry.kind).await?;
+pub async fn empty_trash<D: Disk>(store: &Store<D>) -> DiskResult<()> {
+    let trash = store.layout().trash();
+    for entry in entries(store.disk(), &trash).await? {
+        remove_any(store.disk(), &trash.join(&entry.name), entry.kind).await?;
     }
     Ok(())
 }
@@ -88,6 +88,8 @@ async fn remove_tree<D: Disk>(disk: &D, root: &Path) -> DiskResult<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::layout::Layout;
+    use crate::testing::store;
     use crate::testing::{Hooked, MemDisk, Stepped, run};
 
     fn layout() -> Layout {
@@ -108,16 +110,16 @@ mod tests {
             let disk = tree();
             let (slow, folder, place) =
                 (Hooked::stepping(disk.clone()), layout().indexes().join("a"), layout());
-            let ended = Stepped::new(throw_away(&slow, &place, &folder)).steps(steps);
+            let ended = Stepped::new(throw_away(&store(&slow, &place), &folder)).steps(steps);
             let there = disk.files().iter().filter(|path| path.starts_with(&folder)).count();
             assert!(there == 3 || there == 0, "{there} after {steps} calls");
-            run(empty_trash(&disk, &layout())).unwrap();
+            run(empty_trash(&store(&disk, &layout()))).unwrap();
             assert!(run(disk.list(&layout().trash())).unwrap().is_empty());
-            run(throw_away(&disk, &layout(), &folder)).unwrap();
+            run(throw_away(&store(&disk, &layout()), &folder)).unwrap();
             assert_eq!(disk.files(), [layout().indexes().join("other/x")]);
             if let Some(result) = ended {
                 assert!(result.unwrap());
-                assert!(!run(throw_away(&disk, &layout(), &folder)).unwrap());
+                assert!(!run(throw_away(&store(&disk, &layout()), &folder)).unwrap());
                 break;
             }
         }
@@ -131,7 +133,7 @@ mod tests {
         for left in ["trash/a", "trash/a/old/w"] {
             disk.put(layout().data().join(left), b"");
             disk.put(&folder, b"");
-            assert!(run(throw_away(&disk, &layout(), &folder)).unwrap(), "{left}");
+            assert!(run(throw_away(&store(&disk, &layout()), &folder)).unwrap(), "{left}");
             assert!(disk.files().is_empty() && run(disk.list(&layout().trash())).unwrap().is_empty());
         }
     }

@@ -7,7 +7,6 @@ use super::split::Stretch;
 use crate::deletions::{DeletionLog, Deletions};
 use crate::error::{Corruption, Error, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::raw::SEAL_OFFSET;
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Transfer};
@@ -18,6 +17,7 @@ use crate::raw_log::dealt;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::stray::{self, Past};
 use crate::room::Reserve;
+use crate::store::Store;
 
 /// A sidecar is shorter than this part of what it covers.
 const SIDECAR_PART: u64 = 16;
@@ -27,8 +27,7 @@ const TARGET_BYTES: u64 = 2 * DIRECT_BLOCK_BYTES as u64;
 /// Deals epochs. Only one may exist for a data directory (dealer.lock).
 #[derive(Debug)]
 pub struct Dealer<D> {
-    disk: D,
-    layout: Layout,
+    store: Store<D>,
     transfer: Transfer,
     bytes_max: usize,
     reserve: Reserve,
@@ -58,13 +57,12 @@ enum State {
 impl<D: Disk> Dealer<D> {
     /// A dealer that reads raw segments by `transfer`. Does nothing yet.
     #[must_use]
-    pub fn new(disk: D, layout: Layout, limits: &Limits, transfer: Transfer) -> Self {
+    pub fn new(store: Store<D>, limits: &Limits, transfer: Transfer) -> Self {
         let (bytes_max, reserve) = (limits.job_bytes_max, Reserve::new(limits.free_bytes_min));
         let (lag, unsorted, untold) = (Lag::default(), BTreeMap::new(), None);
         let (unarchived, strays) = (None, Vec::new());
         Self {
-            disk,
-            layout,
+            store,
             transfer,
             bytes_max,
             reserve,
@@ -103,10 +101,10 @@ impl<D: Disk> Dealer<D> {
     /// # Errors
     /// The disk's.
     pub async fn look(&mut self) -> Result<Option<Epoch>> {
-        let view = LiveView::look(&self.disk, &self.layout, self.transfer).await?;
-        let checkpoint = match Checkpoint::read(&self.disk, &self.layout).await? {
+        let view = LiveView::look(&self.store, self.transfer).await?;
+        let checkpoint = match Checkpoint::read(&self.store).await? {
             Checkpoint::At(next) => next,
-            unknown => dealt::next_to_deal(&self.disk, &self.layout, &unknown).await?,
+            unknown => dealt::next_to_deal(&self.store, &unknown).await?,
         };
         self.lag = lag(&view, checkpoint);
         let may_be_dealt = view.complete_from(checkpoint).next().is_some();
@@ -139,14 +137,14 @@ impl<D: Disk> Dealer<D> {
         if self.state != State::Clean {
             // A name that is visible, the checkpoint's above all, may not be durable: whoever made it may have
             // ended before it was. Moving raw segments to history because of it would lose them.
-            self.disk.sync_filesystem(self.layout.data()).await?;
-            self.disk.sync_filesystem(self.layout.raw()).await?;
+            self.store.disk().sync_filesystem(self.store.layout().data()).await?;
+            self.store.disk().sync_filesystem(self.store.layout().raw()).await?;
         }
         if self.state == State::Started {
-            dealt::repair(&self.disk, &self.layout).await?;
+            dealt::repair(&self.store).await?;
         }
-        let view = LiveView::look(&self.disk, &self.layout, self.transfer).await?;
-        let checkpoint = Checkpoint::read(&self.disk, &self.layout).await?.next()?;
+        let view = LiveView::look(&self.store, self.transfer).await?;
+        let checkpoint = Checkpoint::read(&self.store).await?.next()?;
         self.lag = lag(&view, checkpoint);
         looked(self.lag);
         self.archive_past(&view, checkpoint).await?;
@@ -154,7 +152,7 @@ impl<D: Disk> Dealer<D> {
             return Ok(never_complete(&view, checkpoint).unwrap_or(Outcome::Nothing));
         };
         if self.state != State::Clean {
-            let unsorted = leftovers::remove(&self.disk, &self.layout, &view, checkpoint).await?;
+            let unsorted = leftovers::remove(&self.store, &view, checkpoint).await?;
             if self.state == State::Started {
                 self.unsorted = unsorted;
             }
@@ -163,7 +161,7 @@ impl<D: Disk> Dealer<D> {
         let targets =
             epoch.records_by_seal().map_or(self.targets, |records| self.targets.min(records.into()));
         let needed = needed_bytes(epoch, targets);
-        let room = self.disk.space(self.layout.data()).await?;
+        let room = self.store.disk().space(self.store.layout().data()).await?;
         if !self.reserve.admits(&room, needed) {
             return Ok(Outcome::NoRoom { epoch: epoch.epoch, needed, available: room.available_bytes });
         }
@@ -171,7 +169,7 @@ impl<D: Disk> Dealer<D> {
         self.state = State::Failed;
         or_bug!(CheckpointFirst, (), self.pass(epoch.epoch).await?);
         // After the epoch was seen to be complete: a deletion that is not in here lies behind it.
-        let deletions = deletions.snapshot(&self.disk, &self.layout).await?;
+        let deletions = deletions.snapshot(&self.store).await?;
         let mut dealt = match self.split(epoch, &deletions).await {
             Err(Error::Corrupt(corruption)) => {
                 return Ok(Outcome::Blocked { epoch: epoch.epoch, corruption });
@@ -182,7 +180,7 @@ impl<D: Disk> Dealer<D> {
         self.state = State::Clean;
         self.targets = dealt.indexes.len() as u64;
         // If something of it stays, the next call meets it, before it deals anything.
-        match archive(&self.disk, &self.layout, &view, &[epoch.epoch].into()).await {
+        match archive(&self.store, &view, &[epoch.epoch].into()).await {
             Ok(archived) => dealt.archived_files = archived.files,
             // What was dealt is dealt, and is to be counted, and sorted.
             Err(error) => self.untold = Some(error),
@@ -192,26 +190,26 @@ impl<D: Disk> Dealer<D> {
 
     /// The checkpoint passes the epoch: it counts as dealt.
     async fn pass(&self, epoch: Epoch) -> Result<()> {
-        Checkpoint::advance(&self.disk, &self.layout, epoch.next()).await
+        Checkpoint::advance(&self.store, epoch.next()).await
     }
 
     /// Moves what is dealt and still in `raw/live/`, and tells it from what never was.
     async fn archive_past(&mut self, view: &LiveView, checkpoint: Epoch) -> Result<()> {
         if self.unarchived.is_none() {
-            self.unarchived = Some(stray::read_unarchived(&self.disk, &self.layout).await?);
+            self.unarchived = Some(stray::read_unarchived(&self.store).await?);
         }
         let known = self.unarchived.clone().unwrap_or_default();
         self.strays.clear();
         if known.is_empty() && view.epochs.range(..checkpoint).next().is_none() {
             return Ok(());
         }
-        let past = Past::look(&self.disk, &self.layout, view, checkpoint, &known).await?;
+        let past = Past::look(&self.store, view, checkpoint, &known).await?;
         self.strays = past.strays;
-        let archived = archive(&self.disk, &self.layout, view, &past.dealt).await?;
+        let archived = archive(&self.store, view, &past.dealt).await?;
         if archived.unfinished != known {
             // Before the checkpoint moves on, which until then proves it of the last one.
             self.unarchived = None;
-            stray::write_unarchived(&self.disk, &self.layout, &archived.unfinished).await?;
+            stray::write_unarchived(&self.store, &archived.unfinished).await?;
             self.unarchived = Some(archived.unfinished);
         }
         Ok(())
@@ -223,8 +221,7 @@ impl<D: Disk> Dealer<D> {
         let mut open = vec![Stretch::all()];
         while let Some(stretch) = open.pop() {
             let pass = Pass {
-                disk: &self.disk,
-                layout: &self.layout,
+                store: &self.store,
                 transfer: self.transfer,
                 epoch,
                 deletions,

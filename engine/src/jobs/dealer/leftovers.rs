@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::{SIDECAR_SUFFIX, SegmentKind, SegmentName, TEMPORARY_PREFIX};
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Entry, EntryKind, Transfer};
 use crate::raw_log::live::LiveView;
+use crate::store::Store;
 
 /// The epochs of which indexes may have segments that don't count, whole or in part: to be dealt, with their raw segments
 /// there. Only meaningful while nobody deals.
 ///
 /// # Errors
 /// The disk's; corruption if the checkpoint is unreadable.
-pub async fn undealt<D: Disk>(disk: &D, layout: &Layout) -> Result<BTreeSet<Epoch>> {
-    let view = LiveView::look(disk, layout, Transfer::Cached).await?;
-    let checkpoint = Checkpoint::read(disk, layout).await?.next()?;
+pub async fn undealt<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch>> {
+    let view = LiveView::look(store, Transfer::Cached).await?;
+    let checkpoint = Checkpoint::read(store).await?.next()?;
     Ok(view.epochs.range(checkpoint..).map(|(epoch, _)| *epoch).collect())
 }
 
@@ -30,21 +30,20 @@ const FOLDERS_AT_ONCE: usize = 1_000;
 /// whose raw segments are there, durably. Also makes durable whatever else is visible and may not be: folders
 /// that the process before created. Returns how many unsorted segments are left of each index.
 pub(super) async fn remove<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     view: &LiveView,
     checkpoint: Epoch,
 ) -> Result<BTreeMap<IndexCode, usize>> {
     let mut left = BTreeMap::new();
     let undealt = |epoch: Epoch| epoch >= checkpoint && view.epochs.contains_key(&epoch);
-    let indexes = list(disk, &layout.indexes()).await?;
+    let indexes = list(store.disk(), &store.layout().indexes()).await?;
     let indexes: Vec<_> = indexes.iter().filter(|entry| entry.kind == EntryKind::Folder).collect();
     for indexes in indexes.chunks(FOLDERS_AT_ONCE) {
-        let folder = |index: &&Entry| layout.indexes().join(&index.name).join("segments");
+        let folder = |index: &&Entry| store.layout().indexes().join(&index.name).join("segments");
         let folders: Vec<PathBuf> = indexes.iter().map(folder).collect();
-        let listings = disk.list_all(folders.clone()).await?;
+        let listings = store.disk().list_all(folders.clone()).await?;
         for ((index, folder), entries) in indexes.iter().zip(folders).zip(listings) {
-            let unsorted = remove_from(disk, &folder, entries, undealt).await?;
+            let unsorted = remove_from(store.disk(), &folder, entries, undealt).await?;
             if unsorted > 0
                 && let Ok(code) = IndexCode::new(index.name.as_bytes())
             {
@@ -52,9 +51,9 @@ pub(super) async fn remove<D: Disk>(
             }
         }
     }
-    let rejected = list(disk, &layout.rejected()).await?;
-    remove_from(disk, &layout.rejected(), rejected, undealt).await?;
-    disk.sync_filesystem(layout.data()).await?;
+    let rejected = list(store.disk(), &store.layout().rejected()).await?;
+    remove_from(store.disk(), &store.layout().rejected(), rejected, undealt).await?;
+    store.disk().sync_filesystem(store.layout().data()).await?;
     Ok(left)
 }
 

@@ -7,18 +7,17 @@ use super::publish::Publisher;
 use super::split::{REJECTED, Split, Stretch};
 use crate::deletions::Deletions;
 use crate::error::{Corruption, Result};
-use crate::format::layout::Layout;
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, Transfer};
 use crate::raw_log::frame::Record;
 use crate::raw_log::live::EpochView;
 use crate::raw_log::merged::EpochScan;
+use crate::store::Store;
 
 /// One pass over an epoch.
 #[derive(Debug)]
 pub(super) struct Pass<'p, D> {
-    pub(super) disk: &'p D,
-    pub(super) layout: &'p Layout,
+    pub(super) store: &'p Store<D>,
     pub(super) transfer: Transfer,
     pub(super) epoch: &'p EpochView,
     pub(super) deletions: &'p Deletions,
@@ -50,9 +49,9 @@ impl<D: Disk> Pass<'_, D> {
     pub(super) async fn run(&self, stretch: Stretch, dealt: &mut Dealt) -> Result<Vec<Stretch>> {
         let epoch = self.epoch.epoch;
         let range = Position::new(epoch, 0)..Position::after(epoch);
-        let mut scan = EpochScan::open(self.disk, self.epoch, range, self.transfer).await?;
+        let mut scan = EpochScan::open(self.store.disk(), self.epoch, range, self.transfer).await?;
         let mut split = Split::new(stretch, self.bytes_max);
-        let mut publisher = Publisher::new(self.disk, self.layout, epoch);
+        let mut publisher = Publisher::new(self.store, epoch);
         let mut met = Met::default();
         while let Some(frame) = scan.next_frame().await? {
             for record in frame.records() {

@@ -14,13 +14,13 @@ use super::outcome::DealtIndex;
 use super::split::{Part, REJECTED, Target};
 use crate::error::Result;
 use crate::format::index::{EpochRange, SidecarBuilder};
-use crate::format::layout::Layout;
 use crate::format::names::{SegmentKind, SegmentName, sidecar_of};
 use crate::ids::{Epoch, IndexCode};
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, NewFile, Transfer, parent};
 use crate::limits::{DIRECT_BLOCK_BYTES, MIB};
+use crate::store::Store;
 
 /// From this many targets on, syncing the filesystem once costs less than syncing two files and a folder for each.
 const MANY: usize = 16;
@@ -34,16 +34,15 @@ const BATCH_BYTES: usize = MIB as usize;
 
 /// Publishes what the targets of one pass get.
 pub(super) struct Publisher<'p, D: Disk> {
-    disk: &'p D,
-    layout: &'p Layout,
+    store: &'p Store<D>,
     epoch: Epoch,
     // What goes out in pieces.
     spilled: Option<(Target, SegmentWriter<D>)>,
 }
 
 impl<'p, D: Disk> Publisher<'p, D> {
-    pub(super) fn new(disk: &'p D, layout: &'p Layout, epoch: Epoch) -> Self {
-        Self { disk, layout, epoch, spilled: None }
+    pub(super) fn new(store: &'p Store<D>, epoch: Epoch) -> Self {
+        Self { store, epoch, spilled: None }
     }
 
     /// Writes a piece of what `target` gets: it is too much for memory. The rest goes to [`Self::publish`].
@@ -54,7 +53,8 @@ impl<'p, D: Disk> Publisher<'p, D> {
                 let folder = self.folder(target);
                 self.create_folder(&folder).await?;
                 let writer =
-                    SegmentWriter::create(self.disk, &folder, SegmentKind::Unsorted, self.epoch).await?;
+                    SegmentWriter::create(self.store.disk(), &folder, SegmentKind::Unsorted, self.epoch)
+                        .await?;
                 self.spilled.insert((target.clone(), writer))
             }
         };
@@ -87,7 +87,7 @@ impl<'p, D: Disk> Publisher<'p, D> {
             return Ok(());
         }
         self.write_many(parts, indexes).await?;
-        Ok(self.disk.sync_filesystem(self.layout.data()).await?)
+        Ok(self.store.disk().sync_filesystem(self.store.layout().data()).await?)
     }
 
     async fn publish_one(&self, target: &Target, part: Part) -> Result<()> {
@@ -96,7 +96,7 @@ impl<'p, D: Disk> Publisher<'p, D> {
         for file in [segment, sidecar] {
             self.write_file(&file).await?.sync().await?;
         }
-        Ok(self.disk.sync_folder(&folder).await?)
+        Ok(self.store.disk().sync_folder(&folder).await?)
     }
 
     /// Writes the files of all targets, not durably.
@@ -117,11 +117,11 @@ impl<'p, D: Disk> Publisher<'p, D> {
                 batch.push(file);
             }
             if bytes >= BATCH_BYTES {
-                self.disk.create_all(std::mem::take(&mut batch)).await?;
+                self.store.disk().create_all(std::mem::take(&mut batch)).await?;
                 bytes = 0;
             }
         }
-        self.disk.create_all(batch).await
+        self.store.disk().create_all(batch).await
     }
 
     /// The segment of a target, and its sidecar.
@@ -139,16 +139,16 @@ impl<'p, D: Disk> Publisher<'p, D> {
 
     async fn write_file(&self, NewFile { path, bytes }: &NewFile) -> DiskResult<D::File> {
         let transfer = if bytes.len() < DIRECT_BYTES_MIN { Transfer::Cached } else { Transfer::Direct };
-        let file = match self.disk.create(path, transfer).await {
+        let file = match self.store.disk().create(path, transfer).await {
             // Nearly always the folder is there, so it is not looked for before.
             Err(error) if error.is_not_found() => {
                 self.create_folder(parent(path)).await?;
-                self.disk.create(path, transfer).await?
+                self.store.disk().create(path, transfer).await?
             }
             // Of no use to anyone: what an attempt before left was removed.
             Err(error) if error.source.kind() == ErrorKind::AlreadyExists => {
-                self.disk.remove_file(path).await?;
-                self.disk.create(path, transfer).await?
+                self.store.disk().remove_file(path).await?;
+                self.store.disk().create(path, transfer).await?
             }
             result => result?,
         };
@@ -158,18 +158,20 @@ impl<'p, D: Disk> Publisher<'p, D> {
 
     /// Creates a folder durably.
     async fn create_folder(&self, folder: &Path) -> DiskResult<()> {
-        self.disk.create_folder(folder).await?;
+        self.store.disk().create_folder(folder).await?;
         // Each folder up to the data directory may be new.
-        for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(self.layout.data())) {
-            self.disk.sync_folder(above).await?;
+        for above in
+            folder.ancestors().skip(1).take_while(|above| above.starts_with(self.store.layout().data()))
+        {
+            self.store.disk().sync_folder(above).await?;
         }
         Ok(())
     }
 
     fn folder(&self, target: &Target) -> PathBuf {
         match index_code(target) {
-            Some(code) => self.layout.segments(&code),
-            None => self.layout.rejected(),
+            Some(code) => self.store.layout().segments(&code),
+            None => self.store.layout().rejected(),
         }
     }
 }

@@ -12,13 +12,13 @@ use super::local::Local;
 use super::pause::{both, counted};
 use super::tending::Tending;
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::ids::Epoch;
 use crate::io::disk::Disk;
 use crate::jobs::config::JobsConfig;
 use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
 use crate::limits::Limits;
+use crate::store::Store;
 use crate::time::Clock;
 
 /// Between two signs of life of a loop that has ended while the other one works on.
@@ -57,18 +57,10 @@ pub struct Background<D, C> {
 impl<D: Disk, C: Clock> Background<D, C> {
     /// Does nothing yet.
     #[must_use]
-    pub fn new(
-        disk: D,
-        clock: C,
-        layout: Layout,
-        limits: Limits,
-        config: JobsConfig,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub fn new(store: Store<D>, clock: C, limits: Limits, config: JobsConfig, shared: Arc<Shared>) -> Self {
         let local = Rc::new(Local {
-            disk,
+            store,
             clock,
-            layout,
             limits,
             shared,
             sorting: Mutex::new(()),

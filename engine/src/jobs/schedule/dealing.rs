@@ -57,11 +57,11 @@ struct Block {
 
 impl<D: Disk, C: Clock> Dealing<D, C> {
     pub(super) fn new(local: Rc<Local<D, C>>, config: &JobsConfig) -> Self {
-        let (disk, layout) = (&local.disk, &local.layout);
+        let store = &local.store;
         Self {
-            dealer: Dealer::new(disk.clone(), layout.clone(), &local.limits, config.raw_transfer),
-            deleted: Deleted::new(disk.clone(), layout.clone()),
-            history: History::new(disk.clone(), layout.clone(), &local.limits, config),
+            dealer: Dealer::new(store.clone(), &local.limits, config.raw_transfer),
+            deleted: Deleted::new(store.clone()),
+            history: History::new(store.clone(), &local.limits, config),
             trash_emptied: false,
             blocked: None,
             strays_told: Vec::new(),
@@ -89,7 +89,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
 
     /// Does what is most urgent.
     pub(super) async fn turn(&mut self, report: &dyn Fn(Report)) -> Turn {
-        match is_master(&self.local.disk, &self.local.layout).await {
+        match is_master(&self.local.store).await {
             Ok(true) => {}
             Ok(false) => return self.look(report).await,
             Err(error) => {
@@ -307,7 +307,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
     async fn try_clean(&mut self) -> Result<(Cleaned, Pruned)> {
         let local = self.local.clone();
         if !self.trash_emptied {
-            empty_trash(&local.disk, &local.layout).await?;
+            empty_trash(&local.store).await?;
             self.trash_emptied = true;
         }
         let checkpoint = local.checkpoint().await?;
@@ -337,7 +337,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             Outcome::Blocked { corruption, .. } => Err(Error::Corrupt(corruption)),
             Outcome::NoRoom { .. } => {
                 let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-                Err(DiskError::new("make room on", self.local.layout.data(), full).into())
+                Err(DiskError::new("make room on", self.local.store.layout().data(), full).into())
             }
         }
     }

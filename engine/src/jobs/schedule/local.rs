@@ -9,7 +9,6 @@ use tokio::sync::Mutex;
 use super::backlog::Backlog;
 use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::Chain;
 use crate::io::disk::Disk;
@@ -18,14 +17,14 @@ use crate::jobs::shared::Shared;
 use crate::jobs::sorter::{needed_to_sort, sort_index};
 use crate::limits::Limits;
 use crate::room::Reserve;
+use crate::store::Store;
 use crate::time::Clock;
 
 /// What the two loops share.
 #[derive(Debug)]
 pub(super) struct Local<D, C> {
-    pub(super) disk: D,
+    pub(super) store: Store<D>,
     pub(super) clock: C,
-    pub(super) layout: Layout,
     pub(super) limits: Limits,
     pub(super) shared: Arc<Shared>,
     /// Held while an index is sorted: two sorts of one index would spoil each other.
@@ -48,12 +47,12 @@ pub(super) struct Bounds {
 
 impl<D: Disk, C: Clock> Local<D, C> {
     pub(super) async fn checkpoint(&self) -> Result<Epoch> {
-        Checkpoint::read(&self.disk, &self.layout).await?.next()
+        Checkpoint::read(&self.store).await?.next()
     }
 
     /// `None` if nobody knows what of the index is deleted.
     pub(super) async fn bounds(&self, code: &IndexCode) -> Result<Option<Bounds>> {
-        let deletions = self.shared.deletions.snapshot(&self.disk, &self.layout).await?;
+        let deletions = self.shared.deletions.snapshot(&self.store).await?;
         if deletions.is_unreadable(code) {
             return Ok(None);
         }
@@ -84,7 +83,7 @@ impl<D: Disk, C: Clock> Local<D, C> {
         needed: u64,
         report: &dyn Fn(Report),
     ) -> Result<bool> {
-        let room = self.disk.space(self.layout.data()).await?;
+        let room = self.store.disk().space(self.store.layout().data()).await?;
         let admitted = Reserve::new(self.limits.free_bytes_min).admits(&room, needed);
         self.room(job, if admitted { Ok(()) } else { Err((needed, room.available_bytes)) }, report);
         Ok(admitted)
@@ -109,11 +108,11 @@ impl<D: Disk, C: Clock> Local<D, C> {
     async fn try_sort(&self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<bool> {
         let Some(bounds) = self.bounds(code).await? else { return Ok(true) };
         let Bounds { checkpoint, deletion } = bounds;
-        let chain = Chain::look(&self.disk, &self.layout, code, checkpoint, deletion).await?;
+        let chain = Chain::look(&self.store, code, checkpoint, deletion).await?;
         if !self.admits("sort", needed_to_sort(&chain, &self.limits), report).await? {
             return Ok(false);
         }
-        let sorted = sort_index(&self.disk, &self.layout, code, checkpoint, deletion, &self.limits).await?;
+        let sorted = sort_index(&self.store, code, checkpoint, deletion, &self.limits).await?;
         for corruption in sorted.findings {
             report(Report::Damage { code: code.clone(), corruption });
         }

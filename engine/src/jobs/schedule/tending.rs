@@ -56,7 +56,7 @@ pub(super) struct Tending<D, C> {
 
 impl<D: Disk, C: Clock> Tending<D, C> {
     pub(super) fn new(local: Rc<Local<D, C>>, config: &JobsConfig) -> Self {
-        let superseded = Superseded::new(local.disk.clone(), local.layout.clone(), config);
+        let superseded = Superseded::new(local.store.clone(), config);
         Self {
             local,
             superseded,
@@ -86,7 +86,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
     /// Does what is most urgent.
     pub(super) async fn turn(&mut self, report: &dyn Fn(Report)) -> Turn {
         let local = self.local.clone();
-        match is_master(&local.disk, &local.layout).await {
+        match is_master(&local.store).await {
             Ok(true) => {}
             Ok(false) => return Turn::Rest(STRIDE_PAUSE),
             Err(error) => {
@@ -145,9 +145,9 @@ impl<D: Disk, C: Clock> Tending<D, C> {
     ) -> Result<bool> {
         let local = self.local.clone();
         let Bounds { checkpoint, deletion } = bounds;
-        let chain = Chain::look(&local.disk, &local.layout, code, checkpoint, deletion).await?;
+        let chain = Chain::look(&local.store, code, checkpoint, deletion).await?;
         let needed = needed_to_optimize(&chain, &local.limits);
-        let room = local.disk.space(local.layout.data()).await?;
+        let room = local.store.disk().space(local.store.layout().data()).await?;
         if Reserve::new(local.limits.free_bytes_min).admits(&room, needed) {
             self.unaffordable.remove(code);
             return Ok(true);
@@ -157,7 +157,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             self.unaffordable.insert(code.clone(), now);
             let what = format!("{needed} bytes may be needed, {} are free", room.available_bytes);
             let full = std::io::Error::new(std::io::ErrorKind::StorageFull, what);
-            let error = DiskError::new("make room for", &local.layout.optimized(code), full);
+            let error = DiskError::new("make room for", &local.store.layout().optimized(code), full);
             local.index_failed("optimize", code, error.into(), report);
         }
         Ok(false)
@@ -174,8 +174,8 @@ impl<D: Disk, C: Clock> Tending<D, C> {
                 return Ok(());
             }
             let Bounds { checkpoint, deletion } = bounds;
-            let (disk, layout, limits) = (&local.disk, &local.layout, &local.limits);
-            let optimized = optimize_index(disk, layout, code, checkpoint, deletion, limits).await?;
+            let (store, limits) = (&local.store, &local.limits);
+            let optimized = optimize_index(store, code, checkpoint, deletion, limits).await?;
             for corruption in optimized.findings {
                 report(Report::Damage { code: code.clone(), corruption });
             }
@@ -199,7 +199,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             }
         };
         let checkpoint = local.checkpoint().await?;
-        let deletions = local.shared.deletions.snapshot(&local.disk, &local.layout).await?;
+        let deletions = local.shared.deletions.snapshot(&local.store).await?;
         let mut cleaned = Cleaned::default();
         for code in walk.by_ref().take(STRIDE) {
             if deletions.is_unreadable(&code) {
@@ -250,7 +250,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
 
     /// What does not belong where it is, each told once while it is there.
     async fn tell_foreign(&mut self, report: &dyn Fn(Report)) -> Result<()> {
-        let found = foreign::look(&self.local.disk, &self.local.layout).await?;
+        let found = foreign::look(&self.local.store).await?;
         for foreign in found.iter().filter(|foreign| !self.foreign_told.contains(foreign)) {
             report(Report::Foreign(foreign.clone()));
         }
@@ -259,7 +259,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
     }
 
     async fn indexes(&mut self) -> Result<Vec<IndexCode>> {
-        let entries = match self.local.disk.list(&self.local.layout.indexes()).await {
+        let entries = match self.local.store.disk().list(&self.local.store.layout().indexes()).await {
             Err(error) if error.is_not_found() => Vec::new(),
             entries => entries?,
         };

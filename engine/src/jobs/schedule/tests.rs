@@ -1,3 +1,4 @@
+use crate::testing::store;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -93,7 +94,7 @@ fn host_on<D: Disk>(disk: D, memory: MemDisk) -> Host<D> {
     let shared = Arc::new(Shared::new());
     let limits = Limits { job_bytes_max: 16 << 20, ..Limits::default() };
     let config = JobsConfig { raw_transfer: Transfer::Cached, ..JobsConfig::default() };
-    let background = Background::new(disk, clock.clone(), layout(), limits, config, shared.clone());
+    let background = Background::new(store(&disk, &layout()), clock.clone(), limits, config, shared.clone());
     Host { memory, clock, shared, background, told: RefCell::default() }
 }
 
@@ -153,14 +154,14 @@ impl<D: Disk> Host<D> {
     fn epoch(&self, millis: u64, records: &[Vec<u8>]) {
         let mut raw = RawEpoch::new(millis, 1);
         raw.frame(0, records);
-        raw.put(&self.memory, &layout(), true);
+        raw.put(&store(&self.memory, &layout()), true);
     }
 
     fn chain(&self, index: &str) -> Chain {
-        let checkpoint = run(Checkpoint::read(&self.memory, &layout())).unwrap().next().unwrap();
-        let deletions = run(self.shared.deletions.snapshot(&self.memory, &layout())).unwrap();
+        let checkpoint = run(Checkpoint::read(&store(&self.memory, &layout()))).unwrap().next().unwrap();
+        let deletions = run(self.shared.deletions.snapshot(&store(&self.memory, &layout()))).unwrap();
         let deletion = deletions.position(&code(index));
-        run(Chain::look(&self.memory, &layout(), &code(index), checkpoint, deletion)).unwrap()
+        run(Chain::look(&store(&self.memory, &layout()), &code(index), checkpoint, deletion)).unwrap()
     }
 
     /// What a recovery would end with.
@@ -283,7 +284,7 @@ fn an_epoch_that_stays_incomplete_is_reported_and_its_age_grows() {
     let mut raw = RawEpoch::new(20, 2);
     raw.frame(0, &[raw_record("a", "e", Some("y"))]);
     raw.frame(1, &[raw_record("a", "f", Some("z"))]);
-    raw.put(&host.memory, &layout(), true);
+    raw.put(&store(&host.memory, &layout()), true);
     let late = layout().live(raw.name(1));
     let bytes = host.memory.get(&late).unwrap();
     run(host.memory.remove_file(&late)).unwrap();
@@ -306,8 +307,8 @@ fn an_index_asked_for_is_optimized_to_the_end_also_what_is_unsorted() {
     }
     host.pass(5);
     let urgency = Urgency { priority: 1, score: 1.0 };
-    run(host.shared.enqueue(&host.memory, &layout(), &code("a"), urgency)).unwrap();
-    run(host.shared.enqueue(&host.memory, &layout(), &code("ghost"), urgency)).unwrap();
+    run(host.shared.enqueue(&store(&host.memory, &layout()), &code("a"), urgency)).unwrap();
+    run(host.shared.enqueue(&store(&host.memory, &layout()), &code("ghost"), urgency)).unwrap();
     assert_eq!(host.pass(5), ["sorted a 5", "optimized a 5"]);
     let chain = host.chain("a");
     assert!(chain.optimized.is_some() && chain.sorted.is_empty() && chain.unsorted.is_empty());
@@ -370,7 +371,7 @@ fn a_deleted_index_goes_and_starts_anew_while_everything_runs() {
     }
     host.pass(30);
     host.epoch(60, &[raw_record("gone", "old", Some("x"))]);
-    run(host.shared.delete(&host.memory, &layout(), &code("gone"))).unwrap();
+    run(host.shared.delete(&store(&host.memory, &layout()), &code("gone"))).unwrap();
     assert!(host.documents("gone").is_empty());
     host.pass(30);
     assert!(run(host.memory.metadata(&layout().index(&code("gone")))).unwrap().is_none());
@@ -458,7 +459,7 @@ fn draining_deals_everything_complete_and_tells_how_far_it_is() {
     assert_eq!(progress.into_inner(), [1, 2, 3]);
     let mut damaged = RawEpoch::new(40, 1);
     damaged.frame(0, &[raw_record("a", "d", None)]);
-    damaged.put(&host.memory, &layout(), true);
+    damaged.put(&store(&host.memory, &layout()), true);
     let path = layout().live(damaged.name(0));
     let mut bytes = host.memory.get(&path).unwrap();
     bytes[8192 + 40] ^= 1;

@@ -1,9 +1,10 @@
 use super::*;
 use crate::raw_log::test_support::{LegacyBytes, SegmentBytes, epoch, layout};
+use crate::testing::store;
 use crate::testing::{Hooked, MemDisk, Stepped, run};
 
 fn look(disk: &MemDisk) -> LiveView {
-    run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap()
+    run(LiveView::look(&store(disk, &layout()), Transfer::Cached)).unwrap()
 }
 
 fn put(disk: &MemDisk, name: &str, bytes: &[u8]) {
@@ -107,8 +108,8 @@ fn a_look_during_which_anything_moves_is_taken_again() {
         let disk = MemDisk::new();
         put(&disk, "ready-1.rawlog", &[0; 20_000]);
         put(&disk, "ready-2.rawlog", &[0; 20_000]);
-        let (slow, layout) = (Hooked::stepping(disk.clone()), layout());
-        let mut looking = Stepped::new(LiveView::look(&slow, &layout, Transfer::Cached));
+        let slow = store(&Hooked::stepping(disk.clone()), &layout());
+        let mut looking = Stepped::new(LiveView::look(&slow, Transfer::Cached));
         if looking.steps(step).is_some() {
             assert!(step > 5);
             return;
@@ -129,8 +130,8 @@ fn a_folder_that_changes_faster_than_it_is_read_is_seen() {
     let disk = MemDisk::new();
     let sealed = |millis| SegmentBytes::new(millis, 0, 0, 8).frame(0, 1).sealed(1);
     (1..=200).for_each(|millis| put_segment(&disk, &sealed(millis)));
-    let (slow, layout) = (Hooked::stepping(disk.clone()), layout());
-    let mut looking = Stepped::new(LiveView::look(&slow, &layout, Transfer::Cached));
+    let slow = store(&Hooked::stepping(disk.clone()), &layout());
+    let mut looking = Stepped::new(LiveView::look(&slow, Transfer::Cached));
     for millis in 201..400 {
         // Fewer than it takes to read 200 segments.
         if let Some(view) = looking.steps(100) {
@@ -151,12 +152,12 @@ fn a_file_that_is_renamed_or_archived_while_looking_is_seen_once_or_not_at_all()
             let disk = MemDisk::new();
             put(&disk, "ready-1.rawlog", &segment.full(0));
             run(disk.create_folder(&layout().raw_history())).unwrap();
-            let (slow, layout) = (Hooked::stepping(disk.clone()), layout());
-            let mut looking = Stepped::new(LiveView::look(&slow, &layout, Transfer::Cached));
+            let slow = store(&Hooked::stepping(disk.clone()), &layout());
+            let mut looking = Stepped::new(LiveView::look(&slow, Transfer::Cached));
             if looking.steps(step).is_some() {
                 break;
             }
-            run(disk.rename(&layout.live(RawName::Ready(1)), &layout.raw().join(target))).unwrap();
+            run(disk.rename(&layout().live(RawName::Ready(1)), &layout().raw().join(target))).unwrap();
             let view = looking.steps(1000).unwrap().unwrap();
             let seen = view.epochs.values().map(|epoch| epoch.segments.len()).sum::<usize>();
             assert!(seen == 1 || archived && seen == 0, "step {step}");

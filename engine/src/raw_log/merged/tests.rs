@@ -2,6 +2,7 @@ use super::*;
 use crate::raw_log::live::LiveView;
 use crate::raw_log::lost::Lost;
 use crate::raw_log::test_support::{LegacyBytes, SegmentBytes, epoch, layout, position};
+use crate::testing::store;
 use crate::testing::{MemDisk, MemFile, run};
 
 fn disk_of(segments: &[SegmentBytes]) -> MemDisk {
@@ -13,7 +14,7 @@ fn disk_of(segments: &[SegmentBytes]) -> MemDisk {
 }
 
 fn open(disk: &MemDisk, range: Range<Position>) -> EpochScan<MemFile> {
-    let view = run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap();
+    let view = run(LiveView::look(&store(disk, &layout()), Transfer::Cached)).unwrap();
     let epoch = view.epochs.values().next().unwrap();
     run(EpochScan::open(disk, epoch, range, Transfer::Cached)).unwrap()
 }

@@ -1,3 +1,4 @@
+use crate::testing::store;
 use std::io::ErrorKind;
 
 use super::*;
@@ -13,8 +14,8 @@ use crate::time::WallMillis;
 const FILE_BYTES: u64 = MIB + 12_288;
 
 async fn open(disk: &MemDisk) -> Result<Preparer<MemDisk>> {
-    let recovered = recover(disk, &layout(), WallMillis(1), &mut |_| {}).await?;
-    let mut preparer = Preparer::open(disk.clone(), layout(), &Limits::default(), &recovered).await?;
+    let recovered = recover(&store(disk, &layout()), WallMillis(1), &mut |_| {}).await?;
+    let mut preparer = Preparer::open(store(disk, &layout()), &Limits::default(), &recovered).await?;
     preparer.file_bytes = FILE_BYTES;
     Ok(preparer)
 }
@@ -36,7 +37,7 @@ fn with_spare() -> MemDisk {
 
 /// Whatever has the name of a ready file is one.
 fn check_ready(disk: &MemDisk) -> usize {
-    let view = run(LiveView::look(disk, &layout(), Transfer::Direct)).unwrap();
+    let view = run(LiveView::look(&store(disk, &layout()), Transfer::Direct)).unwrap();
     assert!(view.unusable.is_empty() && view.epochs.is_empty());
     for file in &view.ready {
         assert_eq!(file.bytes, FILE_BYTES);
@@ -135,8 +136,7 @@ fn a_spare_file_is_never_written_to_while_history_may_still_have_it() {
 
 async fn open_without_recovery(disk: &MemDisk) -> Preparer<MemDisk> {
     Preparer {
-        disk: disk.clone(),
-        layout: layout(),
+        store: store(disk, &layout()),
         file_bytes: FILE_BYTES,
         next_number: 0,
         ready: VecDeque::new(),
@@ -233,7 +233,7 @@ fn a_file_in_use_gets_its_name_and_has_a_header_wherever_a_crash_falls() {
             disk.die_at(call);
             let done = run(preparer.claimed(0, segment.name()));
             disk.restart(cut);
-            let view = run(LiveView::look(&disk, &layout(), Transfer::Direct)).unwrap();
+            let view = run(LiveView::look(&store(&disk, &layout()), Transfer::Direct)).unwrap();
             let named = disk.contents().contains_key(&layout().live(segment.name()));
             if named {
                 let segments = &view.epochs.values().next().unwrap().segments;
@@ -322,7 +322,7 @@ fn history_is_retired_to_a_few_spare_files() {
     }
     disk.put(layout().raw_history().join("2.raw"), b"x");
     let legacy = RawName::parse("2.raw").unwrap();
-    let retired = |name| run(retire(&disk, &layout(), name, 2)).unwrap();
+    let retired = |name| run(retire(&store(&disk, &layout()), name, 2)).unwrap();
     assert_eq!(retired(legacy), Retired::Deleted);
     assert_eq!(
         segments.map(|segment| retired(segment.name())),

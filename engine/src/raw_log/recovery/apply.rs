@@ -5,29 +5,29 @@ use std::path::Path;
 
 use super::plan::{Plan, Seal};
 use crate::error::Result;
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::{self, FRAMES_OFFSET, SEAL_OFFSET, SealedBy};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::DIRECT_BLOCK_BYTES;
 use crate::mutant::or_bug;
+use crate::store::Store;
 use crate::time::WallMillis;
 
 const BLOCK: u64 = DIRECT_BLOCK_BYTES as u64;
 
-pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: WallMillis) -> Result<()> {
+pub(super) async fn apply<D: Disk>(store: &Store<D>, plan: &Plan, now: WallMillis) -> Result<()> {
     // What was read from the drive may not have reached its medium. What is written down here holds of all segments together: the
     // next start takes an epoch with a seal of recovery, or a .lost file, for one that was looked through, and would not notice if
     // a power cut took another segment of it.
     for seal in or_bug!(SealedOneByOne, &plan.seals[..], &[]) {
-        disk.open_write(&seal.path, Transfer::Direct).await?.sync().await?;
+        store.disk().open_write(&seal.path, Transfer::Direct).await?.sync().await?;
     }
     for lost in &plan.lost {
-        lost.publish(disk, &layout.live(RawName::Lost(lost.epoch))).await?;
+        lost.publish(store.disk(), &store.layout().live(RawName::Lost(lost.epoch))).await?;
     }
     for seal in &plan.seals {
-        let file = disk.open_write(&seal.path, Transfer::Direct).await?;
+        let file = store.disk().open_write(&seal.path, Transfer::Direct).await?;
         for stale in &seal.stale {
             zero(&file, stale.clone()).await?;
         }
@@ -40,7 +40,7 @@ pub(super) async fn apply<D: Disk>(disk: &D, layout: &Layout, plan: &Plan, now: 
         file.sync().await?;
     }
     for unusable in &plan.resets {
-        reset(disk, &unusable.file.path).await?;
+        reset(store.disk(), &unusable.file.path).await?;
     }
     Ok(())
 }

@@ -13,7 +13,6 @@ use std::path::Path;
 
 use super::report::RecoveryReport;
 use crate::error::{DiskError, Error, Result};
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::format::raw::FRAMES_OFFSET;
 use crate::ids::Epoch;
@@ -23,6 +22,7 @@ use crate::limits::{DIRECT_BLOCK_BYTES, SCAN_CHUNK_BYTES};
 use crate::mutant::or_bug;
 use crate::raw_log::live::{raw_names, read_blocks};
 use crate::raw_log::scan::SegmentScan;
+use crate::store::Store;
 
 const BLOCK: u64 = DIRECT_BLOCK_BYTES as u64;
 /// As much is looked at and written at once, in whole blocks.
@@ -34,9 +34,9 @@ const PIECE: u64 = SCAN_CHUNK_BYTES as u64;
 /// # Errors
 /// If `raw/live/` can't be listed, or something is wanting that comes back ([`DiskError::is_shortage`]): the next start may
 /// have it. What else goes wrong with a segment is told in the report.
-pub(super) async fn restore<D: Disk>(disk: &D, layout: &Layout, report: &mut RecoveryReport) -> Result<()> {
+pub(super) async fn restore<D: Disk>(store: &Store<D>, report: &mut RecoveryReport) -> Result<()> {
     or_bug!(CacheAbandoned, (), return Ok(()));
-    let names = raw_names(disk, &layout.raw_live()).await?;
+    let names = raw_names(store.disk(), &store.layout().raw_live()).await?;
     let lost = names.iter().filter_map(|name| match name {
         RawName::Lost(epoch) => Some(*epoch),
         RawName::Legacy(_) | RawName::Segment { .. } | RawName::Ready(_) => None,
@@ -46,7 +46,7 @@ pub(super) async fn restore<D: Disk>(disk: &D, layout: &Layout, report: &mut Rec
         match name {
             RawName::Legacy(_) | RawName::Lost(_) => {}
             RawName::Segment { .. } | RawName::Ready(_) => {
-                match segment(disk, &layout.live(name), &gone_over).await {
+                match segment(store.disk(), &store.layout().live(name), &gone_over).await {
                     Ok(bytes) => report.restored_bytes += bytes,
                     // Archived meanwhile, so it was sealed.
                     Err(error) if error.is_not_found() => {}

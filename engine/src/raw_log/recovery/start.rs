@@ -11,7 +11,6 @@ use super::restore::restore;
 use crate::deletions::{Deletions, archive};
 use crate::error::{Corruption, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::{RawName, is_temporary};
 use crate::format::raw::BlockError;
 use crate::ids::Epoch;
@@ -22,6 +21,7 @@ use crate::raw_log::live::{
 };
 use crate::raw_log::missing::stretches;
 use crate::raw_log::naming::name_durably;
+use crate::store::Store;
 use crate::time::WallMillis;
 
 /// Puts the raw log in order: what was left open is read from the drive, cut behind its last whole frame, and
@@ -34,22 +34,20 @@ use crate::time::WallMillis;
 /// The disk's: then nothing may be appended. A segment of a later version of the format, or an epoch at the end of
 /// time: corruption with its file.
 pub async fn recover<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     now: WallMillis,
     progress: &mut dyn FnMut(RecoveryProgress),
 ) -> Result<Recovered> {
-    let mut report =
-        RecoveryReport { temporaries: open_folders(disk, layout).await?, ..RecoveryReport::default() };
-    restore(disk, layout, &mut report).await?;
-    report.damaged.extend(archive::take_over(disk, layout).await?);
-    let mut view = LiveView::look(disk, layout, Transfer::Direct).await?;
+    let mut report = RecoveryReport { temporaries: open_folders(store).await?, ..RecoveryReport::default() };
+    restore(store, &mut report).await?;
+    report.damaged.extend(archive::take_over(store).await?);
+    let mut view = LiveView::look(store, Transfer::Direct).await?;
     // After the look: a dealer of another process may move an epoch to history in between, and what is missing in the view must
     // be known to be dealt then.
-    let checkpoint = Checkpoint::read(disk, layout).await?;
-    let dealt_before = next_to_deal(disk, layout, &checkpoint).await?;
-    let first_epoch = first_epoch(disk, layout, &view, dealt_before, now).await?;
-    let mut there = segments_in_history(disk, layout).await?;
+    let checkpoint = Checkpoint::read(store).await?;
+    let dealt_before = next_to_deal(store, &checkpoint).await?;
+    let first_epoch = first_epoch(store, &view, dealt_before, now).await?;
+    let mut there = segments_in_history(store).await?;
     let with_segments = |epoch: &&EpochView| !epoch.segments.is_empty() && !is_empty(epoch);
     there.extend(view.epochs.values().filter(with_segments).map(|epoch| epoch.epoch));
     // The checkpoint lies just behind the last epoch dealt, of which history may have nothing left.
@@ -60,7 +58,7 @@ pub async fn recover<D: Disk>(
     let empty = view.take_empty_end();
 
     let mut inspector = Inspector {
-        disk,
+        disk: store.disk(),
         plan: Plan::default(),
         report,
         progress: RecoveryProgress::default(),
@@ -71,19 +69,19 @@ pub async fn recover<D: Disk>(
     report = inspector.report;
     let mut ready = Vec::new();
     for file in std::mem::take(&mut view.ready) {
-        match shown_in_use(disk, &file).await? {
+        match shown_in_use(store.disk(), &file).await? {
             None => ready.push(file),
             Some(stale) => plan.resets.push(stale),
         }
     }
 
-    apply(disk, layout, &plan, now).await?;
-    report.renamed = rename_claimed(disk, layout, &view, &mut report.damaged).await?;
+    apply(store, &plan, now).await?;
+    report.renamed = rename_claimed(store, &view, &mut report.damaged).await?;
     report.reset = plan.resets.len() as u64;
     for path in empty {
-        disk.remove_file(&path).await?;
+        store.disk().remove_file(&path).await?;
     }
-    disk.sync_folder(&layout.raw_live()).await?;
+    store.disk().sync_folder(&store.layout().raw_live()).await?;
 
     ready.extend(plan.resets.into_iter().map(|unusable| unusable.file));
     ready.sort_by_key(|file| file.number);
@@ -93,23 +91,23 @@ pub async fn recover<D: Disk>(
 
 /// Makes the folders and the names in them durable, before anything is done because of a name; deletes what was
 /// never completed, and returns how many files that were.
-async fn open_folders<D: Disk>(disk: &D, layout: &Layout) -> Result<u64> {
-    let folders = [layout.raw_live(), layout.raw_history(), layout.raw_spare()];
+async fn open_folders<D: Disk>(store: &Store<D>) -> Result<u64> {
+    let folders = [store.layout().raw_live(), store.layout().raw_history(), store.layout().raw_spare()];
     for folder in &folders {
-        disk.create_folder(folder).await?;
+        store.disk().create_folder(folder).await?;
     }
-    disk.sync_folder(parent(layout.raw())).await?;
-    disk.sync_folder(layout.raw()).await?;
+    store.disk().sync_folder(parent(store.layout().raw())).await?;
+    store.disk().sync_folder(store.layout().raw()).await?;
     let mut temporaries = 0;
     for folder in &folders {
-        disk.sync_folder(folder).await?;
-        for entry in disk.list(folder).await? {
+        store.disk().sync_folder(folder).await?;
+        for entry in store.disk().list(folder).await? {
             if is_temporary(&entry.name) {
-                disk.remove_file(&folder.join(&entry.name)).await?;
+                store.disk().remove_file(&folder.join(&entry.name)).await?;
                 temporaries += 1;
             }
         }
-        disk.sync_folder(folder).await?;
+        store.disk().sync_folder(folder).await?;
     }
     Ok(temporaries)
 }
@@ -121,8 +119,8 @@ fn is_empty(epoch: &EpochView) -> bool {
 }
 
 /// Epochs of which history has a segment.
-async fn segments_in_history<D: Disk>(disk: &D, layout: &Layout) -> Result<BTreeSet<Epoch>> {
-    let names = raw_names(disk, &layout.raw_history()).await?;
+async fn segments_in_history<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch>> {
+    let names = raw_names(store.disk(), &store.layout().raw_history()).await?;
     Ok(names
         .into_iter()
         .filter(|name| !matches!(name, RawName::Lost(_)))
@@ -143,36 +141,34 @@ async fn shown_in_use<D: Disk>(disk: &D, file: &ReadyFile) -> Result<Option<Unus
 }
 
 async fn rename_claimed<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     view: &LiveView,
     damaged: &mut Vec<Corruption>,
 ) -> Result<u64> {
     let mut renamed = 0;
     for segment in view.epochs.values().flat_map(|epoch| &epoch.segments) {
-        let target = layout.live(segment.name);
+        let target = store.layout().live(segment.name);
         if segment.path == target {
             continue;
         }
-        if disk.metadata(&target).await?.is_some() {
+        if store.disk().metadata(&target).await?.is_some() {
             let what = format!("its header says that it is {}, which is there too", segment.name);
             damaged.push(Corruption { path: segment.path.clone(), offset: 0, what });
             continue;
         }
-        renamed += u64::from(name_durably(disk, layout, &segment.path, segment.name).await?);
+        renamed += u64::from(name_durably(store, &segment.path, segment.name).await?);
     }
     Ok(renamed)
 }
 
 /// The epoch to go on with: behind everything that was ever received or referred to, whatever the clock shows.
 async fn first_epoch<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     view: &LiveView,
     dealt_before: Epoch,
     now: WallMillis,
 ) -> Result<Epoch> {
-    let mut greatest = (Epoch::ZERO, layout.checkpoint());
+    let mut greatest = (Epoch::ZERO, store.layout().checkpoint());
     let mut consider = |epoch: Epoch, path: PathBuf| {
         if epoch > greatest.0 {
             greatest = (epoch, path);
@@ -180,18 +176,18 @@ async fn first_epoch<D: Disk>(
     };
     for epoch in view.epochs.values() {
         let path = epoch.segments.first().map(|segment| segment.path.clone());
-        consider(epoch.epoch, path.unwrap_or_else(|| layout.live(RawName::Lost(epoch.epoch))));
+        consider(epoch.epoch, path.unwrap_or_else(|| store.layout().live(RawName::Lost(epoch.epoch))));
     }
-    for name in raw_names(disk, &layout.raw_history()).await? {
+    for name in raw_names(store.disk(), &store.layout().raw_history()).await? {
         if let Some(epoch) = name.epoch() {
-            consider(epoch, layout.history(name));
+            consider(epoch, store.layout().history(name));
         }
     }
     // A deletion may name an epoch of which a power cut left nothing.
-    for (code, position) in Deletions::load(disk, layout).await?.iter() {
-        consider(position.epoch(), layout.deletion(code));
+    for (code, position) in Deletions::load(store).await?.iter() {
+        consider(position.epoch(), store.layout().deletion(code));
     }
-    consider(dealt_before, layout.checkpoint());
+    consider(dealt_before, store.layout().checkpoint());
     let (epoch, path) = greatest;
     // The last two stay free: what follows an epoch must have a name too.
     if epoch.millis() + 2 > Epoch::MAX.millis() {

@@ -10,10 +10,10 @@ use super::super::live::{EpochView, LiveView, SegmentState, SegmentView, raw_nam
 use super::super::lost::Lost;
 use super::super::scan::SegmentScan;
 use crate::error::{Error, Result};
-use crate::format::layout::Layout;
 use crate::format::names::RawName;
 use crate::ids::{Position, ShardId};
 use crate::io::disk::{Disk, DiskFile, Transfer, read_small};
+use crate::store::Store;
 
 /// What must stay lost.
 #[derive(Debug, Default)]
@@ -25,8 +25,7 @@ pub(super) struct Reported {
 
 /// What was reported lost of `epoch`, of whose segments `readable` can be read.
 pub(super) async fn reported<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     view: &LiveView,
     epoch: &EpochView,
     readable: &[(&SegmentView, &Spans)],
@@ -36,12 +35,12 @@ pub(super) async fn reported<D: Disk>(
         None => {}
         Some(Ok(lost)) => lost.gaps.iter().for_each(|&(first, end)| reported.gaps.add_ordinals(first, end)),
         Some(Err(_)) => {
-            let path = layout.live(RawName::Lost(epoch.epoch));
-            let length = disk.open(&path, Transfer::Cached).await?.len().await?;
+            let path = store.layout().live(RawName::Lost(epoch.epoch));
+            let length = store.disk().open(&path, Transfer::Cached).await?.len().await?;
             let length = usize::try_from(length).expect("such a file fits into memory");
-            reported.damaged = Some(read_small(disk, &path, length).await?);
+            reported.damaged = Some(read_small(store.disk(), &path, length).await?);
             for (segment, spans) in readable {
-                if !is_shown_whole(disk, layout, view, &reported.gaps, segment).await? {
+                if !is_shown_whole(store, view, &reported.gaps, segment).await? {
                     reported.gaps.add_all(spans);
                 }
             }
@@ -52,8 +51,7 @@ pub(super) async fn reported<D: Disk>(
 
 /// Whether it can be shown that nothing is missing before a segment; `given_up` of its epoch counts as lost.
 async fn is_shown_whole<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     view: &LiveView,
     given_up: &Spans,
     segment: &SegmentView,
@@ -66,43 +64,40 @@ async fn is_shown_whole<D: Disk>(
     };
     let Some(before) = header.follows else { return Ok(true) };
     if before.epoch() == header.epoch {
-        return Ok(
-            !given_up.contains(before.ordinal()) && is_there(disk, layout, header.shard, before).await?
-        );
+        return Ok(!given_up.contains(before.ordinal()) && is_there(store, header.shard, before).await?);
     }
     let lost = match view.epochs.get(&before.epoch()).map(|epoch| &epoch.lost) {
         Some(lost) => lost.clone(),
-        None => lost_in_history(disk, layout, before).await?,
+        None => lost_in_history(store, before).await?,
     };
     let reported_lost = match lost {
         None => false,
         Some(Ok(lost)) => lost.gaps.iter().any(|(first, end)| (*first..*end).contains(&before.ordinal())),
         Some(Err(_)) => true,
     };
-    Ok(!reported_lost && is_there(disk, layout, header.shard, before).await?)
+    Ok(!reported_lost && is_there(store, header.shard, before).await?)
 }
 
 async fn lost_in_history<D: Disk>(
-    disk: &D,
-    layout: &Layout,
+    store: &Store<D>,
     position: Position,
 ) -> Result<Option<Result<Lost, crate::error::Corruption>>> {
-    let path = layout.history(RawName::Lost(position.epoch()));
-    match Lost::read(disk, &path, position.epoch()).await {
+    let path = store.layout().history(RawName::Lost(position.epoch()));
+    match Lost::read(store.disk(), &path, position.epoch()).await {
         Err(error) if error.is_not_found() => Ok(None),
         lost => Ok(Some(lost?)),
     }
 }
 
 /// Whether a shard's frame that begins at `position` can be read, in raw/live/ or in raw/history/.
-async fn is_there<D: Disk>(disk: &D, layout: &Layout, shard: ShardId, position: Position) -> Result<bool> {
-    for folder in [layout.raw_live(), layout.raw_history()] {
-        for name in raw_names(disk, &folder).await? {
+async fn is_there<D: Disk>(store: &Store<D>, shard: ShardId, position: Position) -> Result<bool> {
+    for folder in [store.layout().raw_live(), store.layout().raw_history()] {
+        for name in raw_names(store.disk(), &folder).await? {
             let of_shard = matches!(
                 name,
                 RawName::Segment { epoch, shard: its, .. } if epoch == position.epoch() && its == shard
             );
-            if of_shard && holds(disk, &folder.join(name.to_string()), position).await? {
+            if of_shard && holds(store.disk(), &folder.join(name.to_string()), position).await? {
                 return Ok(true);
             }
         }

@@ -4,6 +4,7 @@ use crate::raw_log::merged::EpochScan;
 use crate::raw_log::test_support::{Cut, MemDisk, SegmentBytes, epoch, layout, position, raw_disk};
 use crate::raw_log::verify::verify;
 use crate::testing::run;
+use crate::testing::store;
 
 fn aside() -> PathBuf {
     layout().raw().join("damaged")
@@ -32,13 +33,13 @@ fn damaged(at: usize) -> MemDisk {
 }
 
 fn repaired(disk: &MemDisk) -> Repaired {
-    run(repair(disk, &layout(), &aside(), WallMillis(99))).unwrap()
+    run(repair(&store(disk, &layout()), &aside(), WallMillis(99))).unwrap()
 }
 
 /// Ordinals that a dealer would get, or why it gets none.
 fn dealt(disk: &MemDisk) -> Result<Vec<u32>> {
     run(async {
-        let view = LiveView::look(disk, &layout(), Transfer::Direct).await?;
+        let view = LiveView::look(&store(disk, &layout()), Transfer::Direct).await?;
         assert!(view.is_complete(epoch(8)), "a dealer would wait for ever");
         let range = position(8, 0)..position(9, 0);
         let mut scan = EpochScan::open(disk, &view.epochs[&epoch(8)], range, Transfer::Direct).await?;
@@ -74,7 +75,7 @@ fn a_damaged_frame_costs_only_its_records() {
         assert_eq!(done.segments.len(), 1);
         let there = |ordinal: &u32| !gaps.iter().any(|(first, end)| (first..end).contains(&ordinal));
         assert_eq!(dealt(&disk).unwrap(), (0..10).filter(there).collect::<Vec<_>>());
-        let findings = run(verify(&disk, &layout())).unwrap().findings;
+        let findings = run(verify(&store(&disk, &layout()))).unwrap().findings;
         assert!(findings.is_empty(), "{findings:?}");
         let mut original = segments()[0].full(0);
         original[at] ^= 0x10;
@@ -108,7 +109,7 @@ fn a_crash_at_any_step_is_finished_by_repairing_again() {
         for cut in Cut::ALL {
             let disk = damaged(at);
             disk.die_at(call);
-            let _ = run(repair(&disk, &layout(), &aside(), WallMillis(99)));
+            let _ = run(repair(&store(&disk, &layout()), &aside(), WallMillis(99)));
             disk.restart(cut);
             repaired(&disk);
             assert_eq!(dealt(&disk).unwrap(), [0, 1, 2, 3, 7, 8, 9], "call {call}, {cut:?}");
@@ -136,7 +137,7 @@ fn overlapping() -> MemDisk {
 fn of_records_with_one_position_one_is_dealt_and_one_named() {
     let disk = overlapping();
     let before = disk.contents();
-    let view = run(LiveView::look(&disk, &layout(), Transfer::Direct)).unwrap();
+    let view = run(LiveView::look(&store(&disk, &layout()), Transfer::Direct)).unwrap();
     assert!(view.epochs[&epoch(8)].surplus().is_some(), "dealing waits for a decision");
     let done = repaired(&disk);
     assert_eq!(done.segments.len(), 1, "{done:?}");
@@ -145,7 +146,7 @@ fn of_records_with_one_position_one_is_dealt_and_one_named() {
     assert_eq!(dealt(&disk).unwrap(), (0..10).collect::<Vec<_>>());
     assert_eq!(disk.contents()[&done.segments[0].aside], before[&path(0)], "all six are kept");
     assert_eq!(disk.contents()[&path(1)], before[&path(1)]);
-    let findings = run(verify(&disk, &layout())).unwrap().findings;
+    let findings = run(verify(&store(&disk, &layout()))).unwrap().findings;
     assert!(findings.is_empty(), "{findings:?}");
     assert_eq!(repaired(&disk), Repaired::default(), "once is enough");
 }
@@ -162,7 +163,7 @@ fn a_crash_while_positions_are_sorted_out_is_finished_later() {
             let disk = overlapping();
             let before = disk.contents();
             disk.die_at(call);
-            let _ = run(repair(&disk, &layout(), &aside(), WallMillis(99)));
+            let _ = run(repair(&store(&disk, &layout()), &aside(), WallMillis(99)));
             disk.restart(cut);
             repaired(&disk);
             assert_eq!(dealt(&disk).unwrap(), (0..10).collect::<Vec<_>>(), "call {call}, {cut:?}");

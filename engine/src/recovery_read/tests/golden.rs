@@ -18,11 +18,11 @@ fn load(host: &Host, name: &str) {
             if entry.path().is_dir() {
                 copy(host, &entry.path(), &target);
             } else {
-                host.disk.put(target, &std::fs::read(entry.path()).unwrap());
+                host.store.disk().put(target, &std::fs::read(entry.path()).unwrap());
             }
         }
     }
-    copy(host, &golden().join("tree").join(name), host.layout.data());
+    copy(host, &golden().join("tree").join(name), host.store.layout().data());
 }
 
 fn text(value: &Value) -> String {
@@ -105,14 +105,14 @@ fn recovers(tree: &str, recovery: &str, indexes: usize) {
         for bytes in [1, 100, 700, 5 << 20] {
             let host = Host::with_pages(bytes);
             load(&host, tree);
-            let files = host.disk.files();
+            let files = host.store.disk().files();
             assert_eq!(
                 without_payloads(host.recover(&index)),
                 state,
                 "{tree}: {index}, pages of {bytes} bytes"
             );
             let created: Vec<_> =
-                host.disk.files().into_iter().filter(|file| !files.contains(file)).collect();
+                host.store.disk().files().into_iter().filter(|file| !files.contains(file)).collect();
             let sidecars =
                 |file: &PathBuf| file.extension() == Some("sum".as_ref()) || file.ends_with("last_read");
             assert!(created.iter().all(sidecars), "{created:?}");
@@ -156,8 +156,8 @@ fn a_torn_tail_costs_the_torn_record_and_the_recovery_ends() {
 fn a_fresh_tree_has_nothing_and_stays_as_it_is() {
     let host = Host::new();
     load(&host, "00-empty");
-    let files = host.disk.files();
+    let files = host.store.disk().files();
     let page = host.page("ghost", &Default::default()).unwrap();
     assert_eq!((page.records, page.next), (0, None));
-    assert_eq!(host.disk.files(), files);
+    assert_eq!(host.store.disk().files(), files);
 }

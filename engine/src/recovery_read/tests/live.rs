@@ -25,7 +25,7 @@ fn start() -> LogPageToken {
 fn what_was_acknowledged_is_there_at_once_in_order_over_all_shards() {
     for bytes in [1, 200, 5 << 20] {
         let host = Host::with_pages(bytes);
-        let mut world = World::new(&host.disk);
+        let mut world = World::new(host.store.disk());
         for round in 0..10 {
             let text = format!("{round}");
             world.add(round % 2, "m", "same", &text);
@@ -43,7 +43,7 @@ fn what_was_acknowledged_is_there_at_once_in_order_over_all_shards() {
 #[test]
 fn records_carry_the_frames_time_and_neither_index_nor_id() {
     let host = Host::new();
-    World::new(&host.disk).add(0, "m", "a", "x");
+    World::new(host.store.disk()).add(0, "m", "a", "x");
     let page = host.page("m", &start()).unwrap();
     let record = records(&page).pop().unwrap();
     let view = logtank_wire::record::RecordView::parse(&record).unwrap().0;
@@ -53,7 +53,7 @@ fn records_carry_the_frames_time_and_neither_index_nor_id() {
 #[test]
 fn a_page_is_filled_over_frames_and_epochs_and_ends_where_the_next_record_does_not_fit() {
     let host = Host::with_pages(1_000);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for number in 0..40 {
         world.add(number % 2, "m", &format!("doc{number:02}"), &"x".repeat(100));
         if number % 10 == 9 {
@@ -72,7 +72,7 @@ fn a_page_is_filled_over_frames_and_epochs_and_ends_where_the_next_record_does_n
 #[test]
 fn a_record_longer_than_a_page_is_a_page() {
     let host = Host::with_pages(1_000);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     let long = "x".repeat(3_000);
     let change = |docid, text| Change { docid, field: Some(text), ..Change::default() };
     world.write(0, "m", &[change("a", "1"), change("b", &long), change("c", "3")]);
@@ -90,11 +90,11 @@ fn a_record_longer_than_a_page_is_a_page() {
 #[test]
 fn a_later_page_does_not_read_again_what_lies_before_it() {
     let host = Host::with_pages(1_000_000);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for number in 0..40 {
         world.add(number % 2, "m", &format!("doc{number}"), &"x".repeat(990_000));
     }
-    let reader = reader(Hooked::stepping(host.disk.clone()), &host.clock, host.options.clone());
+    let reader = reader(Hooked::stepping(host.store.disk().clone()), &host.clock, host.options.clone());
     let calls = |token: &LogPageToken| {
         let mut page = Stepped::new(reader.read_page(b"m", token));
         let calls = (0..).find_map(|calls| page.step().map(|page| (calls, page.unwrap()))).unwrap();
@@ -112,7 +112,7 @@ fn a_later_page_does_not_read_again_what_lies_before_it() {
 #[test]
 fn a_recovery_under_steady_writes_ends() {
     let host = Host::with_pages(300);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for number in 0..50 {
         world.add(number % 2, "m", &format!("doc{number}"), "before");
     }
@@ -139,7 +139,7 @@ fn a_recovery_under_steady_writes_ends() {
 #[test]
 fn a_page_whose_time_is_up_is_answered_if_it_is_any_further() {
     let host = Host::with(ReadOptions { page_time_max: Duration::ZERO, ..ReadOptions::default() });
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for number in 0..5 {
         world.add(0, "other", "x", "y");
         world.add(1, "m", &format!("doc{number}"), "text");
@@ -158,7 +158,7 @@ fn a_page_whose_time_is_up_is_answered_if_it_is_any_further() {
 #[test]
 fn what_was_read_of_the_raw_log_does_not_outlive_the_machine_s_memory() {
     let mut host = Host::with_pages(40);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for number in 0..5 {
         world.add(0, "m", &format!("doc{number}"), "text");
     }
@@ -178,12 +178,12 @@ fn what_was_read_of_the_raw_log_does_not_outlive_the_machine_s_memory() {
 
 /// Zeroes the last frame of a shard's segment, which begins at `offset`, as if it were still on its way.
 fn withhold(host: &Host, world: &World, shard: usize, offset: u64) -> impl FnOnce() + use<> {
-    let path = host.layout.live(world.live_name(shard));
-    let whole = host.disk.get(&path).unwrap();
+    let path = host.store.layout().live(world.live_name(shard));
+    let whole = host.store.disk().get(&path).unwrap();
     let mut without = whole.clone();
     without[offset as usize..].fill(0);
-    host.disk.put(&path, &without);
-    let disk = host.disk.clone();
+    host.store.disk().put(&path, &without);
+    let disk = host.store.disk().clone();
     move || disk.put(&path, &whole)
 }
 
@@ -191,7 +191,7 @@ fn withhold(host: &Host, world: &World, shard: usize, offset: u64) -> impl FnOnc
 fn a_record_on_its_way_is_waited_for_while_later_ones_are_there() {
     for arrives in [true, false] {
         let host = Host::new();
-        let mut world = World::new(&host.disk);
+        let mut world = World::new(host.store.disk());
         world.add(0, "m", "doc", "first");
         world.add(1, "m", "doc", "second");
         world.add(0, "m", "other", "third");
@@ -206,7 +206,7 @@ fn a_record_on_its_way_is_waited_for_while_later_ones_are_there() {
         apply_page(&mut state, &page);
 
         let next = page.next.unwrap();
-        let stepping = reader(Hooked::stepping(host.disk.clone()), &host.clock, host.options.clone());
+        let stepping = reader(Hooked::stepping(host.store.disk().clone()), &host.clock, host.options.clone());
         let mut future = Stepped::new(stepping.read_page(b"m", &next));
         assert!(future.steps(40).is_none(), "it waits");
         if arrives {
@@ -224,7 +224,7 @@ fn a_record_on_its_way_is_waited_for_while_later_ones_are_there() {
 #[test]
 fn an_epoch_that_is_not_complete_is_waited_for_while_a_later_one_is_there() {
     let host = Host::new();
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     world.add(0, "m", "doc", "first");
     world.add(1, "m", "doc", "second");
     let arrive = withhold(&host, &world, 1, FRAMES_OFFSET);
@@ -243,18 +243,18 @@ fn an_epoch_that_is_not_complete_is_waited_for_while_a_later_one_is_there() {
 #[test]
 fn damage_in_a_sealed_segment_costs_the_page_that_meets_it_and_names_its_place() {
     let host = Host::new();
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     world.add(0, "m", "a", "1");
     world.add(0, "m", "b", "2");
     let name = world.live_name(0);
     world.roll();
-    let path = host.layout.live(name);
-    let whole = host.disk.get(&path).unwrap();
+    let path = host.store.layout().live(name);
+    let whole = host.store.disk().get(&path).unwrap();
     let record = raw_record("m", "a", Some("1")).len();
     let second = (FRAMES_OFFSET as usize + FRAME_HEADER_BYTES + record).next_multiple_of(8);
     let mut damaged = whole.clone();
     damaged[second + FRAME_HEADER_BYTES + 8] ^= 1;
-    host.disk.put(&path, &damaged);
+    host.store.disk().put(&path, &damaged);
 
     let page = host.page("m", &start()).unwrap();
     assert_eq!((page.records, page.next.is_some()), (1, true), "what lies before is served");
@@ -265,13 +265,13 @@ fn damage_in_a_sealed_segment_costs_the_page_that_meets_it_and_names_its_place()
         assert_eq!((found, *offset), (&path, second as u64));
         assert!(error.to_string().contains("needs repair"), "{error}");
     }
-    host.disk.put(&path, &whole);
+    host.store.disk().put(&path, &whole);
     assert_eq!(host.page("m", &next).unwrap().records, 1);
 }
 
 /// Four frames in one sealed segment of the raw log: of the indexes a, m, a, z.
 fn four_frames(host: &Host) -> (World, PathBuf, Vec<usize>) {
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     let name = world.live_name(0);
     let mut begins = vec![FRAMES_OFFSET as usize];
     for (code, docid) in [("a", "1"), ("m", "1"), ("a", "2"), ("z", "1")] {
@@ -280,7 +280,7 @@ fn four_frames(host: &Host) -> (World, PathBuf, Vec<usize>) {
         begins.push((begins.last().unwrap() + length).next_multiple_of(8));
     }
     world.roll();
-    (world, host.layout.live(name), begins)
+    (world, host.store.layout().live(name), begins)
 }
 
 fn refused(host: &Host, code: &str) -> bool {
@@ -297,12 +297,12 @@ fn refused(host: &Host, code: &str) -> bool {
 fn damage_to_a_frame_costs_nobody_whose_records_are_not_in_it() {
     let host = Host::new();
     let (world, path, begins) = four_frames(&host);
-    let whole = host.disk.get(&path).unwrap();
+    let whole = host.store.disk().get(&path).unwrap();
     for (frame, code) in [(0, "a"), (1, "m"), (2, "a"), (3, "z")] {
         for at in begins[frame]..begins[frame + 1] - 8 {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x10;
-            host.disk.put(&path, &damaged);
+            host.store.disk().put(&path, &damaged);
             // Nothing follows the last frame that could tell what it held if its header is damaged.
             let checksum = begins[frame] + 8..begins[frame] + 12;
             let header = at < begins[frame] + FRAME_HEADER_BYTES && !checksum.contains(&at);
@@ -322,11 +322,11 @@ fn damage_to_a_frame_costs_nobody_whose_records_are_not_in_it() {
 fn where_two_frames_are_damaged_nobody_guesses_what_they_held() {
     let host = Host::new();
     let (world, path, begins) = four_frames(&host);
-    let whole = host.disk.get(&path).unwrap();
+    let whole = host.store.disk().get(&path).unwrap();
     let damage = |places: [usize; 2]| {
         let mut damaged = whole.clone();
         places.into_iter().for_each(|at| damaged[at] ^= 1);
-        host.disk.put(&path, &damaged);
+        host.store.disk().put(&path, &damaged);
     };
     // Both headers: the frame behind knows of one before it only.
     damage([begins[0], begins[1]]);
@@ -349,7 +349,7 @@ fn where_two_frames_are_damaged_nobody_guesses_what_they_held() {
 fn a_seal_that_recovery_made_without_a_damaged_frame_fits() {
     let host = Host::new();
     let (world, path, begins) = four_frames(&host);
-    let mut bytes = host.disk.get(&path).unwrap();
+    let mut bytes = host.store.disk().get(&path).unwrap();
     bytes[begins[1] + FRAME_HEADER_BYTES + 3] ^= 1;
     let block =
         |at: usize, bytes: &[u8]| <[u8; HEADER_BYTES]>::try_from(&bytes[at..at + HEADER_BYTES]).unwrap();
@@ -359,7 +359,7 @@ fn a_seal_that_recovery_made_without_a_damaged_frame_fits() {
     for (frames, records) in [(whole.frames - 1, whole.records - 1), (whole.frames, whole.records)] {
         let seal = Seal { sealed_by: SealedBy::Recovery, epoch_records: None, frames, records, ..whole };
         bytes[at..at + HEADER_BYTES].copy_from_slice(&seal.encode());
-        host.disk.put(&path, &bytes);
+        host.store.disk().put(&path, &bytes);
         assert!(refused(&host, "m"));
         for other in ["a", "z", "ghost"] {
             assert_eq!(host.recover(other), world.state(other), "{frames} frames");
@@ -370,7 +370,7 @@ fn a_seal_that_recovery_made_without_a_damaged_frame_fits() {
 #[test]
 fn a_deletion_covers_what_was_written_before_it_and_ends_recoveries_under_way() {
     let host = Host::with_pages(1);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     world.add(0, "m", "a", "old");
     world.add(1, "m", "b", "old");
     let under_way = host.page("m", &start()).unwrap().next.unwrap();
@@ -388,7 +388,7 @@ fn a_deletion_covers_what_was_written_before_it_and_ends_recoveries_under_way() 
 #[test]
 fn a_deletion_when_nothing_was_written_since_the_recovery_began_ends_it_too() {
     let host = Host::with_pages(1);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     world.add(0, "m", "a", "old");
     world.add(0, "m", "b", "old");
     world.roll();
@@ -404,37 +404,37 @@ fn a_deletion_when_nothing_was_written_since_the_recovery_began_ends_it_too() {
 #[test]
 fn an_unknown_index_has_one_empty_page_and_is_not_created() {
     let host = Host::new();
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     world.add(0, "m", "a", "x");
-    let files = host.disk.files();
+    let files = host.store.disk().files();
     let page = host.page("ghost", &start()).unwrap();
     assert_eq!((page.records, page.next), (0, None));
-    assert_eq!(host.disk.files(), files);
+    assert_eq!(host.store.disk().files(), files);
 }
 
 #[test]
 fn codes_that_name_no_index_are_refused() {
     let host = Host::new();
-    let files = host.disk.files();
+    let files = host.store.disk().files();
     for bad in ["", "../m", "/etc/passwd", ".", "a\0b", &"x".repeat(65_536)] {
         let error = host.page(bad, &start()).unwrap_err();
         assert!(matches!(error, ReadError::Code(_)), "{error}");
     }
-    assert_eq!(host.disk.files(), files);
+    assert_eq!(host.store.disk().files(), files);
 }
 
 #[test]
 fn a_host_that_may_not_serve_recoveries_says_what_to_do() {
     let host = Host::new();
-    World::new(&host.disk).add(0, "m", "a", "x");
+    World::new(host.store.disk()).add(0, "m", "a", "x");
     for (flag, hint) in
         [(layout().master(), "recover from the master"), (layout().safe_to_read(), "not safe to read")]
     {
-        let content = host.disk.get(&flag).unwrap();
-        run(host.disk.remove_file(&flag)).unwrap();
+        let content = host.store.disk().get(&flag).unwrap();
+        run(host.store.disk().remove_file(&flag)).unwrap();
         let error = host.page("m", &start()).unwrap_err();
         assert!(matches!(error, ReadError::Refused(_)) && error.to_string().contains(hint), "{error}");
-        host.disk.put(&flag, &content);
+        host.store.disk().put(&flag, &content);
     }
     assert_eq!(host.page("m", &start()).unwrap().records, 1);
 }
@@ -442,7 +442,7 @@ fn a_host_that_may_not_serve_recoveries_says_what_to_do() {
 #[test]
 fn hints_of_more_segments_than_a_token_holds_are_left_out() {
     let host = Host::with_pages(700);
-    let mut world = World::with_shards(&host.disk, 66);
+    let mut world = World::with_shards(host.store.disk(), 66);
     for shard in 0..66 {
         world.add(shard, "m", &format!("{shard}"), "x");
     }

@@ -1,5 +1,6 @@
 //! Dealing, sorting, optimizing, cleaning, deleting and writing beside a recovery, between any two of its calls.
 
+use crate::testing::store;
 use std::rc::Rc;
 
 use logtank_wire::page::LogPageToken;
@@ -84,8 +85,8 @@ struct Race {
 impl Race {
     fn new(page_bytes: usize) -> Self {
         let host = Host::with_pages(page_bytes);
-        let world = World::new(&host.disk);
-        let reader = reader(Hooked::stepping(host.disk.clone()), &host.clock, host.options.clone());
+        let world = World::new(host.store.disk());
+        let reader = reader(Hooked::stepping(host.store.disk().clone()), &host.clock, host.options.clone());
         let recovery = Recovery {
             page: read(reader, LogPageToken::default()),
             began: world.acknowledged(),
@@ -134,16 +135,15 @@ impl Race {
 
     fn work(&mut self, calls: usize, job: Job) {
         let present = self.job.get_or_insert_with(|| {
-            let disk = Hooked::stepping(self.world.disk.clone());
-            let (layout, deletions, code) =
-                (self.world.layout.clone(), self.world.deletions.clone(), code(INDEX));
+            let store = store(&Hooked::stepping(self.world.store.disk().clone()), self.world.store.layout());
+            let (deletions, code) = (self.world.deletions.clone(), code(INDEX));
             match job {
-                Job::Deal => Stepped::new(deal(disk, layout, deletions)),
-                Job::Sort => Stepped::new(sort(disk, layout, deletions, code)),
-                Job::Optimize => Stepped::new(optimize(disk, layout, deletions, code)),
+                Job::Deal => Stepped::new(deal(store, deletions)),
+                Job::Sort => Stepped::new(sort(store, deletions, code)),
+                Job::Optimize => Stepped::new(optimize(store, deletions, code)),
                 Job::Clean => {
                     self.overtaken = true;
-                    Stepped::new(clean(disk, layout, deletions, code))
+                    Stepped::new(clean(store, deletions, code))
                 }
             }
         });
@@ -155,9 +155,9 @@ impl Race {
     fn delete(&mut self, calls: usize) {
         let present = self.deletion.get_or_insert_with(|| {
             self.overtaken = true;
-            let (disk, layout) = (Hooked::stepping(self.world.disk.clone()), self.world.layout.clone());
+            let store = store(&Hooked::stepping(self.world.store.disk().clone()), self.world.store.layout());
             let deletions = Rc::clone(&self.world.deletions);
-            Stepped::new(async move { deletions.delete(&disk, &layout, &code(INDEX)).await.unwrap() })
+            Stepped::new(async move { deletions.delete(&store, &code(INDEX)).await.unwrap() })
         });
         if let Some(before) = present.steps(calls) {
             self.world.note_deletion(INDEX, before);

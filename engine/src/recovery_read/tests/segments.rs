@@ -1,5 +1,6 @@
 //! Pages out of segments.
 
+use crate::testing::store;
 use logtank_wire::page::LogPageToken;
 use logtank_wire::record::{RecordView, write_normalized};
 
@@ -19,14 +20,16 @@ fn start() -> LogPageToken {
 
 /// Puts an optimized segment of index `m` there whose records have these lengths, about; returns its name and bytes.
 fn optimized(host: &Host, lengths: &[usize]) -> (SegmentName, Vec<u8>) {
-    World::new(&host.disk);
-    let folder = host.layout.optimized(&code("m"));
-    run(host.disk.create_folder(&folder)).unwrap();
-    host.disk.put(host.layout.checkpoint(), b"2000");
+    World::new(host.store.disk());
+    let folder = host.store.layout().optimized(&code("m"));
+    run(host.store.disk().create_folder(&folder)).unwrap();
+    host.store.disk().put(host.store.layout().checkpoint(), b"2000");
     let mut bytes = Vec::new();
     let published = run(async {
         let mut writer =
-            SegmentWriter::create(&host.disk, &folder, SegmentKind::Optimized, epoch(1_500)).await.unwrap();
+            SegmentWriter::create(host.store.disk(), &folder, SegmentKind::Optimized, epoch(1_500))
+                .await
+                .unwrap();
         for (number, &length) in lengths.iter().enumerate() {
             let docid = format!("{number:08}");
             let raw = raw_record("m", &docid, Some(&"x".repeat(length)));
@@ -101,7 +104,7 @@ fn a_long_record_among_short_ones_is_a_page_of_its_own() {
 #[test]
 fn small_segments_share_a_page() {
     let host = Host::new();
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for round in 0..20 {
         world.add(0, "m", &format!("doc{round}"), "x");
         world.roll();
@@ -116,11 +119,11 @@ fn small_segments_share_a_page() {
 fn a_flipped_bit_costs_its_page_and_is_named() {
     let host = Host::with_pages(200_000);
     let (name, bytes) = optimized(&host, &[1_000; 1_000]);
-    let path = host.layout.segment(&code("m"), name);
+    let path = host.store.layout().segment(&code("m"), name);
     let at = 500_000;
     let mut damaged = bytes.clone();
     damaged[at] ^= 0x10;
-    host.disk.put(&path, &damaged);
+    host.store.disk().put(&path, &damaged);
     let (mut token, mut served) = (start(), Vec::new());
     let error = loop {
         match host.page("m", &token) {
@@ -137,7 +140,7 @@ fn a_flipped_bit_costs_its_page_and_is_named() {
     let block = (at / SIDECAR_BLOCK_BYTES * SIDECAR_BLOCK_BYTES) as u64;
     assert_eq!((&found.path, found.offset), (&path, block));
     // Repaired, the same token goes on.
-    host.disk.put(&path, &bytes);
+    host.store.disk().put(&path, &bytes);
     let page = host.page("m", &token).unwrap();
     assert_eq!(records(&page).concat(), bytes[served.len()..][..page.record_bytes()]);
 }
@@ -146,17 +149,17 @@ fn a_flipped_bit_costs_its_page_and_is_named() {
 fn a_missing_sidecar_is_made_once() {
     let host = Host::with_pages(100_000);
     let (name, bytes) = optimized(&host, &[1_000; 300]);
-    let sidecar = host.layout.sidecar(&code("m"), name);
-    let made = host.disk.get(&sidecar).unwrap();
-    run(host.disk.remove_file(&sidecar)).unwrap();
+    let sidecar = host.store.layout().sidecar(&code("m"), name);
+    let made = host.store.disk().get(&sidecar).unwrap();
+    run(host.store.disk().remove_file(&sidecar)).unwrap();
     assert_eq!(pages(&host).concat().concat(), bytes);
-    assert_eq!(host.disk.get(&sidecar).map(|bytes| bytes.len()), Some(made.len()));
+    assert_eq!(host.store.disk().get(&sidecar).map(|bytes| bytes.len()), Some(made.len()));
 }
 
 #[test]
 fn an_unsorted_segment_that_is_sorted_meanwhile_is_read_again_as_part_of_it() {
     let host = Host::with_pages(1);
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for round in 0..4 {
         world.add(0, "m", &format!("doc{round}"), "first");
         world.add(1, "m", &format!("gone{round}"), "first");
@@ -188,7 +191,7 @@ fn an_unsorted_segment_that_is_sorted_meanwhile_is_read_again_as_part_of_it() {
 
 /// Two sorted segments under an optimized one, and a token from before that was.
 fn superseded(host: &Host) -> (World, LogPageToken, State) {
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for round in 0..2 {
         world.add(0, "m", &format!("doc{round}"), "x");
         world.add(1, "m", "gone", "x");
@@ -231,7 +234,7 @@ fn what_only_an_optimized_segment_holds_any_more_ends_an_old_recovery() {
 fn a_recovery_from_the_raw_log_goes_on_in_segments_and_stops_where_those_are_cleaned_away() {
     for cleaned in [false, true] {
         let host = Host::with_pages(1);
-        let mut world = World::new(&host.disk);
+        let mut world = World::new(host.store.disk());
         world.add(0, "m", "a", "x");
         world.add(1, "m", "b", "x");
         let mut state = State::new();
@@ -258,7 +261,7 @@ fn a_recovery_from_the_raw_log_goes_on_in_segments_and_stops_where_those_are_cle
 fn an_older_optimized_segment_is_read_to_its_end_and_ends_the_recovery_when_it_goes() {
     for cleaned in [false, true] {
         let host = Host::with_pages(1);
-        let mut world = World::new(&host.disk);
+        let mut world = World::new(host.store.disk());
         for docid in ["a", "b", "c"] {
             world.add(0, "m", docid, "x");
         }
@@ -279,7 +282,8 @@ fn an_older_optimized_segment_is_read_to_its_end_and_ends_the_recovery_when_it_g
         if cleaned {
             world.clean("m");
             // Kept open, it is still read; by another reader, or after a restart, it is not.
-            let restarted = super::support::reader(host.disk.clone(), &host.clock, host.options.clone());
+            let restarted =
+                super::support::reader(host.store.disk().clone(), &host.clock, host.options.clone());
             let error = run(restarted.read_page(b"m", &token)).unwrap_err();
             assert!(matches!(error, ReadError::StartOver(StartOver::Superseded)), "{error}");
         } else {
@@ -311,9 +315,8 @@ fn a_recovery_beside_the_cleaner_goes_on_or_is_told_to_start_over_at_each_of_its
     for calls in 0.. {
         let host = Host::with_pages(1);
         let (world, token, mut state) = superseded(&host);
-        let slow = Hooked::stepping(host.disk.clone());
-        let cleaned =
-            Stepped::new(clean(slow, host.layout.clone(), world.deletions.clone(), code("m"))).steps(calls);
+        let slow = store(&Hooked::stepping(host.store.disk().clone()), host.store.layout());
+        let cleaned = Stepped::new(clean(slow, world.deletions.clone(), code("m"))).steps(calls);
         match host.go_on("m", &mut state, token) {
             Ok(_) => {
                 state.remove("gone");
@@ -334,37 +337,42 @@ fn a_recovery_beside_the_cleaner_goes_on_or_is_told_to_start_over_at_each_of_its
 #[test]
 fn reading_marks_an_index_as_read_only_if_it_is_there() {
     let host = Host::new();
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     world.add(0, "m", "a", "x");
     host.recover("m");
-    let last_read = host.layout.last_read(&code("m"));
-    assert_eq!(host.disk.get(&last_read), None, "nothing is dealt yet");
+    let last_read = host.store.layout().last_read(&code("m"));
+    assert_eq!(host.store.disk().get(&last_read), None, "nothing is dealt yet");
     world.roll();
     world.deal();
-    host.disk.set_time(crate::time::WallMillis(77));
+    host.store.disk().set_time(crate::time::WallMillis(77));
     host.recover("m");
-    let metadata = run(host.disk.metadata(&last_read)).unwrap().unwrap();
+    let metadata = run(host.store.disk().metadata(&last_read)).unwrap().unwrap();
     assert_eq!(metadata.modified.0, 77);
 }
 
 #[test]
 fn an_epoch_that_the_dealer_is_in_the_middle_of_is_read_from_the_raw_log() {
     let host = Host::new();
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     world.add(0, "m", "a", "x");
     world.roll();
     world.deal();
     world.add(0, "m", "a", "y");
     world.roll();
     // A crash of the dealer: the segment is published, the checkpoint is not moved.
-    let checkpoint = host.disk.get(host.layout.checkpoint()).unwrap();
-    let live: Vec<_> =
-        host.disk.files().into_iter().filter(|file| file.starts_with(host.layout.raw_live())).collect();
-    let live: Vec<_> = live.into_iter().map(|file| (host.disk.get(&file).unwrap(), file)).collect();
+    let checkpoint = host.store.disk().get(host.store.layout().checkpoint()).unwrap();
+    let live: Vec<_> = host
+        .store
+        .disk()
+        .files()
+        .into_iter()
+        .filter(|file| file.starts_with(host.store.layout().raw_live()))
+        .collect();
+    let live: Vec<_> = live.into_iter().map(|file| (host.store.disk().get(&file).unwrap(), file)).collect();
     world.deal();
-    host.disk.put(host.layout.checkpoint(), &checkpoint);
+    host.store.disk().put(host.store.layout().checkpoint(), &checkpoint);
     for (bytes, file) in &live {
-        host.disk.put(file, bytes);
+        host.store.disk().put(file, bytes);
     }
     assert_eq!(world.kinds("m")[&SegmentKind::Unsorted], 2);
     let page = host.page("m", &start()).unwrap();
@@ -375,7 +383,7 @@ fn an_epoch_that_the_dealer_is_in_the_middle_of_is_read_from_the_raw_log() {
 #[test]
 fn an_index_whose_segment_is_gone_is_refused_and_others_are_not() {
     let host = Host::new();
-    let mut world = World::new(&host.disk);
+    let mut world = World::new(host.store.disk());
     for docid in ["a", "b"] {
         world.add(0, "m", docid, "x");
         world.add(0, "other", docid, "x");
@@ -384,15 +392,15 @@ fn an_index_whose_segment_is_gone_is_refused_and_others_are_not() {
     }
     world.add(0, "m", "c", "x");
     let segments = layout().segments(&code("m"));
-    let segment = host.disk.files().into_iter().find(|path| path.starts_with(&segments)).unwrap();
-    let bytes = host.disk.get(&segment).unwrap();
-    run(host.disk.remove_file(&segment)).unwrap();
+    let segment = host.store.disk().files().into_iter().find(|path| path.starts_with(&segments)).unwrap();
+    let bytes = host.store.disk().get(&segment).unwrap();
+    run(host.store.disk().remove_file(&segment)).unwrap();
     for _ in 0..2 {
         let error = host.page("m", &start()).unwrap_err();
         assert!(matches!(&error, ReadError::Gone(gone) if gone.path == segment), "{error}");
         assert!(error.to_string().contains("put it back"), "{error}");
     }
     assert_eq!(host.recover("other"), world.state("other"));
-    host.disk.put(&segment, &bytes);
+    host.store.disk().put(&segment, &bytes);
     assert_eq!(host.recover("m"), world.state("m"));
 }

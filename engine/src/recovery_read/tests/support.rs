@@ -1,3 +1,5 @@
+use crate::store::Store;
+use crate::testing::store;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -88,7 +90,7 @@ pub(super) fn key() -> TokenKey {
 
 /// A reader over any disk.
 pub(super) fn reader<D: Disk>(disk: D, clock: &ManualClock, options: ReadOptions) -> Reader<D, ManualClock> {
-    Reader::new(disk, clock.clone(), layout(), key(), options)
+    Reader::new(store(&disk, &layout()), clock.clone(), key(), options)
 }
 
 pub(super) fn layout() -> Layout {
@@ -97,9 +99,8 @@ pub(super) fn layout() -> Layout {
 
 /// A host that may serve recoveries.
 pub(super) struct Host {
-    pub(super) disk: MemDisk,
+    pub(super) store: Store<MemDisk>,
     pub(super) clock: ManualClock,
-    pub(super) layout: Layout,
     pub(super) options: ReadOptions,
     pub(super) reader: Reader<MemDisk, ManualClock>,
 }
@@ -120,12 +121,12 @@ impl Host {
         disk.put(layout.master(), b"");
         disk.put(layout.safe_to_read(), b"");
         let reader = reader(disk.clone(), &clock, options.clone());
-        Self { disk, clock, layout, options, reader }
+        Self { store: store(&disk, &layout), clock, options, reader }
     }
 
     /// As a new process would be, with the options as they are now.
     pub(super) fn restart(&mut self) {
-        self.reader = reader(self.disk.clone(), &self.clock, self.options.clone());
+        self.reader = reader(self.store.disk().clone(), &self.clock, self.options.clone());
     }
 
     pub(super) fn page(&self, index: &str, token: &LogPageToken) -> Result<Page, ReadError> {

@@ -1,5 +1,7 @@
 //! A host to which records are written, and a log of what it was told, to know the right answer by.
 
+use crate::store::Store;
+use crate::testing::store;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +11,6 @@ use logtank_wire::record::{RecordView, RecordWriter};
 use super::support::{State, apply, code, layout};
 use crate::deletions::DeletionLog;
 use crate::format::checkpoint::Checkpoint;
-use crate::format::layout::Layout;
 use crate::format::names::{RawName, SegmentKind};
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, Transfer};
@@ -26,8 +27,7 @@ pub(super) const SHARDS: usize = 2;
 
 /// A writer and the jobs over one disk.
 pub(super) struct World {
-    pub(super) disk: MemDisk,
-    pub(super) layout: Layout,
+    pub(super) store: Store<MemDisk>,
     pub(super) deletions: Rc<DeletionLog>,
     shards: usize,
     open: RawEpoch,
@@ -90,8 +90,7 @@ impl World {
         run(disk.create_folder(&layout.indexes())).unwrap();
         let open = RawEpoch::new(1_000, shards);
         Self {
-            disk: disk.clone(),
-            layout,
+            store: store(disk, &layout),
             deletions: Rc::default(),
             shards,
             open,
@@ -109,7 +108,7 @@ impl World {
             self.written.push((position, index.to_owned(), change.encode(None)));
         }
         self.open.frame(shard, &records);
-        self.open.put(&self.disk, &self.layout, false);
+        self.open.put(&self.store, false);
     }
 
     /// One document with one text.
@@ -120,7 +119,7 @@ impl World {
     /// Seals the open epoch and begins the next.
     pub(super) fn roll(&mut self) {
         if self.open.next().ordinal() > 0 {
-            self.open.put(&self.disk, &self.layout, true);
+            self.open.put(&self.store, true);
             self.next_epoch_unsealed();
         }
     }
@@ -165,33 +164,33 @@ impl World {
     }
 
     pub(super) fn deal(&self) {
-        run(deal(self.disk.clone(), self.layout.clone(), self.deletions.clone()));
+        run(deal(self.store.clone(), self.deletions.clone()));
     }
 
     pub(super) fn sort(&self, index: &str) {
-        run(sort(self.disk.clone(), self.layout.clone(), self.deletions.clone(), code(index)));
+        run(sort(self.store.clone(), self.deletions.clone(), code(index)));
     }
 
     pub(super) fn optimize(&self, index: &str) {
-        run(optimize(self.disk.clone(), self.layout.clone(), self.deletions.clone(), code(index)));
+        run(optimize(self.store.clone(), self.deletions.clone(), code(index)));
     }
 
     pub(super) fn clean(&self, index: &str) {
-        run(clean(self.disk.clone(), self.layout.clone(), self.deletions.clone(), code(index)));
+        run(clean(self.store.clone(), self.deletions.clone(), code(index)));
     }
 
     pub(super) fn delete(&mut self, index: &str) {
-        let before = run(self.deletions.delete(&self.disk, &self.layout, &code(index))).unwrap();
+        let before = run(self.deletions.delete(&self.store, &code(index))).unwrap();
         self.note_deletion(index, before);
     }
 
     /// The kinds of the index's segments, how many of each.
     pub(super) fn kinds(&self, index: &str) -> BTreeMap<SegmentKind, usize> {
         let mut kinds = BTreeMap::new();
-        for file in self.disk.files() {
+        for file in self.store.disk().files() {
             let name = file.file_name().unwrap().to_str().unwrap();
             if let Some(name) = crate::format::names::SegmentName::parse(name)
-                && file.starts_with(self.layout.index(&code(index)))
+                && file.starts_with(self.store.layout().index(&code(index)))
             {
                 *kinds.entry(name.kind).or_default() += 1;
             }
@@ -200,8 +199,8 @@ impl World {
     }
 }
 
-pub(super) async fn deal<D: Disk>(disk: D, layout: Layout, deletions: Rc<DeletionLog>) {
-    let mut dealer = Dealer::new(disk, layout, &Limits::default(), Transfer::Cached);
+pub(super) async fn deal<D: Disk>(store: Store<D>, deletions: Rc<DeletionLog>) {
+    let mut dealer = Dealer::new(store, &Limits::default(), Transfer::Cached);
     dealer.deal_next(&deletions).await.unwrap();
 }
 
@@ -210,26 +209,26 @@ fn finished<T>(result: crate::error::Result<T>) {
     assert!(result.as_ref().err().is_none_or(crate::error::Error::is_not_found), "{:?}", result.err());
 }
 
-pub(super) async fn sort<D: Disk>(disk: D, layout: Layout, deletions: Rc<DeletionLog>, code: IndexCode) {
-    let checkpoint = Checkpoint::read(&disk, &layout).await.unwrap().next().unwrap();
-    let deletion = deletions.snapshot(&disk, &layout).await.unwrap().position(&code);
+pub(super) async fn sort<D: Disk>(store: Store<D>, deletions: Rc<DeletionLog>, code: IndexCode) {
+    let checkpoint = Checkpoint::read(&store).await.unwrap().next().unwrap();
+    let deletion = deletions.snapshot(&store).await.unwrap().position(&code);
     let limits = Limits::default();
-    finished(sort_index(&disk, &layout, &code, checkpoint, deletion, &limits).await);
+    finished(sort_index(&store, &code, checkpoint, deletion, &limits).await);
 }
 
-pub(super) async fn optimize<D: Disk>(disk: D, layout: Layout, deletions: Rc<DeletionLog>, code: IndexCode) {
-    let checkpoint = Checkpoint::read(&disk, &layout).await.unwrap().next().unwrap();
-    let deletion = deletions.snapshot(&disk, &layout).await.unwrap().position(&code);
+pub(super) async fn optimize<D: Disk>(store: Store<D>, deletions: Rc<DeletionLog>, code: IndexCode) {
+    let checkpoint = Checkpoint::read(&store).await.unwrap().next().unwrap();
+    let deletion = deletions.snapshot(&store).await.unwrap().position(&code);
     let limits = Limits::default();
-    finished(optimize_index(&disk, &layout, &code, checkpoint, deletion, &limits).await);
+    finished(optimize_index(&store, &code, checkpoint, deletion, &limits).await);
 }
 
 /// What the cleaner does when nobody has read the index for long.
-pub(super) async fn clean<D: Disk>(disk: D, layout: Layout, deletions: Rc<DeletionLog>, code: IndexCode) {
-    let checkpoint = Checkpoint::read(&disk, &layout).await.unwrap().next().unwrap();
-    let deletion = deletions.snapshot(&disk, &layout).await.unwrap().position(&code);
+pub(super) async fn clean<D: Disk>(store: Store<D>, deletions: Rc<DeletionLog>, code: IndexCode) {
+    let checkpoint = Checkpoint::read(&store).await.unwrap().next().unwrap();
+    let deletion = deletions.snapshot(&store).await.unwrap().position(&code);
     let config = JobsConfig { unread_before_clean: Duration::ZERO, ..JobsConfig::default() };
-    let mut superseded = Superseded::new(disk.clone(), layout.clone(), &config);
+    let mut superseded = Superseded::new(store.clone(), &config);
     finished(superseded.visit(&code, checkpoint, deletion, true, MonoNanos(1)).await);
-    finished(Deleted::new(disk, layout).carry_out(&deletions, checkpoint, Now::default()).await);
+    finished(Deleted::new(store).carry_out(&deletions, checkpoint, Now::default()).await);
 }

@@ -9,6 +9,7 @@ use logtank_engine::identity::{Mark, Written};
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::io::disk::parent;
 use logtank_engine::raw_log::lost::Lost;
+use logtank_engine::store::Store;
 use logtank_os::disk::UringDisk;
 use serde_json::json;
 
@@ -42,7 +43,7 @@ pub(super) async fn deletion(disk: &UringDisk, path: &Path, out: &mut Output) ->
     let name = path.file_name().unwrap_or_default();
     let code = IndexCode::new(name.as_encoded_bytes())?;
     let layout = Layout::new(parent(parent(path)), None);
-    match deletions::load_one(disk, &layout, &code).await {
+    match deletions::load_one(&Store::new(disk.clone(), layout), &code).await {
         Ok(position) => {
             let position = position.context("it is not there")?;
             let time = moment(position.epoch().millis());
@@ -59,7 +60,7 @@ pub(super) async fn deletion(disk: &UringDisk, path: &Path, out: &mut Output) ->
 
 /// How far dealing is.
 pub(super) async fn checkpoint(disk: &UringDisk, path: &Path, out: &mut Output) -> anyhow::Result<()> {
-    match Checkpoint::read(disk, &Layout::new(parent(path), None)).await? {
+    match Checkpoint::read(&Store::new(disk.clone(), Layout::new(parent(path), None))).await? {
         Checkpoint::At(epoch) => {
             let (next, time) = (epoch.millis(), moment(epoch.millis()));
             Ok(out.block("checkpoint of the dealer", json!({ "next_epoch": next, "epoch_time": time }))?)

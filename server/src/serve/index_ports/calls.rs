@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::IndexCode;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::PAGE_BYTES_MAX;
@@ -25,6 +24,7 @@ use logtank_wire::reply::{self, ExceptionKind};
 use super::places::{Place, Places};
 use super::reading_ahead::ReadingAhead;
 use crate::metrics::{HostMetrics, METHODS};
+use logtank_engine::store::Store;
 
 /// Which service a port offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,7 @@ impl Service {
 /// Answers the calls of one port.
 pub(super) struct Answerer {
     service: Service,
-    disk: UringDisk,
-    layout: Layout,
+    store: Store<UringDisk>,
     reader: Rc<Reader<UringDisk, SystemClock>>,
     shared: Arc<Shared>,
     pages: Rc<Places>,
@@ -128,8 +127,7 @@ impl Answerer {
 
     pub(super) fn new(
         service: Service,
-        disk: UringDisk,
-        layout: Layout,
+        store: Store<UringDisk>,
         reader: Rc<Reader<UringDisk, SystemClock>>,
         shared: Arc<Shared>,
         pages: Rc<Places>,
@@ -137,8 +135,7 @@ impl Answerer {
     ) -> Self {
         Self {
             service,
-            disk,
-            layout,
+            store,
             reader,
             shared,
             pages,
@@ -230,23 +227,23 @@ impl Answerer {
 
     async fn answer_manager(&self, call: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Refusal> {
         let Message { dialect, name, sequence, .. } = *call;
-        let (disk, layout, shared) = (&self.disk, &self.layout, &self.shared);
+        let (store, shared) = (&self.store, &self.shared);
         match ManagerCall::parse(call)? {
             ManagerCall::GetIndexLogInfo { index_code } => {
-                let info = manager::get_index_log_info(disk, layout, index_code).await?;
+                let info = manager::get_index_log_info(store, index_code).await?;
                 reply::index_log_info(out, dialect, name, sequence, &info);
             }
             ManagerCall::GetRawLogInfo => {
-                let pass = async { manager::get_raw_log_info(disk, layout).await.map(Rc::new) };
+                let pass = async { manager::get_raw_log_info(store).await.map(Rc::new) };
                 let info = self.raw_log.get(pass).await?;
                 reply::raw_log_info(out, dialect, name, sequence, &info);
             }
             ManagerCall::EnqueueForOptimization { index_code, priority, score } => {
-                manager::enqueue_for_optimization(disk, layout, shared, index_code, priority, score).await?;
+                manager::enqueue_for_optimization(store, shared, index_code, priority, score).await?;
                 reply::void(out, dialect, name, sequence);
             }
             ManagerCall::DeleteIndex { index_code } => {
-                manager::delete_index(disk, layout, shared, index_code).await?;
+                manager::delete_index(store, shared, index_code).await?;
                 tracing::info!(index = %String::from_utf8_lossy(index_code), "index deleted");
                 reply::void(out, dialect, name, sequence);
             }
@@ -256,7 +253,7 @@ impl Answerer {
                 reply::optimization_queue(out, dialect, name, sequence, entries);
             }
             ManagerCall::ListExistingIndexes => {
-                let pass = async { manager::list_existing_indexes(disk, layout, shared).await.map(Rc::new) };
+                let pass = async { manager::list_existing_indexes(store, shared).await.map(Rc::new) };
                 let codes = self.existing.get(pass).await?;
                 let names = codes.iter().map(|code| code.as_str().as_bytes());
                 reply::existing_indexes(out, dialect, name, sequence, names);

@@ -59,12 +59,10 @@ impl IndexThread {
     /// If there is no ring, the folders can't be opened, or a port fails for good.
     pub(in crate::serve) fn run(self) -> anyhow::Result<()> {
         block_on(async {
-            let disk = self.tree.disk(Throttle::new(self.policy.clone(), self.signal.clone()))?;
-            let layout = self.tree.layout.clone();
+            let store = self.tree.store(Throttle::new(self.policy.clone(), self.signal.clone()))?;
             let reader = Rc::new(Reader::new(
-                disk.clone(),
+                store.clone(),
                 SystemClock,
-                layout.clone(),
                 self.key,
                 ReadOptions { boot: boot(), ..ReadOptions::default() },
             ));
@@ -76,15 +74,7 @@ impl IndexThread {
             self.events.send(HostEvent::Step(Step::Equipped));
             let port = |listener, tls, service: Service| {
                 let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
-                let answerer = Answerer::new(
-                    service,
-                    disk.clone(),
-                    layout.clone(),
-                    reader,
-                    shared,
-                    pages.clone(),
-                    metrics,
-                );
+                let answerer = Answerer::new(service, store.clone(), reader, shared, pages.clone(), metrics);
                 Port {
                     name: service.name(),
                     listener,

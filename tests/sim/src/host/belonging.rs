@@ -11,8 +11,8 @@ use crate::run::World;
 
 /// The inner error is why nothing may be done with the tree.
 pub(super) async fn ensure(world: &Rc<World>, host: &Host) -> Result<Result<(), Refusal>, Error> {
-    let (disk, layout) = (&host.disk, &host.layout);
-    let verdict = match identity::look(disk, layout).await?.judge() {
+    let store = host.store();
+    let verdict = match identity::look(&store).await?.judge() {
         Ok(verdict) => verdict,
         Err(refusal) => {
             world.executor.trace().count("refused starts");
@@ -25,16 +25,16 @@ pub(super) async fn ensure(world: &Rc<World>, host: &Host) -> Result<Result<(), 
     if world.half_missing.get() {
         world.check(Err("the host takes half of its tree for all of it".to_owned()));
     }
-    for folder in [layout.raw_live(), layout.raw_history(), layout.indexes()] {
-        disk.create_folder(&folder).await?;
+    for folder in [store.layout().raw_live(), store.layout().raw_history(), store.layout().indexes()] {
+        store.disk().create_folder(&folder).await?;
         for above in folder.ancestors().skip(1) {
-            disk.sync_folder(above).await?;
+            store.disk().sync_folder(above).await?;
         }
     }
     let mut random = [0; 16];
     random[..8].copy_from_slice(&world.salts.next().to_be_bytes());
     random[8..].copy_from_slice(&world.salts.next().to_be_bytes());
-    match identity::settle(disk, layout, verdict, Identity::new(random)).await {
+    match identity::settle(&store, verdict, Identity::new(random)).await {
         // It waits for room.
         Err(error) if error.is_full() => Ok(Ok(())),
         outcome => Ok(Ok(outcome?)),

@@ -17,6 +17,7 @@ use logtank_engine::raw_log::segment::ReadySegment;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_engine::roles;
+use logtank_engine::store::Store;
 use logtank_engine::time::Clock as _;
 use tokio::sync::Notify;
 
@@ -115,6 +116,12 @@ pub struct Host {
 }
 
 impl Host {
+    /// What it opens.
+    #[must_use]
+    pub fn store(&self) -> Store<SimDisk> {
+        Store::new(self.disk.clone(), self.layout.clone())
+    }
+
     /// Starts a host: everything but what is on the disk is new.
     #[must_use]
     pub fn start(world: &Rc<World>) -> Rc<Self> {
@@ -166,14 +173,14 @@ impl Host {
     }
 
     async fn run(self: Rc<Self>, world: &Rc<World>) -> Result<(), Error> {
-        let (disk, layout, plan) = (&self.disk, &self.layout, &world.plan);
+        let (store, plan) = (&self.store(), &world.plan);
         if let Err(refusal) = belonging::ensure(world, &self).await? {
             self.ends(world, Exit::Failed(refusal.to_string()));
             return Ok(());
         }
-        roles::initialize(disk, layout).await?;
-        let key = roles::token_key(disk, layout, [7; 32]).await?;
-        let recovered = recover(disk, layout, world.clock.now().wall, &mut |_| {}).await?;
+        roles::initialize(store).await?;
+        let key = roles::token_key(store, [7; 32]).await?;
+        let recovered = recover(store, world.clock.now().wall, &mut |_| {}).await?;
         self.recovered.set(true);
         world.executor.trace().count("recoveries");
         if recovered.report().restored_bytes > 0 {
@@ -184,7 +191,7 @@ impl Host {
             world.oracle.borrow_mut().forgets(world.executor.now());
         }
         world.check(world.oracle.borrow_mut().recovered(recovered.report(), world.flipped.get()));
-        let preparer = Preparer::open(disk.clone(), layout.clone(), &plan.limits, &recovered).await?;
+        let preparer = Preparer::open(store.clone(), &plan.limits, &recovered).await?;
         let sequencer = Arc::new(recovered.sequencer());
         for shard in 0..plan.shards {
             let driver = Driver::new(world.clone(), self.clone(), shard, sequencer.clone());
@@ -195,7 +202,7 @@ impl Host {
             boot: world.power_cuts.get(),
             ..ReadOptions::default()
         };
-        let reader = Reader::new(disk.clone(), world.clock.clone(), layout.clone(), key, options);
+        let reader = Reader::new(store.clone(), world.clock.clone(), key, options);
         *self.reader.borrow_mut() = Some(Rc::new(reader));
         world.executor.spawn(Group::Host, self.clone().background(world.clone()));
         world.executor.spawn(Group::Host, space::watch(world.clone(), self.clone()));
@@ -205,9 +212,8 @@ impl Host {
     async fn background(self: Rc<Self>, world: Rc<World>) {
         let plan = &world.plan;
         let mut background = Background::new(
-            self.disk.clone(),
+            self.store(),
             world.clock.clone(),
-            self.layout.clone(),
             plan.limits.clone(),
             plan.jobs.clone(),
             self.shared.clone(),

@@ -1,7 +1,9 @@
+use crate::testing::store;
 use std::path::Path;
 
 use super::*;
 use crate::deletions::publish;
+use crate::format::layout::Layout;
 use crate::ids::Position;
 use crate::testing::{Hooked, ManualClock, MemDisk, Stepped, run};
 use crate::time::Clock;
@@ -32,7 +34,7 @@ fn tree(segments: &[(&str, u64, &str)]) -> MemDisk {
 
 fn handed_over(disk: &MemDisk) -> Cleaned {
     let now = ManualClock::at(1_000_000).now();
-    run(hand_over(disk, &layout(), &DeletionLog::new(), now, &|_, _| {})).unwrap()
+    run(hand_over(&store(disk, &layout()), &DeletionLog::new(), now, &|_, _| {})).unwrap()
 }
 
 /// What the original's reader applies of an index, by its rules: the newest optimized segment, then all sorted ones,
@@ -91,11 +93,11 @@ fn wherever_a_crash_falls_the_next_hand_over_ends_the_same() {
         let disk = tree(&segments);
         for (index, before) in [("gone", NEXT), ("anew", 600)] {
             let before = Position::new(Epoch::new(before).unwrap(), 0);
-            run(publish(&disk, &layout(), &code(index), before)).unwrap();
+            run(publish(&store(&disk, &layout()), &code(index), before)).unwrap();
         }
         let (slow, place, log) = (Hooked::stepping(disk.clone()), layout(), DeletionLog::new());
         let now = ManualClock::at(1_000_000).now();
-        let ended = Stepped::new(hand_over(&slow, &place, &log, now, &|_, _| {})).steps(steps);
+        let ended = Stepped::new(hand_over(&store(&slow, &place), &log, now, &|_, _| {})).steps(steps);
         handed_over(&disk);
         let read = |index| original_reads(&disk, index).unwrap();
         assert_eq!(read("m"), ["300.optimized_9", "400.sorted_40", "450.unsorted_1"], "{steps} calls");
@@ -122,8 +124,14 @@ fn with_a_raw_folder_elsewhere_the_original_finds_its_own() {
     let disk = tree(&[("m", 300, "unsorted_9")]);
     run(disk.remove_folder(&layout().raw_live())).unwrap();
     let place = Layout::new(Path::new("/data"), Some(Path::new("/drive")));
-    let hand_over =
-        || run(hand_over(&disk, &place, &DeletionLog::new(), ManualClock::at(1_000_000).now(), &|_, _| {}));
+    let hand_over = || {
+        run(hand_over(
+            &store(&disk, &place),
+            &DeletionLog::new(),
+            ManualClock::at(1_000_000).now(),
+            &|_, _| {},
+        ))
+    };
     hand_over().unwrap();
     assert_eq!(original_reads(&disk, "m").unwrap(), ["300.unsorted_9"]);
     // What an earlier hand-over left would be taken for the beginning.
@@ -142,7 +150,7 @@ fn what_no_one_knows_the_deletion_of_is_not_handed_over() {
     let disk = tree(&[("m", 300, "unsorted_9")]);
     disk.put(layout().deletions().join("m"), b"5 6 00000000\n");
     let now = ManualClock::at(1_000_000).now();
-    let error = run(hand_over(&disk, &layout(), &DeletionLog::new(), now, &|_, _| {})).unwrap_err();
+    let error = run(hand_over(&store(&disk, &layout()), &DeletionLog::new(), now, &|_, _| {})).unwrap_err();
     assert!(error.to_string().contains("deletions/m"), "{error}");
     assert_eq!(original_live(&disk), [""; 0]);
     assert!(original_reads(&disk, "m").is_err());

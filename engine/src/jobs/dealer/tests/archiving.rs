@@ -1,5 +1,6 @@
 //! What happens to raw segments beside dealing, and behind it.
 
+use crate::testing::store;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -71,7 +72,7 @@ fn what_was_never_dealt_is_not_moved_but_reported() {
     assert!(matches!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Dealt(_)));
     assert_eq!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Nothing);
     assert!(dealer.strays().is_empty());
-    stray.put(&disk, &layout(), true);
+    stray.put(&store(&disk, &layout()), true);
     for _ in 0..2 {
         assert_eq!(run(dealer.deal_next(&deletions)).unwrap(), Outcome::Nothing);
         let strays: Vec<_> = dealer.strays().iter().map(|stray| stray.path.clone()).collect();
@@ -92,7 +93,7 @@ fn what_is_written_down_as_dealt_is_moved_by_the_next_dealer() {
     assert!(matches!(run(first.deal_next(&deletions)).unwrap(), Outcome::Dealt(_)));
     let mut late = RawEpoch::new(5, 1);
     late.frame(0, &[crate::testing::raw_record("m", "late", Some("x"))]);
-    late.put(&disk, &layout(), true);
+    late.put(&store(&disk, &layout()), true);
     disk.put(layout().unarchived(), b"5\n");
     let mut next = dealer(&disk, 1 << 20);
     assert_eq!(run(next.deal_next(&deletions)).unwrap(), Outcome::Nothing);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::store;
 
 #[test]
 fn a_crash_between_any_two_calls_is_repaired_by_running_again() {
@@ -19,7 +20,7 @@ fn a_crash_between_any_two_calls_is_repaired_by_running_again() {
             .steps(steps)
             .is_some();
             let half = contents(&disk);
-            assert_eq!(findings(&disk, &run(undealt(&disk, &layout())).unwrap()), []);
+            assert_eq!(findings(&disk, &run(undealt(&store(&disk, &layout()))).unwrap()), []);
             half_segments += findings(&disk, &BTreeSet::new()).len();
             for (index, records) in &half {
                 assert!(expected[index].starts_with(records), "what counts as dealt is a beginning");
@@ -81,7 +82,7 @@ fn a_power_cut_between_any_two_calls_loses_nothing_that_was_dealt() {
             for (index, records) in &contents(&disk.copy()) {
                 assert!(expected[index].starts_with(records), "what counts as dealt is there");
             }
-            assert_eq!(findings(&disk, &run(undealt(&disk, &layout())).unwrap()), []);
+            assert_eq!(findings(&disk, &run(undealt(&store(&disk, &layout()))).unwrap()), []);
             deal_all(&mut dealer(&disk, memory), &DeletionLog::new());
             disk.cut_power();
             let after = disk.copy();

@@ -2,6 +2,7 @@ use super::*;
 use crate::error::Corruption;
 use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, SEAL_OFFSET};
 use crate::raw_log::lost::Lost;
+use crate::testing::store;
 
 fn blocked(outcome: Outcome) -> (u64, Corruption) {
     match outcome {
@@ -50,7 +51,7 @@ fn a_damaged_seal_is_told_once_a_later_epoch_is_there() {
     assert_eq!(run(dealer.deal_next(&DeletionLog::new())).unwrap(), Outcome::Nothing);
     let mut later = RawEpoch::new(20, 1);
     later.frame(0, &[raw_record("x", "d", None)]);
-    later.put(&disk, &layout(), false);
+    later.put(&store(&disk, &layout()), false);
     let (epoch, corruption) = blocked(run(dealer.deal_next(&DeletionLog::new())).unwrap());
     assert_eq!((epoch, corruption.path, corruption.offset), (10, path, SEAL_OFFSET));
 }
@@ -61,12 +62,12 @@ fn an_epoch_with_fewer_records_than_its_seals_count_is_not_dealt() {
     let mut whole = RawEpoch::new(10, 2);
     whole.frame(0, &[raw_record("a", "1", Some("x"))]);
     whole.frame(1, &[raw_record("a", "2", Some("x"))]);
-    whole.put(&disk, &layout(), true);
+    whole.put(&store(&disk, &layout()), true);
     // The lengths add up, but the second segment holds the first position once more, not the second.
     let mut other = RawEpoch::new(10, 2);
     other.frame(1, &[raw_record("a", "1", Some("x"))]);
     let elsewhere = MemDisk::new();
-    other.put(&elsewhere, &layout(), true);
+    other.put(&store(&elsewhere, &layout()), true);
     let path = layout().live(whole.name(1));
     disk.put(&path, &elsewhere.get(&path).unwrap());
     let (epoch, corruption) = blocked(run(dealer(&disk, 1 << 20).deal_next(&DeletionLog::new())).unwrap());
@@ -95,9 +96,9 @@ fn put_positions_twice(disk: &MemDisk) {
     right.frame(1, &[1, 2, 3, 4, 5].map(record));
     wrong.frame(0, &[0, 11, 12, 13, 14, 15].map(record));
     // Both count six positions; the first segment is the greater one.
-    right.put(disk, &layout(), true);
+    right.put(&store(disk, &layout()), true);
     let elsewhere = MemDisk::new();
-    wrong.put(&elsewhere, &layout(), true);
+    wrong.put(&store(&elsewhere, &layout()), true);
     let path = layout().live(wrong.name(0));
     disk.put(&path, &elsewhere.get(&path).unwrap());
 }
@@ -126,7 +127,7 @@ fn an_epoch_that_never_becomes_complete_is_seen_to_wait() {
     let mut raw = RawEpoch::new(10, 2);
     raw.frame(0, &[raw_record("a", "1", None)]);
     raw.frame(1, &[raw_record("a", "2", None)]);
-    raw.put(&disk, &layout(), true);
+    raw.put(&store(&disk, &layout()), true);
     run(disk.remove_file(&layout().live(raw.name(1)))).unwrap();
     let mut dealer = dealer(&disk, 1 << 20);
     assert_eq!(run(dealer.deal_next(&DeletionLog::new())).unwrap(), Outcome::Nothing);
@@ -134,7 +135,7 @@ fn an_epoch_that_never_becomes_complete_is_seen_to_wait() {
     // One that is still being written does not wait.
     let mut open = RawEpoch::new(20, 1);
     open.frame(0, &[raw_record("a", "3", None)]);
-    open.put(&disk, &layout(), false);
+    open.put(&store(&disk, &layout()), false);
     assert_eq!(run(dealer.deal_next(&DeletionLog::new())).unwrap(), Outcome::Nothing);
     assert_eq!((dealer.lag().epochs, dealer.lag().oldest.map(Epoch::millis)), (1, Some(10)));
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::store;
 
 /// Epochs 10 and 20 complete, 30 open with two records of `gone`: all acknowledged when `gone` is deleted. Then
 /// one more in epoch 30 and one in 40.
@@ -13,20 +14,20 @@ impl DeletedWhileDealing {
         for millis in [10, 20] {
             let mut raw = RawEpoch::new(millis, 1);
             raw.frame(0, &[raw_record("gone", "old", Some("x")), raw_record("kept", "a", Some("x"))]);
-            raw.put(&disk, &layout(), true);
+            raw.put(&store(&disk, &layout()), true);
         }
         let mut open = RawEpoch::new(30, 1);
         open.frame(0, &[raw_record("gone", "old", Some("x")), raw_record("kept", "a", Some("x"))]);
-        open.put(&disk, &layout(), false);
+        open.put(&store(&disk, &layout()), false);
         Self { disk, open }
     }
 
     fn write_anew(&mut self) {
         self.open.frame(0, &[raw_record("gone", "new", Some("y"))]);
-        self.open.put(&self.disk, &layout(), true);
+        self.open.put(&store(&self.disk, &layout()), true);
         let mut last = RawEpoch::new(40, 1);
         last.frame(0, &[raw_record("gone", "new", Some("z")), raw_record("kept", "a", Some("x"))]);
-        last.put(&self.disk, &layout(), true);
+        last.put(&store(&self.disk, &layout()), true);
     }
 
     fn check(self, memory: usize, deletions: &DeletionLog, what: &str) {
@@ -52,8 +53,8 @@ fn a_deletion_at_any_call_of_dealing_covers_all_before_it_and_nothing_after() {
             });
             let mut ended = dealing.steps(steps).is_some();
             // The deletion runs to its end; where it needs the lock, dealing goes on until it gets it.
-            let (fast, layout, gone) = (world.disk.clone(), layout(), code("gone"));
-            let mut deleting = Stepped::new(deletions.delete(&fast, &layout, &gone));
+            let (fast, gone) = (store(&world.disk, &layout()), code("gone"));
+            let mut deleting = Stepped::new(deletions.delete(&fast, &gone));
             while deleting.step().is_none() {
                 ended = ended || dealing.step().is_some();
             }
@@ -90,7 +91,7 @@ fn what_a_crash_left_of_a_deleted_index_is_not_dealt_again() {
         assert!(dealing.step().is_none());
     }
     drop(dealing);
-    run(DeletionLog::new().delete(&disk, &layout(), &code("i0"))).unwrap();
+    run(DeletionLog::new().delete(&store(&disk, &layout()), &code("i0"))).unwrap();
     let dealt = deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
     assert_eq!((dealt[0].deleted_records, dealt[0].records()), (2, 2));
     assert!(!disk.files().iter().any(|path| path.starts_with("/data/indexes/i0")));

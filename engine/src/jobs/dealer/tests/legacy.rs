@@ -1,3 +1,4 @@
+use crate::testing::store;
 use logtank_wire::record::RecordWriter;
 
 use super::*;
@@ -53,10 +54,10 @@ fn the_originals_records_keep_their_own_time_and_empty_files_are_archived() {
     put(&disk, 10, &[record(b"a", Some(b"d"), Some("t"), 7)]);
     put(&disk, 15, &[]);
     put(&disk, 20, &[]);
-    RawEpoch::new(25, 1).put(&disk, &layout(), true);
+    RawEpoch::new(25, 1).put(&store(&disk, &layout()), true);
     let mut last = RawEpoch::new(30, 1);
     last.frame(0, &[raw_record("a", "d", None)]);
-    last.put(&disk, &layout(), false);
+    last.put(&store(&disk, &layout()), false);
     let dealt = deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
     assert_eq!(dealt.iter().map(|dealt| dealt.epoch.millis()).collect::<Vec<_>>(), [10, 15, 20, 25]);
     assert_eq!((checkpoint(&disk), live(&disk)), (epoch(26), 1));

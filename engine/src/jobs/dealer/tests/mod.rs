@@ -6,6 +6,7 @@ mod legacy;
 mod order;
 mod size;
 
+use crate::testing::store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -41,7 +42,7 @@ fn epoch(millis: u64) -> Epoch {
 
 fn dealer<D: Disk>(disk: &D, job_bytes_max: usize) -> Dealer<D> {
     let limits = Limits { job_bytes_max, ..Limits::default() };
-    Dealer::new(disk.clone(), layout(), &limits, Transfer::Cached)
+    Dealer::new(store(disk, &layout()), &limits, Transfer::Cached)
 }
 
 /// An empty data directory.
@@ -69,7 +70,7 @@ fn log(disk: &MemDisk, epochs: u64, indexes: usize, records: usize) -> Contents 
                 .collect();
             raw.frame(frame % 2, &batch);
         }
-        raw.put(disk, &layout(), true);
+        raw.put(&store(disk, &layout()), true);
     }
     contents
 }
@@ -87,14 +88,14 @@ fn deal_all<D: Disk>(dealer: &mut Dealer<D>, deletions: &DeletionLog) -> Vec<Dea
 }
 
 fn checkpoint(disk: &MemDisk) -> Epoch {
-    run(Checkpoint::read(disk, &layout())).unwrap().next().unwrap()
+    run(Checkpoint::read(&store(disk, &layout()))).unwrap().next().unwrap()
 }
 
 /// What readers find in the indexes' folders: segments before the checkpoint, from the deletion's epoch on. Each
 /// must have a sidecar that fits.
 fn contents(disk: &MemDisk) -> Contents {
     let mut contents = Contents::new();
-    let deletions = run(Deletions::load(disk, &layout())).unwrap();
+    let deletions = run(Deletions::load(&store(disk, &layout()))).unwrap();
     let mut segments: Vec<_> = disk
         .files()
         .into_iter()
@@ -141,7 +142,7 @@ fn findings<D: Disk>(disk: &D, undealt: &BTreeSet<Epoch>) -> Vec<Corruption> {
         indexes => indexes.unwrap(),
     };
     let verified = indexes.iter().map(|index| {
-        run(verify_index(disk, &layout(), &code(&index.name), &Limits::default(), undealt)).unwrap()
+        run(verify_index(&store(disk, &layout()), &code(&index.name), &Limits::default(), undealt)).unwrap()
     });
     verified.flat_map(|verified| verified.findings).collect()
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::store;
 
 #[test]
 fn an_epoch_is_split_by_index_in_the_order_of_positions_over_all_shards() {
@@ -21,11 +22,11 @@ fn an_open_epoch_waits_and_so_does_what_is_behind_it() {
     log(&disk, 3, 1, 4);
     let mut open = RawEpoch::new(15, 1);
     open.frame(0, &[raw_record("x", "d", None)]);
-    open.put(&disk, &layout(), false);
+    open.put(&store(&disk, &layout()), false);
     let mut dealer = dealer(&disk, 1 << 20);
     assert_eq!(deal_all(&mut dealer, &DeletionLog::new()).len(), 1);
     assert_eq!(checkpoint(&disk), epoch(11));
-    open.put(&disk, &layout(), true);
+    open.put(&store(&disk, &layout()), true);
     assert_eq!(deal_all(&mut dealer, &DeletionLog::new()).len(), 3);
     assert_eq!(contents(&disk)["x"], [("d".to_owned(), String::new())]);
 }

@@ -1,3 +1,4 @@
+use crate::testing::store;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -11,7 +12,7 @@ fn wide(disk: &MemDisk, millis: u64, indexes: usize) {
     for frame in records.chunks(1_000) {
         raw.frame(0, frame);
     }
-    raw.put(disk, &layout(), true);
+    raw.put(&store(disk, &layout()), true);
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn segments_of_any_length_arrive_whole() {
     for (index, text) in texts.iter().enumerate() {
         raw.frame(0, &[raw_record(&format!("i{index}"), "d", Some(text))]);
     }
-    raw.put(&disk, &layout(), true);
+    raw.put(&store(&disk, &layout()), true);
     deal_all(&mut dealer(&disk, 64 << 20), &DeletionLog::new());
     let contents = contents(&disk);
     for (index, text) in texts.iter().enumerate() {

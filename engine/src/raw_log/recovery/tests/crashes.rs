@@ -1,5 +1,6 @@
 //! The process or the machine dies at any call.
 
+use crate::testing::store;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -106,7 +107,7 @@ fn all_that_was_left_open_is_durable_before_any_is_sealed() {
             Ok(())
         }
     });
-    run(recover(&hooked, &layout(), NOW, &mut |_| {})).unwrap();
+    run(recover(&store(&hooked, &layout()), NOW, &mut |_| {})).unwrap();
     let calls = calls.borrow();
     let written = calls.iter().position(|(call, _)| ["create", "write"].contains(call)).unwrap();
     let synced = calls[..written].iter().filter(|(call, _)| *call == "fdatasync").map(|(_, path)| path);

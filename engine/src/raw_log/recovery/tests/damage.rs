@@ -1,5 +1,6 @@
 //! Damage to what was complete, and errors of the drive.
 
+use crate::testing::store;
 use std::io::ErrorKind;
 
 use super::*;
@@ -22,7 +23,7 @@ fn a_sealed_segment_with_damage_is_left_alone_and_what_it_hides_is_not_called_lo
     let damaged = &start.report().damaged;
     assert_eq!(damaged.iter().map(|damage| damage.offset).collect::<Vec<_>>(), [sealed.offsets[1]]);
     assert!(lost(&disk, 11).unwrap().starts_with("9 1\nend "));
-    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    let view = run(LiveView::look(&store(&disk, &layout()), Transfer::Cached)).unwrap();
     assert!(view.is_complete(epoch(11)));
 }
 
@@ -43,7 +44,7 @@ fn what_an_earlier_life_left_in_the_padding_of_whole_frames_goes() {
         put(&disk, "11-0-0.rawlog", &bytes);
         recovered(&disk);
         assert_eq!(delivered(&disk)[&11], [0, 1]);
-        let report = run(verify(&disk, &layout())).unwrap();
+        let report = run(verify(&store(&disk, &layout()))).unwrap();
         assert!(report.findings.is_empty(), "{:?}", report.findings);
     }
 }
@@ -84,7 +85,7 @@ fn a_damaged_seal_is_written_again_without_cutting_anything() {
         (start.report().records, start.report().lost_records(), start.report().dropped_frames),
         (3, 0, 0)
     );
-    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    let view = run(LiveView::look(&store(&disk, &layout()), Transfer::Cached)).unwrap();
     let range = position(11, 0)..position(12, 0);
     let mut scan = run(EpochScan::open(&disk, &view.epochs[&epoch(11)], range, Transfer::Cached)).unwrap();
     assert_eq!(run(scan.next_frame()).unwrap().unwrap().records, 2);

@@ -4,6 +4,7 @@ mod empty;
 mod order;
 mod restored;
 
+use crate::testing::store;
 use std::collections::BTreeMap;
 
 use super::*;
@@ -20,7 +21,7 @@ use crate::time::WallMillis;
 const NOW: WallMillis = WallMillis(1000);
 
 fn try_recover(disk: &MemDisk) -> Result<Recovered> {
-    run(recover(disk, &layout(), NOW, &mut |_| {}))
+    run(recover(&store(disk, &layout()), NOW, &mut |_| {}))
 }
 
 fn recovered(disk: &MemDisk) -> Recovered {
@@ -41,7 +42,7 @@ fn put_segment(disk: &MemDisk, segment: &SegmentBytes) {
 
 /// Ordinals of all records that `raw/live/` delivers, by epoch. Each epoch must be complete.
 fn delivered(disk: &MemDisk) -> BTreeMap<u64, Vec<u32>> {
-    let view = run(LiveView::look(disk, &layout(), Transfer::Cached)).unwrap();
+    let view = run(LiveView::look(&store(disk, &layout()), Transfer::Cached)).unwrap();
     let mut delivered = BTreeMap::new();
     for epoch in view.epochs.values() {
         assert!(view.is_complete(epoch.epoch), "epoch {}", epoch.epoch);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::format::raw::{FRAMES_OFFSET, SealedBy};
 use crate::raw_log::test_support::{Cut, epoch, raw_disk};
+use crate::testing::store;
 
 #[test]
 fn a_fresh_host_gets_its_folders_and_begins_now() {
@@ -20,7 +21,7 @@ fn a_fresh_host_gets_its_folders_and_begins_now() {
 fn what_was_left_open_is_sealed_and_what_is_missing_reported() {
     let disk = crashed();
     let mut told = Vec::new();
-    let start = run(recover(&disk, &layout(), NOW, &mut |progress| told.push(progress))).unwrap();
+    let start = run(recover(&store(&disk, &layout()), NOW, &mut |progress| told.push(progress))).unwrap();
     let expected = [
         (10, vec![0, 1, 2]),
         // 6 came from the recycled file; 8 stood behind a hole; 10 and 11 were torn, at the very end.
@@ -114,8 +115,9 @@ fn the_first_epoch_lies_behind_everything_whatever_the_clock_shows() {
     assert_eq!(behind(&|disk| disk.put(layout().checkpoint(), b"2000")), epoch(2001));
     assert_eq!(behind(&|disk| put_segment(disk, &small(999, 0))), epoch(1000), "the clock is ahead");
     let code = crate::ids::IndexCode::new(b"m").unwrap();
-    let deletion =
-        |disk: &MemDisk| run(crate::deletions::publish(disk, &layout(), &code, position(2000, 7))).unwrap();
+    let deletion = |disk: &MemDisk| {
+        run(crate::deletions::publish(&store(disk, &layout()), &code, position(2000, 7))).unwrap()
+    };
     assert_eq!(behind(&deletion), epoch(2001));
 }
 
@@ -152,7 +154,7 @@ fn an_epoch_that_was_lost_whole_is_told_and_does_not_hold_up_the_next() {
     assert_eq!(start.report().missing_epochs, [epoch(11)]);
     assert_eq!(lost(&disk, 11).as_deref(), Some("end 0\n"));
     assert_eq!(delivered(&disk), BTreeMap::from([(11, vec![]), (12, vec![0, 1])]));
-    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    let view = run(LiveView::look(&store(&disk, &layout()), Transfer::Cached)).unwrap();
     assert_eq!(view.complete_from(epoch(11)).count(), 2);
     // Told again: the first start may have ended before it came to that.
     let missing = RecoveryReport { missing_epochs: vec![epoch(11)], ..RecoveryReport::default() };

@@ -1,5 +1,6 @@
 //! What only the page cache has, after a sync that failed and the end of the process.
 
+use crate::testing::store;
 use std::io::ErrorKind;
 
 use super::*;
@@ -155,7 +156,7 @@ fn a_header_that_only_the_cache_shows_is_not_shown_after_recovery() {
     disk.put_in_cache_only(layout().raw_live().join("ready-3.rawlog"), &small(11, 0).full(0));
     let start = recovered(&disk);
     assert_eq!((start.ready().len(), start.report().reset), (1, 1));
-    let view = run(LiveView::look(&disk, &layout(), Transfer::Cached)).unwrap();
+    let view = run(LiveView::look(&store(&disk, &layout()), Transfer::Cached)).unwrap();
     assert!(view.epochs.is_empty(), "{view:?}");
 }
 
