@@ -46,6 +46,8 @@ struct Link {
     secured: Option<Box<SecuredPeer>>,
     /// The shard knows that its encryption has ended: nothing can be answered any more.
     ended: bool,
+    /// The peer sends nothing more, and what was decrypted before that is not taken yet.
+    finishes: bool,
 }
 
 impl Link {
@@ -151,6 +153,7 @@ impl World {
             sending: None,
             secured: self.secured.then(|| SecuredPeer::new(self.newer)),
             ended: false,
+            finishes: false,
         };
         self.links.insert(id?, link);
         if self.secured {
@@ -164,8 +167,13 @@ impl World {
     pub(crate) fn finish(&mut self, peer: usize) {
         let Some(id) = self.peers[peer].take() else { return };
         // The ring tells the end behind the bytes before it.
-        self.links.get_mut(&id).expect("a peer's connection is there").backlog.clear();
-        self.shard.peer_finished(id, self.now);
+        let link = self.links.get_mut(&id).expect("a peer's connection is there");
+        link.backlog.clear();
+        if link.has_nothing() {
+            self.shard.peer_finished(id, self.now);
+        } else {
+            link.finishes = true;
+        }
         self.settle();
     }
 
@@ -399,7 +407,10 @@ fn offer_secured(shard: &mut Shard, id: ConnectionId, link: &mut Link, now: Now)
     shard.holds(id, secured.held_bytes(), now);
     link.backlog = rest.to_vec();
     if secured.has_ended() && secured.plain().is_empty() && !link.ended {
-        link.ended = true;
+        (link.ended, link.finishes) = (true, false);
+        shard.peer_finished(id, now);
+    } else if link.finishes && secured.plain().is_empty() {
+        link.finishes = false;
         shard.peer_finished(id, now);
     }
     exchange(link);
