@@ -10,6 +10,8 @@ mod peers;
 mod protocol;
 mod recover;
 mod report;
+mod ring;
+mod shard;
 
 use std::process::ExitCode;
 
@@ -35,9 +37,14 @@ enum Command {
     Compare(compare::Arguments),
     /// Shows results of `compare`: one as tables, or two side by side.
     Report(report::Arguments),
+    /// Measures a shard's own loop against a bare echo on the same ring.
+    Ring(ring::Arguments),
     /// A server that only answers, as a limit to compare with.
     #[command(hide = true)]
     Echo(echo::Arguments),
+    /// A shard without a host, to measure its loop.
+    #[command(hide = true)]
+    Shard(shard::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +54,8 @@ fn main() -> ExitCode {
         Command::Deal(arguments) => deal::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Ring(arguments) => ring::run(&arguments),
+        Command::Shard(arguments) => shard::run(&arguments),
         Command::Echo(arguments) => echo::run(&arguments),
     };
     match outcome {

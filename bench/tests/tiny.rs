@@ -180,3 +180,18 @@ fn a_comparison_has_goals_and_reports() {
         "nothing is left"
     );
 }
+
+#[test]
+fn a_shard_is_measured_beside_an_echo_on_the_same_ring() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = ["echo", "buffered-inline-interval-single", "buffered-ring-interval"];
+    let sizes = ["--connections", "3", "--records", "2", "--seconds", "2", "--rounds", "1"];
+    let output = bench(&[&["ring", "--dir", text(folder.path())], &sizes[..], &kinds[..]].concat());
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    for kind in kinds {
+        let line = told.lines().rfind(|line| line.starts_with(kind)).unwrap();
+        let rate: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(rate > 0.0, "{told}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left");
+}

@@ -22,6 +22,6 @@ mod workload_h;
 pub(crate) use arguments::Arguments;
 pub(crate) use command::run;
 pub(crate) use results::{Cell, Goal, Results, Spread, Which};
-pub(crate) use runner::{CLOSED, open};
+pub(crate) use runner::{CLOSED, observed, open};
 pub(crate) use workload_a::{HALF_OF_ECHO, TIMELINE};
 pub(crate) use workload_h::NAME as ISOLATION;

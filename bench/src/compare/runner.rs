@@ -259,7 +259,10 @@ impl<'a> Runner<'a> {
 }
 
 /// Runs a load on the client's processor and looks what the server's process uses meanwhile.
-pub(super) fn observed(
+///
+/// # Errors
+/// If a connection can't be opened, or all of them broke.
+pub(crate) fn observed(
     load: &Load,
     placement: &Placement,
     process: &Process,

@@ -9,6 +9,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use logtank_os::ring::RingConfig;
+
 /// Which one.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -73,7 +75,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.kind {
         Kind::Epoll => epoll::serve(sockets, arguments.request_bytes, arguments.reply_bytes),
         Kind::Uring | Kind::Stream => {
-            uring::serve(sockets, arguments.request_bytes, arguments.reply_bytes, arguments.busy_poll)
+            let config = RingConfig { busy_poll: arguments.busy_poll, ..RingConfig::default() };
+            uring::serve(&config, &sockets, arguments.request_bytes, arguments.reply_bytes)
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{Error, Result};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use logtank_os::ring::{RingConfig, run_clients};
+use logtank_os::ring::RingConfig;
 
 use super::ledger::Ledger;
 use super::live::Live;
@@ -13,7 +13,7 @@ use super::records::Generator;
 use super::session::{Plan, Session};
 use super::shape::Shape;
 use super::source::Source;
-use super::{epoll, pace::Pace};
+use super::{epoll, pace::Pace, uring};
 use crate::machine;
 use crate::protocol::Protocol;
 
@@ -157,8 +157,8 @@ fn run_engine(engine: Engine, sockets: Vec<TcpStream>, session: &mut Session<'_>
     let config = RingConfig { receive_buffers: 512, receive_buffer_bytes: 8 * 1024, ..RingConfig::default() };
     match engine {
         Engine::Epoll => epoll::run(sockets, session).map(|()| "epoll"),
-        Engine::Uring => run_clients(&config, &sockets, session).map(|()| "io_uring"),
-        Engine::Auto => match run_clients(&config, &sockets, session) {
+        Engine::Uring => uring::run(&config, &sockets, session).map(|()| "io_uring"),
+        Engine::Auto => match uring::run(&config, &sockets, session) {
             // Refused when the ring is set up, so nothing was sent yet.
             Err(_) if !session.has_begun() => epoll::run(sockets, session).map(|()| "epoll"),
             outcome => outcome.map(|()| "io_uring"),

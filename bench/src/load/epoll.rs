@@ -5,9 +5,10 @@ use std::net::TcpStream as StdStream;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use logtank_os::ring::{Clients, Turn};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+
+use super::clients::{Clients, Turn};
 
 struct Connection {
     stream: TcpStream,

@@ -4,6 +4,7 @@
 //! epoll. [`session`] joins them; it is told what arrives and says what goes out.
 
 mod arguments;
+mod clients;
 mod command;
 mod engine;
 mod epoll;
@@ -16,6 +17,7 @@ mod records;
 mod session;
 mod shape;
 mod source;
+mod uring;
 mod verify;
 
 pub(crate) use arguments::Arguments;

@@ -4,8 +4,8 @@ use std::io::{Error, Result};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use logtank_os::ring::{Clients, Turn};
 
+use super::clients::{Clients, Turn};
 use super::engine::Edge;
 use super::ledger::Ledger;
 use super::live::Live;

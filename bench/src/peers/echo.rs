@@ -1,11 +1,12 @@
 //! The bare echoes: this program again, as a process of its own.
 
-use std::io::{Error, Result};
+use std::io::Result;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use super::{Context, Peer, Process};
+use crate::machine::Placement;
 use crate::protocol::reply_bytes;
 
 pub(super) fn describe(peer: Peer) -> String {
@@ -25,6 +26,27 @@ pub(super) fn start(
     request_bytes: usize,
 ) -> Result<(Process, SocketAddr)> {
     let kind = if peer == Peer::EchoUring { "uring" } else { "epoll" };
+    echo(&context.placement, kind, connections, request_bytes)
+}
+
+/// On the ring.
+///
+/// # Errors
+/// If it can't be started.
+pub(crate) fn uring(
+    placement: &Placement,
+    connections: usize,
+    request_bytes: usize,
+) -> Result<(Process, SocketAddr)> {
+    echo(placement, "uring", connections, request_bytes)
+}
+
+fn echo(
+    placement: &Placement,
+    kind: &str,
+    connections: usize,
+    request_bytes: usize,
+) -> Result<(Process, SocketAddr)> {
     let arguments = [
         "--kind",
         kind,
@@ -35,7 +57,7 @@ pub(super) fn start(
         "--connections",
         &connections.to_string(),
     ];
-    listening(context, &arguments)
+    listening(placement, &arguments)
 }
 
 /// A server that sends `file` to a connection, from the page cache or past it.
@@ -46,13 +68,11 @@ pub(crate) fn stream(context: &Context, file: &Path, direct: bool) -> Result<(Pr
     let file = file.to_string_lossy();
     let mut arguments = vec!["--kind", "stream", "--file", &file];
     arguments.extend(direct.then_some("--direct"));
-    listening(context, &arguments)
+    listening(&context.placement, &arguments)
 }
 
-fn listening(context: &Context, arguments: &[&str]) -> Result<(Process, SocketAddr)> {
+fn listening(placement: &Placement, arguments: &[&str]) -> Result<(Process, SocketAddr)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("echo").args(arguments);
-    let (process, line) = Process::start(command, &[context.placement.server], "listening on ")?;
-    let address = line.rsplit(' ').next().and_then(|word| word.parse().ok());
-    Ok((process, address.ok_or_else(|| Error::other(format!("no address in: {line}")))?))
+    Process::listening(command, &[placement.server])
 }

@@ -7,6 +7,7 @@ pub(crate) mod nats;
 mod process;
 pub(crate) mod redis;
 mod server;
+pub(crate) mod shard;
 
 pub(crate) use process::Process;
 pub(crate) use server::{Context, Peer, Server, Sync, Without};

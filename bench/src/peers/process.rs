@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Error, Read, Result};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -45,6 +46,16 @@ impl Process {
                 }
             }
         }
+    }
+
+    /// As [`Self::start`], one that says where it listens in a line that ends with its address; returns that.
+    ///
+    /// # Errors
+    /// As [`Self::start`], or if there is no address.
+    pub(crate) fn listening(command: Command, cpus: &[usize]) -> Result<(Self, SocketAddr)> {
+        let (process, line) = Self::start(command, cpus, "listening on ")?;
+        let address = line.rsplit(' ').next().and_then(|word| word.parse().ok());
+        Ok((process, address.ok_or_else(|| Error::other(format!("no address in: {line}")))?))
     }
 
     pub(crate) fn pid(&self) -> u32 {

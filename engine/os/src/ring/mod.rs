@@ -4,11 +4,10 @@
 //! Memory that the kernel works on belongs to a table here (or to the pool of receive buffers) from the moment
 //! an operation is queued until its completion was taken, so the interface is safe.
 
-mod clients;
+mod bare;
 mod config;
 mod disk_ops;
 mod driver;
-mod echo;
 mod files;
 mod kernel;
 mod mail;
@@ -22,9 +21,6 @@ mod sockets;
 mod tests;
 mod user_data;
 
-#[doc(hidden)]
-pub use clients::{Clients, Turn, run_clients};
+pub use bare::{Arrived, BareRing, on_bare_ring};
 pub use config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
 pub use driver::run_shard;
-#[doc(hidden)]
-pub use echo::run_echo;
