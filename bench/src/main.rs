@@ -6,6 +6,7 @@ mod deal;
 mod echo;
 mod load;
 mod machine;
+mod output;
 mod peers;
 mod protocol;
 mod recover;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::load::{self, Load, Shape};
 use crate::machine::{self, Placement};
+use crate::output;
 use crate::peers::{Context, logtank};
 use crate::protocol::Protocol;
 
@@ -82,15 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         );
         results.push(dealt);
     }
-    if let Some(path) = &arguments.json {
-        let json = serde_json::to_string_pretty(&results).map_err(Error::other)? + "\n";
-        if path == Path::new("-") {
-            print!("{json}");
-        } else {
-            std::fs::write(path, json)?;
-        }
-    }
-    Ok(())
+    output::json(arguments.json.as_deref(), &results)
 }
 
 /// A folder for what is dealt, whose files are kept, empty, until all is measured: in the minutes after a hundred thousand folders were

@@ -1,7 +1,6 @@
 //! `logtank-bench load` as typed.
 
 use std::io::{Error, Result};
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::arguments::Arguments;
@@ -9,6 +8,7 @@ use super::engine::{Load, measure};
 use super::ledger::Ledger;
 use super::live::Live;
 use super::verify::verify;
+use crate::output;
 use crate::protocol::Protocol;
 
 /// Runs the load and reports.
@@ -37,14 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let ledger = arguments.verify.then(Ledger::default);
     let (measured, ledger) = measure(&load, &run, ledger, Live::shown(), &mut |_| {})?;
     println!("{}", measured.line());
-    if let Some(path) = &arguments.json {
-        let json = serde_json::to_string_pretty(&measured).map_err(Error::other)?;
-        if path == Path::new("-") {
-            println!("{json}");
-        } else {
-            std::fs::write(path, json + "\n")?;
-        }
-    }
+    output::json(arguments.json.as_deref(), &measured)?;
     if let Some(ledger) = ledger {
         println!("{}", verify(arguments.reader_addr, &ledger, &run)?);
     }

@@ -1,11 +1,12 @@
-use std::io::{Error, Result};
+use std::io::Result;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
+use crate::output;
 
 /// Recovers an index and measures how fast its pages come.
 #[derive(clap::Args, Clone, Debug)]
@@ -76,13 +77,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         );
         results.push(result);
     }
-    if let Some(path) = &arguments.json {
-        let json = serde_json::to_string_pretty(&results).map_err(Error::other)? + "\n";
-        if path == Path::new("-") {
-            print!("{json}");
-        } else {
-            std::fs::write(path, json)?;
-        }
-    }
-    Ok(())
+    output::json(arguments.json.as_deref(), &results)
 }
