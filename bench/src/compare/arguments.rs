@@ -3,7 +3,7 @@ use std::path::PathBuf;
 /// What is run.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[value(rename_all = "UPPER")]
-pub(crate) enum Workload {
+pub(crate) enum Letter {
     /// One record of 1 KB a batch, sync interval.
     A,
     /// 100 records of 1 KB a batch: bandwidth.
@@ -27,7 +27,7 @@ pub(crate) enum Workload {
 pub(crate) struct Arguments {
     /// Workloads to run.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "A,B,C,D,E,F,G,H", ignore_case = true)]
-    pub(crate) workloads: Vec<Workload>,
+    pub(crate) workloads: Vec<Letter>,
     /// Rounds, each over all peers in turn.
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: usize,

@@ -1,11 +1,9 @@
 use std::io::{Error, Result};
 
-use super::arguments::{Arguments, Workload};
+use super::arguments::Arguments;
+use super::catalog;
 use super::results::Results;
 use super::runner::Runner;
-use super::{
-    goals, workload_a, workload_b, workload_c, workload_d, workload_e, workload_f, workload_g, workload_h,
-};
 use crate::machine::{Facts, Placement};
 use crate::peers::{Context, logtank};
 use crate::report;
@@ -43,22 +41,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if runner.context.placement.server == runner.context.placement.client {
         runner.note("One processor served and loaded: rates are of both together.".to_owned());
     }
-    let mut workloads = arguments.workloads.clone();
-    workloads.sort_unstable();
-    workloads.dedup();
-    for workload in workloads {
-        match workload {
-            Workload::A => workload_a::run(&mut runner)?,
-            Workload::B => workload_b::run(&mut runner)?,
-            Workload::C => workload_c::run(&mut runner)?,
-            Workload::D => workload_d::run(&mut runner)?,
-            Workload::E => workload_e::run(&mut runner)?,
-            Workload::F => workload_f::run(&mut runner)?,
-            Workload::G => workload_g::run(&mut runner)?,
-            Workload::H => workload_h::run(&mut runner)?,
-        }
+    for workload in catalog::of(&arguments.workloads) {
+        (workload.run)(&mut runner)?;
         // What is measured is kept, whatever becomes of the rest.
-        runner.results.goals = goals::judge(&runner.results);
+        runner.results.goals = catalog::judge(&runner.results);
         write(arguments, &runner.results)?;
     }
     runner.note_disturbed();

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
 
+use super::copy::copy;
 use super::loop_device::LoopDevice;
 use super::results::Cell;
 use super::runner::{Run, Runner};
-use super::workload_d::copy;
 use crate::deal;
 use crate::load::Shape;
 use crate::machine::{self, Placement};

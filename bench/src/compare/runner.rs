@@ -6,8 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::Arguments;
-use super::results::{Cell, Figure, Results, ServerUse};
-use super::workload_a::TIMELINE;
+use super::results::{CLOSED, Cell, Figure, Results, ServerUse, open};
 use crate::load::{self, Edge, Load, Measured, Shape};
 use crate::machine::{self, Placement, STOLEN_MOST, Ticks, Usage};
 use crate::peers::{Context, Peer, Process, Server};
@@ -34,6 +33,8 @@ pub(super) struct Run<'r> {
     /// Records a second and whose half that is; closed loop without.
     pub(super) rate: Option<(f64, &'r str)>,
     pub(super) seconds: f64,
+    /// How it went over time is kept, for a chart.
+    pub(super) timeline: bool,
 }
 
 impl<'r> Run<'r> {
@@ -45,20 +46,12 @@ impl<'r> Run<'r> {
         shape: &'r Shape,
         seconds: f64,
     ) -> Self {
-        Self { workload, peer, label: None, connections, shape, rate: None, seconds }
+        Self { workload, peer, label: None, connections, shape, rate: None, seconds, timeline: false }
     }
 }
 
 /// A run that is disturbed so often stands as it is.
 const TRIES_MOST: usize = 4;
-
-/// The mode of a closed loop.
-pub(crate) const CLOSED: &str = "closed";
-
-/// The mode of an open loop at a rate named so.
-pub(crate) fn open(name: &str) -> String {
-    format!("open, {name}")
-}
 
 /// The order of a round.
 fn rotated<T: Copy>(all: &[T], round: usize) -> impl Iterator<Item = T> {
@@ -215,7 +208,7 @@ impl<'a> Runner<'a> {
 
     fn add(&mut self, run: &Run<'_>, mut measured: Measured, server: ServerUse, stolen: f64) -> &Cell {
         // A chart shows one run over time; those of all others would be most of what is written.
-        if run.rate.is_none_or(|(_, name)| name != TIMELINE) {
+        if !run.timeline {
             measured.timeline.clear();
         }
         let mode = run.rate.map_or_else(|| CLOSED.to_owned(), |(_, name)| open(name));

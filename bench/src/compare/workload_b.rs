@@ -2,26 +2,32 @@
 
 use std::io::Result;
 
-use super::runner::{CLOSED, Run, Runner};
+use super::arguments::Letter;
+use super::goals::{BYTES, Judge, P999};
+use super::results::{CLOSED, open};
+use super::runner::{Run, Runner};
+use super::workload::Workload;
 use crate::load::Shape;
 use crate::machine;
 use crate::peers::{Peer, Sync, fio};
 
-pub(super) const NAME: &str = "B";
-pub(super) const CONNECTIONS: [usize; 3] = [1, 8, 64];
+pub(super) const WORKLOAD: Workload = Workload { letter: Letter::B, run, goals };
+
+const NAME: &str = "B";
+const CONNECTIONS: [usize; 3] = [1, 8, 64];
 /// Half of what the host reaches in closed loop.
-pub(super) const HALF: &str = "half of logtank's rate";
+const HALF: &str = "half of logtank's rate";
 /// What fio writes with its best block size.
-pub(super) const FIO_BEST: &str = "fio, best block size";
+const FIO_BEST: &str = "fio, best block size";
 
 /// Of a drive that nothing is known of.
 const GUESS_BYTES_PER_SECOND: f64 = 4e9;
 
-pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
-pub(super) const WITHOUT_SYNC: Peer = Peer::LogtankUnsynced;
-pub(super) const REDIS: Peer = Peer::Redis(Sync::Interval);
+const HOST: Peer = Peer::Logtank(Sync::Interval);
+const WITHOUT_SYNC: Peer = Peer::LogtankUnsynced;
+const REDIS: Peer = Peer::Redis(Sync::Interval);
 
-pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+fn run(runner: &mut Runner<'_>) -> Result<()> {
     let shape = Shape { batch: 100, ..Shape::default() };
     let asked = runner.arguments.long_seconds.unwrap_or(60.0);
     runner.rounds(|runner| {
@@ -92,4 +98,23 @@ fn room_for(runner: &mut Runner<'_>, asked: f64, bytes_per_second: f64) -> Resul
         ));
     }
     Ok(seconds)
+}
+
+fn goals(judge: &mut Judge<'_>) {
+    for connections in CONNECTIONS {
+        let bytes = judge.median(NAME, HOST, connections, CLOSED, BYTES);
+        let fio = judge.figure(NAME, FIO_BEST);
+        judge.at_least(format!("B: bandwidth at {connections} connections, of fio's"), bytes, fio, 0.9);
+        let redis = judge.median(NAME, REDIS, connections, CLOSED, BYTES);
+        judge.at_least(
+            format!("B: bandwidth at {connections} connections, of Redis everysec's"),
+            bytes,
+            redis,
+            3.0,
+        );
+        let with = judge.median(NAME, HOST, connections, &open(HALF), P999);
+        let without = judge.median(NAME, WITHOUT_SYNC, connections, &open(HALF), P999);
+        let name = format!("B: p99.9 at {connections} connections and half the rate, of that without sync");
+        judge.at_most(name, with, without, 1.5);
+    }
 }

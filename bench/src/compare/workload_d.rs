@@ -3,29 +3,35 @@
 use std::fs::File;
 use std::io::{Read, Result, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use logtank_wire::info::IndexLogInfo;
 
+use super::arguments::Letter;
+use super::copy::copy;
+use super::goals::Judge;
 use super::runner::Runner;
+use super::workload::Workload;
 use crate::deal;
 use crate::load::Shape;
 use crate::machine::{self, Placement};
 use crate::peers::{Peer, Process, Sync, echo, logtank};
 use crate::recover::{Manager, recover};
 
-pub(super) const NAME: &str = "D";
-pub(super) const STREAM: &str = "bare TCP stream";
+pub(super) const WORKLOAD: Workload = Workload { letter: Letter::D, run, goals };
+
+const NAME: &str = "D";
+const STREAM: &str = "bare TCP stream";
 const STREAM_FROM_DRIVE: &str = "bare TCP stream, read from the drive";
-pub(super) const STATES: [&str; 4] = ["optimized", "sorted", "unsorted", "live"];
+const STATES: [&str; 4] = ["optimized", "sorted", "unsorted", "live"];
 const INDEX: &str = "bench-0";
 const BYTES: f64 = 500e6;
 /// An index is sorted by itself when it has 30 MiB unsorted.
 const SORTED_BYTES_MIN: u64 = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+fn run(runner: &mut Runner<'_>) -> Result<()> {
     if !runner.has(Peer::Logtank(Sync::Interval)) {
         return Ok(());
     }
@@ -91,21 +97,6 @@ fn stop(process: Process) -> Result<()> {
     process.stop().map(drop)
 }
 
-/// A whole tree, file by file.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let (entry, target) = (entry?.path(), PathBuf::from(to));
-        let target = target.join(entry.file_name().expect("entries have names"));
-        if entry.is_dir() {
-            copy(&entry, &target)?;
-        } else {
-            std::fs::copy(&entry, &target)?;
-        }
-    }
-    Ok(())
-}
-
 fn write_stream(path: &Path, bytes: u64) -> Result<()> {
     let mut file = File::create(path)?;
     let piece = vec![b'x'; 1 << 20];
@@ -137,4 +128,11 @@ fn receive_stream(runner: &Runner<'_>, file: &Path, direct: bool) -> Result<f64>
             bytes += count as u64;
         }
     })
+}
+
+fn goals(judge: &mut Judge<'_>) {
+    let [optimized, _, _, live] = STATES.map(|state| judge.figure(NAME, state));
+    let stream = judge.figure(NAME, STREAM);
+    judge.at_least("D: recovery of an optimized index, of a bare stream".to_owned(), optimized, stream, 0.7);
+    judge.at_least("D: recovery of a live index, of an optimized one".to_owned(), live, optimized, 0.5);
 }

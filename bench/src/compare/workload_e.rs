@@ -2,29 +2,35 @@
 
 use std::io::Result;
 
+use super::arguments::Letter;
+use super::goals::{Judge, RATE};
+use super::results::CLOSED;
 use super::runner::{Run, Runner};
+use super::workload::Workload;
 use crate::deal;
 use crate::load::Shape;
 use crate::peers::{Peer, Sync};
 
-pub(super) const NAME: &str = "E";
-pub(super) const INDEXES: [usize; 3] = [1, 1_000, 100_000];
+pub(super) const WORKLOAD: Workload = Workload { letter: Letter::E, run, goals };
+
+const NAME: &str = "E";
+const INDEXES: [usize; 3] = [1, 1_000, 100_000];
 /// Connections that the rate of taking in is measured with.
-pub(super) const CONNECTIONS: usize = 64;
-pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
+const CONNECTIONS: usize = 64;
+const HOST: Peer = Peer::Logtank(Sync::Interval);
 const RECORDS: f64 = 500_000.0;
 
 /// The name of a rate.
-pub(super) fn rate(indexes: usize) -> String {
+fn rate(indexes: usize) -> String {
     format!("dealing, {indexes} indexes")
 }
 
 /// The name of a peak of memory.
-pub(super) fn memory(indexes: usize) -> String {
+fn memory(indexes: usize) -> String {
     format!("memory of dealing, {indexes} indexes")
 }
 
-pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+fn run(runner: &mut Runner<'_>) -> Result<()> {
     if !runner.has(HOST) {
         return Ok(());
     }
@@ -46,4 +52,19 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
         }
         Ok(())
     })
+}
+
+fn goals(judge: &mut Judge<'_>) {
+    let [one, thousand, most] = INDEXES.map(|indexes| judge.figure(NAME, &rate(indexes)));
+    let intake = judge.median(NAME, HOST, CONNECTIONS, CLOSED, RATE);
+    for (indexes, dealt) in [(INDEXES[0], one), (INDEXES[1], thousand)] {
+        let name = format!("E: dealing of {indexes} indexes, of the rate of taking in at 64 connections");
+        judge.at_least(name, dealt, intake, 1.0);
+    }
+    let name = format!("E: dealing of {} indexes, of that of {}", INDEXES[2], INDEXES[1]);
+    judge.at_least(name, most, thousand, 0.2);
+    for indexes in INDEXES {
+        let name = format!("E: memory of dealing {indexes} indexes, of 512 MiB");
+        judge.at_most(name, judge.figure(NAME, &memory(indexes)), Some(512.0), 1.0);
+    }
 }

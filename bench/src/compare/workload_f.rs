@@ -2,22 +2,27 @@
 
 use std::io::Result;
 
+use super::arguments::Letter;
+use super::goals::Judge;
 use super::isolation::{Beside, Isolation};
 use super::runner::{Run, Runner};
+use super::workload::Workload;
 use crate::load::Shape;
 use crate::peers::{Peer, Sync};
 
-pub(super) const NAME: &str = "F";
+pub(super) const WORKLOAD: Workload = Workload { letter: Letter::F, run, goals };
+
+const NAME: &str = "F";
 pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
-pub(super) const ALONE: &str = "p99.9 alone, bfq";
-pub(super) const BESIDE: &str = "p99.9 beside dealing and recoveries, bfq";
+const ALONE: &str = "p99.9 alone, bfq";
+const BESIDE: &str = "p99.9 beside dealing and recoveries, bfq";
 const NO_SCHEDULER: &str = "p99.9 beside dealing and recoveries, no scheduler";
 const NO_PRIORITIES: &str = "p99.9 beside dealing and recoveries, bfq, no priorities";
 const NO_GOVERNOR: &str = "p99.9 beside dealing and recoveries, bfq, no governor";
 const NOTHING: &str = "p99.9 beside dealing and recoveries, neither scheduler nor priorities nor governor";
 pub(super) const CONNECTIONS: usize = 64;
 
-pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+fn run(runner: &mut Runner<'_>) -> Result<()> {
     if !runner.has(HOST) {
         return Ok(());
     }
@@ -49,4 +54,14 @@ pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
         }
         Ok(())
     })
+}
+
+fn goals(judge: &mut Judge<'_>) {
+    let (alone, beside) = (judge.figure(NAME, ALONE), judge.figure(NAME, BESIDE));
+    judge.at_most(
+        "F: p99.9 beside dealing and two recoveries, of that without".to_owned(),
+        beside,
+        alone,
+        1.25,
+    );
 }

@@ -4,21 +4,27 @@ use std::io::Result;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use super::arguments::Letter;
+use super::goals::{COST, Judge, RATE};
+use super::results::CLOSED;
 use super::runner::{Run, Runner};
+use super::workload::Workload;
 use crate::load::Shape;
 use crate::machine;
 use crate::peers::{Peer, Sync, Without};
 
-pub(super) const NAME: &str = "G";
-pub(super) const CONNECTIONS: usize = 64;
-pub(super) const HOST: Peer = Peer::Logtank(Sync::Interval);
-pub(super) const ECHO: Peer = Peer::EchoUring;
+pub(super) const WORKLOAD: Workload = Workload { letter: Letter::G, run, goals };
+
+const NAME: &str = "G";
+const CONNECTIONS: usize = 64;
+const HOST: Peer = Peer::Logtank(Sync::Interval);
+const ECHO: Peer = Peer::EchoUring;
 /// Memory at the end by memory after the first quarter.
-pub(super) const GROWTH: &str = "memory at the end, of that after a quarter of the run";
-const RATE: f64 = 20_000.0;
+const GROWTH: &str = "memory at the end, of that after a quarter of the run";
+const MODEST_RATE: f64 = 20_000.0;
 const MINUTES_10: f64 = 600.0;
 
-pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+fn run(runner: &mut Runner<'_>) -> Result<()> {
     let (shape, seconds) = (Shape::default(), runner.arguments.seconds);
     runner.rounds(|runner| {
         runner.run_each(&[HOST, ECHO], &Run::closed(NAME, HOST, CONNECTIONS, &shape, seconds))?;
@@ -57,7 +63,7 @@ fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
     }
     let asked = runner.arguments.long_seconds.unwrap_or(MINUTES_10);
     let free = machine::free_bytes(&runner.context.dir)? as f64;
-    let seconds = asked.min(free / 4.0 / (RATE * shape.record_bytes as f64));
+    let seconds = asked.min(free / 4.0 / (MODEST_RATE * shape.record_bytes as f64));
     if seconds < MINUTES_10 {
         runner.note(format!("G watched memory for {seconds:.0} s, not for ten minutes."));
     }
@@ -76,7 +82,7 @@ fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
             }
         }
     });
-    let rate = Some((RATE, "20,000 records/s"));
+    let rate = Some((MODEST_RATE, "20,000 records/s"));
     runner.load(&Run { rate, ..Run::closed(NAME, HOST, CONNECTIONS, shape, seconds) }, &server)?;
     drop(over);
     let samples = samples.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -92,4 +98,20 @@ fn memory(runner: &mut Runner<'_>, shape: &Shape) -> Result<()> {
         runner.figure(NAME, GROWTH, late.median / early.median, "");
     }
     Ok(())
+}
+
+fn goals(judge: &mut Judge<'_>) {
+    let host = judge.median(NAME, HOST, CONNECTIONS, CLOSED, COST);
+    let echo = judge.median(NAME, ECHO, CONNECTIONS, CLOSED, COST);
+    judge.at_most("G: processor time per record, of the echo's".to_owned(), host, echo, 1.3);
+    let rate = |without| judge.median(NAME, Peer::LogtankWithout(without), CONNECTIONS, CLOSED, RATE);
+    let (with, without) = (rate(Without::Nothing), rate(Without::All));
+    judge.at_least(
+        "G: rate, of that without metrics, checksums and positions".to_owned(),
+        with,
+        without,
+        0.95,
+    );
+    let growth = judge.figure(NAME, GROWTH);
+    judge.at_most(format!("G: {GROWTH}"), growth, Some(1.0), 1.05);
 }

@@ -2,10 +2,14 @@
 
 use std::io::Result;
 
+use super::arguments::Letter;
 use super::isolation::{Beside, Isolation};
 use super::runner::{Run, Runner};
+use super::workload::Workload;
 use super::workload_f::{CONNECTIONS, HOST};
 use crate::load::Shape;
+
+pub(super) const WORKLOAD: Workload = Workload { letter: Letter::H, run, goals: |_| {} };
 
 pub(crate) const NAME: &str = "H";
 const SCHEDULERS: [&str; 4] = ["none", "mq-deadline", "kyber", "bfq"];
@@ -21,7 +25,7 @@ const BESIDE: [(&str, bool, &str); 5] = [
 /// The same for all, so that their latencies can be compared: what a busy day is, not what saturates.
 const RATE: f64 = 20_000.0;
 
-pub(super) fn run(runner: &mut Runner<'_>) -> Result<()> {
+fn run(runner: &mut Runner<'_>) -> Result<()> {
     if !runner.has(HOST) {
         return Ok(());
     }

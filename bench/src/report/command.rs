@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use super::performance;
 use super::side_by_side::side_by_side;
 use super::{html, markdown, summary};
-use crate::compare::Results;
+use crate::compare::{Results, judge};
 
 /// Shows results of `compare`: one as tables, or two side by side.
 #[derive(clap::Args, Clone, Debug)]
@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let first = read(&arguments.results[0])?;
     if let Some(path) = &arguments.join {
         let parts = arguments.results[1..].iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
-        let joined = parts.into_iter().fold(first, Results::join);
+        let mut joined = parts.into_iter().fold(first, Results::join);
+        joined.goals = judge(&joined);
         return std::fs::write(path, serde_json::to_string(&joined).map_err(Error::other)? + "\n");
     }
     if arguments.results.len() > 2 {
