@@ -13,6 +13,7 @@ pub mod format;
 mod golden;
 pub mod handshakes;
 pub mod holders;
+pub mod host;
 pub mod identity;
 pub mod ids;
 pub mod index_log;

@@ -73,11 +73,21 @@ pub enum Mutant {
     IncompleteUncounted,
     /// Recovery seals a segment before another one that was left open is durable.
     SealedOneByOne,
+    /// Segments and batches take the room that dealing needs.
+    PromiseForgotten,
+    /// Batches are taken until the next look at the drive, however many.
+    BoundForgotten,
+    /// What was sealed since the dealer looked is promised to nobody.
+    SealedUnpromised,
+    /// Segments at hand do not count for taking batches again.
+    AtHandUncounted,
+    /// A shard gets a second segment before each has one.
+    SecondBeforeFirst,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 38] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -111,6 +121,11 @@ impl Mutant {
         Self::IncompleteUnnoticed,
         Self::IncompleteUncounted,
         Self::SealedOneByOne,
+        Self::PromiseForgotten,
+        Self::BoundForgotten,
+        Self::SealedUnpromised,
+        Self::AtHandUncounted,
+        Self::SecondBeforeFirst,
     ];
 }
 

@@ -21,6 +21,7 @@ use crate::io::op::{Completion, ConnectionId, Op, Outbox, ShardEvent};
 use crate::metrics::ShardMetrics;
 use crate::raw_log::segment::ReadySegment;
 use crate::raw_log::writer::Writer;
+use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
 use crate::time::{MonoNanos, Now};
 
@@ -69,6 +70,8 @@ pub struct Shard {
     /// Bytes of messages partly received, and of replies unsent.
     in_flight_bytes: usize,
     appends_allowed: bool,
+    /// It was said that batches wait for room on the drive.
+    room_asked: bool,
     next_scan: MonoNanos,
     shutting_down: bool,
     done: bool,
@@ -76,20 +79,26 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// A shard without connections. The sequencer is the host's; the metrics are this shard's alone.
+    /// A shard without connections. The sequencer and the ledger are the host's; the metrics are this shard's alone.
     #[must_use]
-    pub fn new(config: ShardConfig, sequencer: Arc<Sequencer>, metrics: Arc<ShardMetrics>) -> Self {
+    pub fn new(
+        config: ShardConfig,
+        sequencer: Arc<Sequencer>,
+        metrics: Arc<ShardMetrics>,
+        ledger: Arc<Ledger>,
+    ) -> Self {
         let inbound =
             InboundLimits { message_bytes_max: config.limits.message_bytes_max, depth_max: DEPTH_MAX };
         Self {
             connections: Connections::new(config.limits.connections_max, inbound),
-            writer: Writer::new(config.writer.clone(), sequencer, metrics.clone()),
+            writer: Writer::new(config.writer.clone(), sequencer, metrics.clone(), ledger),
             waiters: Waiters::new(config.waiters_max),
             accepted: Accepted::default(),
             listed: Vec::new(),
             spare: Vec::new(),
             in_flight_bytes: 0,
             appends_allowed: true,
+            room_asked: false,
             next_scan: MonoNanos(0),
             shutting_down: false,
             done: false,
@@ -118,7 +127,12 @@ impl Shard {
     /// Whether [`Self::receive`] has room for at least one more message.
     #[must_use]
     pub fn may_receive(&self) -> bool {
-        self.writer.has_room() && !self.waiters.is_full()
+        self.writer.has_room() && !self.waiters.is_full() && !self.waits_for_room()
+    }
+
+    /// Whether batches wait until the host has looked at the room on the drive. While they are refused, none waits.
+    fn waits_for_room(&self) -> bool {
+        self.appends_allowed && !self.writer.may_be_dealt()
     }
 
     /// The peer sends nothing more (it closed, or receiving failed). What it is owed is sent, then the connection is closed.
@@ -165,9 +179,11 @@ impl Shard {
         self.writer.seal(now, &mut self.outbox);
     }
 
-    /// Mail: whether batches are taken; `false` while the drive is nearly full.
+    /// Mail: whether batches are taken; `false` while the drive is nearly full. Also the answer to
+    /// [`ShardEvent::NeedRoom`].
     pub const fn appends_allowed(&mut self, allowed: bool) {
         self.appends_allowed = allowed;
+        self.room_asked = false;
     }
 
     /// Mail: finish. Nothing more is received; what was received whole is written, synced, sealed and answered, the

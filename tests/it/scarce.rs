@@ -138,21 +138,31 @@ fn a_full_drive_keeps_its_reserve_and_recovers_when_told_to() {
     let keeps = || assert!(small.free() + 2 * MIB >= reserve, "only {} MiB are free", small.free() / MIB);
     let mut full = host("10GiB");
     full.start();
-    let (taken, why) = send_until_refused(&full, 0, 4_000, keeps);
-    let why = why.expect("the drive is smaller than that");
+    let allowed = || metric(full.metrics(), "logtank_appends_allowed");
+    let (mut taken, mut refusals) = (0, 0);
+    loop {
+        let (more, why) = send_until_refused(&full, taken, 4_000, keeps);
+        taken += more;
+        refusals += 1;
+        let why = why.expect("the drive is smaller than that");
+        println!("{taken} batches, {} MiB free; {why}", small.free() / MIB);
+        eventually("what was received is dealt", || {
+            keeps();
+            metric(full.metrics(), "logtank_undealt_epochs") == Some(0.0)
+        });
+        // Where dealing was behind, there is room for more now.
+        if !comes(Duration::from_secs(5), || allowed() == Some(1.0)) {
+            break;
+        }
+    }
     assert!(taken > 400, "{taken}");
-    println!("{taken} batches, {} MiB free; {why}", small.free() / MIB);
-    eventually("what was received is dealt", || {
-        keeps();
-        metric(full.metrics(), "logtank_undealt_epochs") == Some(0.0)
-    });
     assert_eq!(metric(full.metrics(), "logtank_appends_allowed"), Some(0.0));
     let ready = readiness(&full);
     assert!(ready.contains(" 503 ") && ready.contains("batches are refused"), "{ready}");
     std::thread::sleep(Duration::from_secs(5));
     keeps();
     let log = full.log();
-    assert!(log.matches("ERROR").count() <= 4, "it says so again and again:\n{log}");
+    assert!(log.matches("ERROR").count() <= 3 + refusals, "it says so again and again:\n{log}");
     assert_eq!(documents(&full), taken);
     full.stop();
     let mut shorter = host("60MiB");

@@ -52,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         mailbox: mailbox.clone(),
         peers: Vec::new(),
         signal: None,
+        ledger: std::sync::Arc::default(),
     };
     let mut segments = Segments::new(&arguments.dir, &arguments.kind, config.writer.ready_file_bytes_min());
     for _ in 0..SEGMENTS_FIRST {

@@ -68,7 +68,7 @@ pub(super) fn segments(shard: u16, append: AppendMode) -> [Vec<u8>; 2] {
     let file_bytes = config.ready_file_bytes_min();
     let sequencer =
         Arc::new(Sequencer::after(Some(Epoch::new(EPOCH - 7).unwrap()), Epoch::new(EPOCH).unwrap()));
-    let writer = Writer::new(config, sequencer, Arc::default());
+    let writer = Writer::new(config, sequencer, Arc::default(), Arc::default());
     let mut drive = Drive { writer, outbox: Outbox::default(), files: BTreeMap::new() };
     for number in 0..2 {
         let salt = Salt(0x0123_4567_89ab_cdef + u64::from(number));

@@ -10,6 +10,7 @@ use crate::ids::Epoch;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{self, Disk, DiskFile, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, MIB};
+use crate::room::ledger::Promise;
 
 /// Bytes of one write: the segment is written in pieces of this length.
 pub const CHUNK_BYTES: usize = MIB as usize;
@@ -26,6 +27,7 @@ pub struct SegmentWriter<D: Disk> {
     file: D::File,
     chunk: Option<AlignedBuf>,
     written: u64,
+    promise: Option<Promise>,
     sidecar: SidecarBuilder,
 }
 
@@ -77,8 +79,14 @@ impl<D: Disk> SegmentWriter<D> {
             file,
             chunk: Some(AlignedBuf::with_capacity(CHUNK_BYTES)),
             written: 0,
+            promise: None,
             sidecar: SidecarBuilder::of(kind),
         })
+    }
+
+    /// Takes room that was promised: what is written is promised no more.
+    pub fn takes_of(&mut self, promise: Option<Promise>) {
+        self.promise = promise;
     }
 
     /// Appends a record: its bytes as the segment holds them, and its docid.
@@ -199,6 +207,9 @@ impl<D: Disk> SegmentWriter<D> {
         self.chunk = Some(chunk);
         result?;
         self.written += length;
+        if let Some(promise) = &mut self.promise {
+            promise.taken(self.written);
+        }
         Ok(())
     }
 }

@@ -134,6 +134,9 @@ pub enum ShardEvent {
         /// How many.
         missing: usize,
     },
+    /// Batches wait: what may be received until the host looks at the drive's room again is used up. To be answered by
+    /// [`crate::shard::Shard::appends_allowed`].
+    NeedRoom,
     /// A ready segment is in use and its header durable: it can be renamed.
     Claimed {
         /// The number in its name.

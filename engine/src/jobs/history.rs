@@ -18,7 +18,7 @@ use crate::io::disk::{Disk, DiskResult, EntryKind, Transfer};
 use crate::limits::Limits;
 use crate::raw_log::live::LiveView;
 use crate::raw_log::spare::{self, Retired, retire};
-use crate::room::Reserve;
+use crate::room::reserve::Reserve;
 use crate::store::Store;
 use crate::time::Now;
 

@@ -16,6 +16,7 @@ use crate::index_log::segment_writer::{Published, SegmentWriter};
 use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, OPTIMIZE_SEGMENTS_MAX};
 use crate::mutant::or_bug;
+use crate::room::ledger::Promise;
 use crate::store::Store;
 
 /// What an optimization did.
@@ -79,6 +80,32 @@ pub async fn optimize_index<D: Disk>(
     deletion: Option<Position>,
     limits: &Limits,
 ) -> Result<Optimized> {
+    optimize(None, store, code, checkpoint, deletion, limits).await
+}
+
+/// As [`optimize_index`], with room that was promised for it: what is written of it is promised no more.
+///
+/// # Errors
+/// As [`optimize_index`].
+pub async fn optimize_on<D: Disk>(
+    promise: Promise,
+    store: &Store<D>,
+    code: &IndexCode,
+    checkpoint: Epoch,
+    deletion: Option<Position>,
+    limits: &Limits,
+) -> Result<Optimized> {
+    optimize(Some(promise), store, code, checkpoint, deletion, limits).await
+}
+
+async fn optimize<D: Disk>(
+    promise: Option<Promise>,
+    store: &Store<D>,
+    code: &IndexCode,
+    checkpoint: Epoch,
+    deletion: Option<Position>,
+    limits: &Limits,
+) -> Result<Optimized> {
     let chain = Chain::look(store, code, checkpoint, deletion).await?;
     chain.whole()?;
     let inputs = choose(&chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
@@ -106,6 +133,7 @@ pub async fn optimize_index<D: Disk>(
     store.disk().sync_folder(disk::parent(&folder)).await?;
     let mut target =
         SegmentWriter::create(store.disk(), &folder, SegmentKind::Optimized, last.name.time).await?;
+    target.takes_of(promise);
     if let Err(error) = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts).await
     {
         target.discard().await;

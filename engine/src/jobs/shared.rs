@@ -1,5 +1,7 @@
 //! What background work shares with other threads.
 
+use std::sync::Arc;
+
 use tokio::sync::Notify;
 
 use super::queue::{Enqueued, OptimizationQueue, Urgency};
@@ -8,6 +10,7 @@ use crate::deletions::DeletionLog;
 use crate::error::Result;
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::Disk;
+use crate::room::ledger::Ledger;
 use crate::store::Store;
 
 /// What background work shares with the manager, the shards and the metrics, behind one `Arc`.
@@ -19,6 +22,8 @@ pub struct Shared {
     pub queue: OptimizationQueue,
     /// Numbers about background work.
     pub stats: JobStats,
+    /// What was received and is to be dealt.
+    pub ledger: Arc<Ledger>,
     deal: Notify,
     tend: Notify,
 }

@@ -15,7 +15,7 @@ crate::metrics! {
         waiting_epochs: Gauge, "logtank_undealt_epochs", "Closed epochs that wait to be dealt, complete or not.";
         waiting_bytes: Gauge, "logtank_undealt_bytes", "Bytes of records of those epochs.";
         waiting_file_bytes: Gauge, "logtank_undealt_file_bytes", "What the raw files of those epochs take of the drive: a segment has its whole length (68 MiB) from the beginning.";
-        needed_bytes: Gauge, "logtank_undealt_needed_bytes", "What dealing them, and the epoch that is open, may take of the indexes' drive at most; kept free if it is the raw log's.";
+        needed_bytes: Gauge, "logtank_undealt_needed_bytes", "What dealing them, and the epoch that is open, may take of the indexes' drive at most: its open segments count as if they were full.";
         oldest_waiting: SinceMillis, "logtank_undealt_age_seconds", "Age of the oldest epoch that waits to be dealt, 0 if there is none.";
         incomplete: Gauge, "logtank_deal_incomplete", "1 while dealing has waited for minutes for an epoch that is closed and does not become complete.";
         without_room: Gauge, "logtank_jobs_without_room", "Kinds of background work (dealing, sorting, optimizing) that wait for room on the indexes' drive.";

@@ -14,9 +14,9 @@ use crate::error::{Corruption, Result};
 use crate::format::names::RawName;
 use crate::format::raw::FRAMES_OFFSET;
 use crate::io::buffers::AlignedBuf;
-use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer, temporary_beside};
+use crate::io::disk::{Disk, DiskFile, DiskResult, Space, Transfer, temporary_beside};
 use crate::limits::{Limits, MIB};
-use crate::room::Reserve;
+use crate::room::reserve::Reserve;
 use crate::store::Store;
 
 /// Written at once, so that other I/O gets its turn in between.
@@ -77,14 +77,13 @@ impl<D: Disk> Preparer<D> {
         self.ready.push_back(file);
     }
 
-    /// Whether one more file leaves the reserve whole, and besides `undealt` bytes that dealing will take of the same
-    /// filesystem. [`Self::prepare_one`] does not ask: whoever waits for a file with batches in memory takes what there is.
+    /// Room on the filesystem of the files. [`Self::prepare_one`] does not look at it: whoever waits for a file with batches in
+    /// memory takes what there is.
     ///
     /// # Errors
     /// The disk's.
-    pub async fn has_room(&self, undealt: u64) -> Result<bool> {
-        let room = self.store.disk().space(&self.store.layout().raw_live()).await?;
-        Ok(self.reserve.admits(&room, self.file_bytes.saturating_add(undealt)))
+    pub async fn room(&self) -> DiskResult<Space> {
+        self.store.disk().space(&self.store.layout().raw_live()).await
     }
 
     /// Where room is scarce, gives back what is there only to save time: all spare files, and of those ready all but
@@ -93,7 +92,7 @@ impl<D: Disk> Preparer<D> {
     /// # Errors
     /// The disk's.
     pub async fn give_up(&mut self, least: usize) -> Result<u64> {
-        let room = self.store.disk().space(&self.store.layout().raw_live()).await?;
+        let room = self.room().await?;
         if !self.reserve.is_scarce(&room) {
             return Ok(0);
         }

@@ -261,6 +261,11 @@ impl Segment {
         self.synced_frames > 0
     }
 
+    /// What its seal covers, in bytes.
+    pub(super) const fn sealed_bytes(&self) -> u64 {
+        self.synced_end - FRAMES_OFFSET
+    }
+
     /// First position of the last frame that is durable here, or of the one that this segment follows.
     pub(super) const fn last_synced(&self) -> Option<Position> {
         match self.synced_last {

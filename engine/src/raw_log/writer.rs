@@ -23,10 +23,12 @@ use super::pool::BufferPool;
 use super::segment::{Phase, ReadySegment, Segment};
 use super::stage::Stage;
 use crate::format::frame_indexes::FrameIndexes;
+use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET};
 use crate::ids::{Epoch, Position};
 use crate::io::in_flight::InFlight;
 use crate::io::op::{Op, Outbox, ShardEvent};
 use crate::metrics::ShardMetrics;
+use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
 use crate::time::{MonoNanos, Now};
 
@@ -63,6 +65,9 @@ pub struct Writer {
     config: WriterConfig,
     sequencer: Arc<Sequencer>,
     metrics: Arc<ShardMetrics>,
+    ledger: Arc<Ledger>,
+    /// What stands in segments that are sealed.
+    sealed_bytes: u64,
     pool: BufferPool,
     stage: Stage,
     ready: VecDeque<ReadySegment>,
@@ -93,7 +98,12 @@ pub struct Writer {
 impl Writer {
     /// A stream without segments.
     #[must_use]
-    pub fn new(config: WriterConfig, sequencer: Arc<Sequencer>, metrics: Arc<ShardMetrics>) -> Self {
+    pub fn new(
+        config: WriterConfig,
+        sequencer: Arc<Sequencer>,
+        metrics: Arc<ShardMetrics>,
+        ledger: Arc<Ledger>,
+    ) -> Self {
         Self {
             pool: BufferPool::new(config.unsynced_bytes_max),
             stage: Stage::new(config.frame_bytes_target),
@@ -116,6 +126,8 @@ impl Writer {
             config,
             sequencer,
             metrics,
+            ledger,
+            sealed_bytes: 0,
         }
     }
 
@@ -124,6 +136,12 @@ impl Writer {
     pub const fn has_room(&self) -> bool {
         let lent = self.pool.lent_bytes();
         lent == 0 || lent + self.config.batch_bytes_max <= self.config.unsynced_bytes_max
+    }
+
+    /// Whether one more batch of any size can be dealt, as far as the drive has room.
+    #[must_use]
+    pub fn may_be_dealt(&self) -> bool {
+        self.ledger.admits(self.config.frame_bytes_max() as u64)
     }
 
     /// Takes a batch of `records` records of these indexes, which are `bytes` bytes in `pieces`. It is durable, or acknowledged, when
@@ -135,6 +153,9 @@ impl Writer {
         bytes: usize,
         pieces: impl Iterator<Item = &'p [u8]>,
     ) -> u64 {
+        let block = self.config.append.block_bytes();
+        let frame_bytes = (FRAME_HEADER_BYTES + bytes).next_multiple_of(block) as u64;
+        self.ledger.take(usize::from(self.config.shard.0), frame_bytes);
         self.stage.append(&mut self.pool, records, indexes, bytes, pieces)
     }
 
@@ -189,6 +210,15 @@ impl Writer {
         self.begin_syncs(now, outbox);
         self.ask_for_ready(outbox);
         self.move_watermarks(now);
+        self.publish();
+    }
+
+    /// Says what is received, and what of it is sealed, for all of it is to be dealt.
+    fn publish(&self) {
+        let segments = self.segments.iter().map(|segment| segment.end() - FRAMES_OFFSET);
+        let unsealed = segments.sum::<u64>() + self.stage.bytes() as u64;
+        let shard = usize::from(self.config.shard.0);
+        self.ledger.publish(shard, self.sealed_bytes + unsealed, self.sealed_bytes);
     }
 
     /// When [`Self::turn`] has something to do though nothing happened.

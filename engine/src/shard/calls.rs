@@ -10,7 +10,7 @@ use super::batch::Accepted;
 use super::connections::{Connection, Peer, Phase};
 use super::waiters::{Reply, Waiter, Waiters};
 use super::{Received, Shard};
-use crate::io::op::{ConnectionId, Op};
+use crate::io::op::{ConnectionId, Op, ShardEvent};
 use crate::limits::Limits;
 use crate::metrics::ShardMetrics;
 use crate::raw_log::writer::Writer;
@@ -52,6 +52,10 @@ impl Shard {
             self.outbox.ops.push_back(Op::PauseReceive { connection: id });
         }
         self.metrics.stalls.add(u64::from(received == Received::Stalled));
+        if received == Received::Stalled && self.waits_for_room() && !self.room_asked {
+            self.room_asked = true;
+            self.outbox.events.push_back(ShardEvent::NeedRoom);
+        }
         if changed {
             self.list(id);
         }
@@ -137,7 +141,9 @@ impl Calls<'_> {
                 *bytes = &[];
                 break Received::All;
             }
-            if !bytes.is_empty() && (!self.writer.has_room() || self.waiters.is_full()) {
+            if !bytes.is_empty()
+                && (!self.writer.has_room() || self.waiters.is_full() || self.waits_for_room())
+            {
                 break Received::Stalled;
             }
             // Also without bytes: the half lets go of the last message then.
@@ -149,6 +155,10 @@ impl Calls<'_> {
             messages += 1;
         };
         Taken { received, messages, replied_bytes: peer.out.len() - before }
+    }
+
+    fn waits_for_room(&self) -> bool {
+        self.appends_allowed && !self.writer.may_be_dealt()
     }
 
     fn take_message(&mut self, message: &Message<'_>, peer: &mut Peer) {

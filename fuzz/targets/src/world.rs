@@ -101,7 +101,7 @@ impl World {
         let sequencer = Arc::new(Sequencer::new(Epoch::new(1_000).expect("small")));
         let metrics = Arc::<ShardMetrics>::default();
         Self {
-            shard: Shard::new(config, sequencer, metrics.clone()),
+            shard: Shard::new(config, sequencer, metrics.clone(), Arc::default()),
             metrics,
             now: Now { wall: WallMillis(2_000), mono: MonoNanos(1_000_000_000) },
             peers: [None; PEERS],
@@ -304,7 +304,8 @@ impl World {
                 panic!("the drive is well: {what}")
             }
             ShardEvent::Done => self.done = true,
-            ShardEvent::Claimed { .. }
+            ShardEvent::NeedRoom
+            | ShardEvent::Claimed { .. }
             | ShardEvent::Sealed { .. }
             | ShardEvent::Abandoned { .. }
             | ShardEvent::EpochClosed { .. } => {}

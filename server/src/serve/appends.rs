@@ -52,6 +52,13 @@ impl Appends {
         self.0.against.lock().expect("nobody panics while holding it").contains_key(&cause)
     }
 
+    /// Says to this shard once more whether batches are taken.
+    pub(super) fn answer(&self, shard: usize) {
+        let against = self.0.against.lock().expect("nobody panics while holding it");
+        // Only connections can find a mailbox full.
+        let _ = self.0.mailboxes[shard].post(Mail::AppendsAllowed(against.is_empty()));
+    }
+
     /// This speaks against taking batches, or does so no more. Logged when it changes, and then rarely.
     pub(super) fn set(&self, cause: Cause, why: Option<String>) {
         let Shared { mailboxes, health, metrics, against } = &*self.0;

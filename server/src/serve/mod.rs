@@ -38,7 +38,6 @@ mod signals;
 mod space;
 mod starving;
 mod tree;
-mod undealt;
 
 pub(crate) use machine::check_machine;
 pub(crate) use nameless::nameless_indexes;

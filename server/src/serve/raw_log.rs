@@ -12,9 +12,11 @@ use anyhow::Context;
 use bytesize::ByteSize;
 use logtank_engine::error::is_shortage;
 use logtank_engine::format::names::{RawName, time_of};
+use logtank_engine::host::raw_room::{Indexes, RawRoom};
 use logtank_engine::ids::ShardId;
-use logtank_engine::io::disk::Disk;
+use logtank_engine::io::disk::{Disk, Space, Transfer};
 use logtank_engine::io::op::ShardEvent;
+use logtank_engine::jobs::dealer::Dealer;
 use logtank_engine::jobs::governor::Policy;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::Limits;
@@ -22,6 +24,7 @@ use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::raw_log::live::ReadyFile;
 use logtank_engine::raw_log::prepare::Preparer;
 use logtank_engine::raw_log::recovery::{Recovered, RecoveryProgress, recover};
+use logtank_engine::room::reserve::files_min;
 use logtank_engine::store::Store;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
@@ -34,12 +37,13 @@ use super::appends::{Appends, Cause};
 use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
 use super::starving::{Starving, Waiting};
-use super::undealt::Undealt;
 use crate::causes::causes;
-use crate::metrics::{Beat, Health, HostMetrics, IDLE_MAX};
+use crate::metrics::{Beat, Health, HostMetrics};
 
 /// Between two log lines about a recovery that takes long.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks at the room on the drive, if nobody asks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Between two log lines about the same failure.
@@ -64,7 +68,7 @@ pub(super) struct RawLog {
     pub(super) health: Health,
     pub(super) background: Arc<Shared>,
     pub(super) appends: Appends,
-    pub(super) undealt: Undealt,
+    pub(super) indexes: Indexes,
     pub(super) signal: Arc<AppendSignal>,
     pub(super) beat: Beat,
 }
@@ -88,6 +92,10 @@ impl RawLog {
             let store = self.tree.store(Throttle::new(policy, self.signal.clone()))?;
             let recovered = put_in_order(&store, &self.metrics).await?;
             let preparer = Preparer::open(store.clone(), &self.limits, &recovered).await?;
+            // Nothing of what waits is in the ledger yet, and segments are made beside what dealing it takes.
+            let mut dealer = Dealer::new(store.clone(), &self.limits, Transfer::Cached);
+            dealer.look().await?;
+            self.background.ledger.saw(0, dealer.lag().sealed_needed_bytes, 0);
             self.events.send(HostEvent::Step(Step::Recovered(recovered.sequencer())));
             self.keep_ready(store, preparer).await
         }))?
@@ -98,10 +106,12 @@ impl RawLog {
         store: Store<UringDisk>,
         mut preparer: Preparer<UringDisk>,
     ) -> anyhow::Result<()> {
-        let mut wanted = vec![0; self.shards.len()];
         let mut running = self.shards.len();
+        let ledger = self.background.ledger.clone();
+        let mut room = RawRoom::new(&self.limits, running, self.indexes, ledger);
+        let mut look_at = Instant::now();
         let mut retry_at: Option<Instant> = None;
-        let mut without: BTreeSet<usize> = (0..self.shards.len()).collect();
+        let mut stocked = false;
         // Whose drive failed, and who has taken no fresh segment into use since.
         let mut rewriting: BTreeSet<usize> = BTreeSet::new();
         let mut starving = Starving::default();
@@ -111,24 +121,24 @@ impl RawLog {
             tracing::warn!("raw segments that are not needed can't be given up: {error}");
         }
         while running > 0 {
+            if Instant::now() >= look_at {
+                look_at = Instant::now() + LOOK_EVERY;
+                self.look(&preparer, &mut room).await;
+            }
             // Names first: whoever looks at the folder then sees at once what a file is.
             let event = if let Ok(event) = self.from_shards.try_recv() {
                 Some(event)
-            } else if let Some(shard) =
-                next_wanting(&wanted, &without).filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
+            } else if let Some(shard) = room.next().filter(|_| retry_at.is_none_or(|at| Instant::now() >= at))
             {
                 retry_at = None;
-                let appends = !without.contains(&shard);
-                let handed_over = self.hand_over(&mut preparer, &self.shards[shard], appends, urgent).await;
-                let waiting = !without.is_empty();
-                without.remove(&shard);
-                if waiting && (without.is_empty() || !matches!(handed_over, Ok(Handed::Over))) {
-                    without.clear();
+                let handed_over = self.hand_over(&mut preparer, &mut room, shard, urgent).await;
+                if !stocked && (room.all_served() || !matches!(handed_over, Ok(Handed::Over))) {
+                    stocked = true;
+                    room.serve_all();
                     self.events.send(HostEvent::Step(Step::Stocked));
                 }
                 match handed_over {
                     Ok(Handed::Over) => {
-                        wanted[shard] -= 1;
                         if rewriting.is_empty() {
                             self.health.drive_failing(None);
                         }
@@ -138,7 +148,7 @@ impl RawLog {
                         }
                     }
                     Ok(Handed::NoRoom) => {
-                        self.deny(shard, self.no_room());
+                        self.deny(shard, &room, self.no_room());
                         retry_at = Some(Instant::now() + RETRY_AFTER);
                     }
                     // What waits in memory has nowhere to go, and its clients wait for an answer that can't come.
@@ -159,19 +169,17 @@ impl RawLog {
                         reported.report(&error, &why);
                         // Descriptors come back soon, and what waits for one is answered then.
                         if !is_for_want_of_descriptors(&error) {
-                            self.deny(shard, why);
+                            self.deny(shard, &room, why);
                         }
                         retry_at = Some(Instant::now() + RETRY_AFTER);
                     }
                 }
                 urgent = retry_at.is_some() && self.waiting(&mut starving).is_urgent();
                 None
-            } else if let Some(at) = retry_at {
-                let left = at.saturating_duration_since(Instant::now());
-                tokio::time::timeout(left, self.from_shards.recv()).await.ok().flatten()
             } else {
-                // Wakes up now and then, as a sign of life.
-                match tokio::time::timeout(IDLE_MAX, self.from_shards.recv()).await {
+                let until = retry_at.map_or(look_at, |at| at.min(look_at));
+                let left = until.saturating_duration_since(Instant::now());
+                match tokio::time::timeout(left, self.from_shards.recv()).await {
                     Ok(None) => break,
                     Ok(event) => event,
                     Err(_) => None,
@@ -179,7 +187,11 @@ impl RawLog {
             };
             if let Some((shard, event)) = event {
                 match event {
-                    ShardEvent::NeedReady { missing } => wanted[usize::from(shard.0)] += missing,
+                    ShardEvent::NeedReady { missing } => room.wants(usize::from(shard.0), missing),
+                    ShardEvent::NeedRoom => {
+                        self.look(&preparer, &mut room).await;
+                        self.appends.answer(usize::from(shard.0));
+                    }
                     ShardEvent::Done | ShardEvent::Fatal { .. } => running -= 1,
                     event => {
                         if matches!(event, ShardEvent::Rewriting { .. }) {
@@ -200,9 +212,8 @@ impl RawLog {
     }
 
     /// A shard gets no segment; batches are refused unless it has one at hand.
-    fn deny(&self, shard: usize, why: String) {
-        let has_one = self.shards[shard].metrics.ready_segments.get() > 0;
-        if !has_one && !self.appends.are_refused_for(Cause::Room) {
+    fn deny(&self, shard: usize, room: &RawRoom, why: String) {
+        if !room.has_one(shard) && !self.appends.are_refused_for(Cause::Room) {
             self.appends.set(Cause::Segments, Some(why));
         }
     }
@@ -222,17 +233,21 @@ impl RawLog {
     async fn hand_over(
         &self,
         preparer: &mut Preparer<UringDisk>,
-        shard: &Shard,
-        appends: bool,
+        room: &mut RawRoom,
+        number: usize,
         urgent: bool,
     ) -> anyhow::Result<Handed> {
+        let shard = &self.shards[number];
         if preparer.ready() == 0 {
-            if !urgent && !self.has_room(preparer).await? {
+            if !urgent && !self.has_room(preparer, room, number).await? {
                 return Ok(Handed::NoRoom);
             }
+            room.begins(&preparer.room().await?);
+            let appends = room.was_served(number);
             let began = Instant::now();
             let outcome = preparer.prepare_one(|| appends && shard.metrics.ready_segments.get() == 0).await;
             self.metrics.prepared(outcome.is_ok(), began.elapsed());
+            self.look(preparer, room).await;
             outcome?;
         }
         let ready = preparer.take().expect("one is ready");
@@ -246,6 +261,8 @@ impl RawLog {
                 };
                 // Only connections can find a mailbox full.
                 let _ = shard.mailbox.post(mail);
+                room.gave(number);
+                self.look(preparer, room).await;
                 Ok(Handed::Over)
             }
             Err(error) => {
@@ -257,15 +274,60 @@ impl RawLog {
     }
 
     /// Whether there is room for one more segment, if need be when what is there only to save time has been given up.
-    async fn has_room(&self, preparer: &mut Preparer<UringDisk>) -> anyhow::Result<bool> {
-        let undealt = self.undealt.on_raw_drive();
-        // Made now, a segment would take the room at which batches are taken again.
-        if self.appends.are_refused_for(Cause::Room) {
-            preparer.give_up(0).await?;
+    async fn has_room(
+        &self,
+        preparer: &mut Preparer<UringDisk>,
+        room: &mut RawRoom,
+        shard: usize,
+    ) -> anyhow::Result<bool> {
+        let free = preparer.room().await?;
+        self.apply(&free, room);
+        if room.admits(shard, &free) {
+            return Ok(true);
+        }
+        if preparer.give_up(0).await? == 0 {
             return Ok(false);
         }
-        Ok(preparer.has_room(undealt).await?
-            || (preparer.give_up(0).await? > 0 && preparer.has_room(undealt).await?))
+        let free = preparer.room().await?;
+        self.apply(&free, room);
+        Ok(room.admits(shard, &free))
+    }
+
+    /// Looks at the drive's room: whether batches are taken, and how many.
+    async fn look(&self, preparer: &Preparer<UringDisk>, room: &mut RawRoom) {
+        match preparer.room().await {
+            Ok(free) => self.apply(&free, room),
+            // Told by whoever shows the room.
+            Err(_) => room.blind(),
+        }
+    }
+
+    fn apply(&self, free: &Space, room: &mut RawRoom) {
+        let why = (!room.look(free)).then(|| self.why(free, room.bytes_min(free)));
+        self.appends.set(Cause::Room, why);
+    }
+
+    fn why(&self, free: &Space, again_at: u64) -> String {
+        let drive = self.tree.layout.raw().display();
+        let (available, kept) = (ByteSize(free.available_bytes), ByteSize(self.limits.free_bytes_min));
+        if free.available_bytes < self.limits.free_bytes_min {
+            format!(
+                "the drive of {drive} has {available} free, less than free_bytes_min ({kept}); free some, or lower \
+                 history_max_bytes"
+            )
+        } else if free.available_files < files_min(free) {
+            format!(
+                "the filesystem of {drive} has room for {} more files, fewer than {} (df -i); remove some",
+                free.available_files,
+                files_min(free)
+            )
+        } else {
+            format!(
+                "the drive of {drive} has {available} free, and batches are taken again at {}, segments at hand included: \
+                 twice free_bytes_min ({kept}), and what dealing takes; free some, or lower history_max_bytes",
+                ByteSize(again_at)
+            )
+        }
     }
 
     fn open(&self, ready: &ReadyFile) -> std::io::Result<File> {
@@ -332,7 +394,10 @@ impl RawLog {
                 self.health.drive_failing(Some(why));
             }
             ShardEvent::EpochClosed { now_open } => tracing::debug!(%shard, %now_open, "epoch closed"),
-            ShardEvent::NeedReady { .. } | ShardEvent::Done | ShardEvent::Fatal { .. } => {}
+            ShardEvent::NeedReady { .. }
+            | ShardEvent::NeedRoom
+            | ShardEvent::Done
+            | ShardEvent::Fatal { .. } => {}
         }
         Ok(())
     }
@@ -382,12 +447,6 @@ fn is_for_want_of_descriptors(error: &anyhow::Error) -> bool {
 
 fn system_errors(error: &anyhow::Error) -> impl Iterator<Item = &std::io::Error> {
     error.chain().filter_map(|cause| cause.downcast_ref())
-}
-
-/// A shard that has none yet, otherwise the one that wants most.
-fn next_wanting(wanted: &[usize], without: &BTreeSet<usize>) -> Option<usize> {
-    let wanting = (0..wanted.len()).filter(|&shard| wanted[shard] > 0);
-    wanting.max_by_key(|&shard| (without.contains(&shard), wanted[shard]))
 }
 
 /// Runs recovery, with its progress and its findings in the log and the metrics.

@@ -2,6 +2,7 @@
 
 use std::backtrace::BacktraceStatus;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow};
+use logtank_engine::host::raw_room::Indexes;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::jobs::stats::{JobStats, Turns};
 use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
-use logtank_engine::room::{Gate, Reserve};
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::mailbox::Mail;
 use tokio::sync::mpsc::unbounded_channel;
@@ -33,7 +34,6 @@ use super::service_manager;
 use super::shards::{self, Shard};
 use super::shortage::{self, Needs};
 use super::space::SpaceWatch;
-use super::undealt::Undealt;
 use super::{Tree, signals};
 use crate::causes::causes;
 use crate::config::{PortTls, Role, Settings, Tls};
@@ -161,7 +161,6 @@ struct Host<'s> {
     stop: watch::Sender<bool>,
     stop_space: Option<Sender<()>>,
     appends: Appends,
-    undealt: Undealt,
     acceptor: Option<Arc<TcpListener>>,
     /// Names of threads that run.
     threads: Vec<&'static str>,
@@ -178,7 +177,6 @@ impl<'s> Host<'s> {
         let mailboxes = shards.iter().map(|shard| shard.mailbox.clone()).collect();
         Ok(Self {
             appends: Appends::new(mailboxes, health.clone(), metrics.clone()),
-            undealt: Undealt::new(&tree, shared.clone(), &shards),
             signal: AppendSignal::new(shards.len()),
             append: None,
             settings,
@@ -304,7 +302,7 @@ impl<'s> Host<'s> {
             health: self.health.clone(),
             background: self.shared.clone(),
             appends: self.appends.clone(),
-            undealt: self.undealt.clone(),
+            indexes: indexes_of(&self.tree),
             signal: self.signal.clone(),
             beat: self.beat("raw-log"),
         };
@@ -321,6 +319,7 @@ impl<'s> Host<'s> {
             &self.placement,
             append,
             &sequencer,
+            &self.shared.ledger,
             &self.signal,
             &to_raw_log,
             &self.events,
@@ -450,9 +449,7 @@ impl<'s> Host<'s> {
         let mut watch = SpaceWatch {
             tree: self.tree.clone(),
             free_bytes_min,
-            gate: Gate::new(Reserve::new(free_bytes_min)),
             appends: self.appends.clone(),
-            undealt: self.undealt.clone(),
             health: self.health.clone(),
             metrics: self.metrics.clone(),
             beat: self.beat("space"),
@@ -579,6 +576,13 @@ fn await_step(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Step>> {
         HostEvent::Ended(name, Ok(())) => Err(anyhow!("the thread {name} ended by itself, which is a bug")),
         HostEvent::Fatal(what) => Err(anyhow!(what)),
     }
+}
+
+/// Whether dealing takes of the raw log's drive. What can't be found out is taken for one drive, which keeps more free.
+fn indexes_of(tree: &Tree) -> Indexes {
+    let device = |path| std::fs::metadata(path).ok().map(|metadata| metadata.dev());
+    let same = device(tree.layout.raw()) == device(tree.layout.data());
+    if same { Indexes::Beside } else { Indexes::Elsewhere }
 }
 
 /// A failing drive is told apart from everything else.

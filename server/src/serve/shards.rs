@@ -7,6 +7,7 @@ use logtank_engine::ids::ShardId;
 use logtank_engine::io::op::ShardEvent;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::config::SyncMode;
+use logtank_engine::room::ledger::Ledger;
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::ShardConfig;
 use logtank_os::append_signal::AppendSignal;
@@ -80,6 +81,7 @@ pub(super) fn start(
     placement: &Placement,
     append: AppendPath,
     sequencer: &Arc<Sequencer>,
+    ledger: &Arc<Ledger>,
     signal: &Arc<AppendSignal>,
     to_raw_log: &UnboundedSender<FromShard>,
     events: &Events,
@@ -89,6 +91,7 @@ pub(super) fn start(
         let others = shards.iter().filter(|other| other.id != shard.id);
         let links = ShardLinks {
             sequencer: sequencer.clone(),
+            ledger: ledger.clone(),
             metrics: shard.metrics.clone(),
             mailbox: shard.mailbox.clone(),
             peers: others.map(|other| other.mailbox.clone()).collect(),

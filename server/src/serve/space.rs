@@ -1,5 +1,5 @@
-//! Watches the room on the drives: refuses appends before the raw log's is full, and takes them again with hysteresis.
-//! Watches the operator's flags as well.
+//! Watches the drives (their room is shown, that of the raw log is the raw log's thread's to give away) and the operator's
+//! flags.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,17 +7,14 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use logtank_engine::format::names::RawName;
 use logtank_engine::io::disk::Space;
 use logtank_engine::roles::Refusal;
-use logtank_engine::room::{self, Gate};
 use logtank_os::probe::Mount;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::Tree;
 use super::appends::{Appends, Cause};
-use super::undealt::Undealt;
 use crate::metrics::{Beat, Health, HostMetrics};
 
 /// Between two looks.
@@ -33,9 +30,7 @@ const BALLAST_BYTES: u64 = 16 << 20;
 pub(super) struct SpaceWatch {
     pub(super) tree: Tree,
     pub(super) free_bytes_min: u64,
-    pub(super) gate: Gate,
     pub(super) appends: Appends,
-    pub(super) undealt: Undealt,
     pub(super) health: Health,
     pub(super) metrics: HostMetrics,
     pub(super) beat: Beat,
@@ -97,7 +92,7 @@ impl SpaceWatch {
             }
             Err(error) if !self.failing => {
                 self.failing = true;
-                tracing::error!(%error, "the room on the raw log's drive can't be found out; appends go on as before");
+                tracing::error!(%error, "the room on the raw log's drive can't be found out");
             }
             Err(_) => {}
         }
@@ -166,31 +161,6 @@ impl SpaceWatch {
             return;
         }
         self.keep_ballast(room.available_bytes);
-        let undealt = self.undealt.on_raw_drive();
-        let allowed = self.gate.observe(&room, undealt);
-        let why = (!allowed).then(|| {
-            let free = ByteSize(room.available_bytes);
-            let kept = ByteSize(self.free_bytes_min);
-            if room.available_bytes < self.free_bytes_min {
-                format!(
-                    "the drive of {drive} has {free} free, less than free_bytes_min ({kept}); free some, or lower \
-                     history_max_bytes"
-                )
-            } else if room.available_files < room::files_min(&room) {
-                format!(
-                    "the filesystem of {drive} has room for {} more files, fewer than {} (df -i); remove some",
-                    room.available_files,
-                    room::files_min(&room)
-                )
-            } else {
-                format!(
-                    "the drive of {drive} has {free} free, and batches are taken again at {}: twice free_bytes_min \
-                     ({kept}), and what dealing takes; free some, or lower history_max_bytes",
-                    ByteSize(self.gate.bytes_min(undealt))
-                )
-            }
-        });
-        self.appends.set(Cause::Room, why);
     }
 
     /// There while there is room, gone when there is none.

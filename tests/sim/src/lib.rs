@@ -16,5 +16,6 @@ pub mod random;
 pub mod reader;
 mod restore;
 pub mod run;
+mod small_drive;
 mod spares;
 pub mod world;

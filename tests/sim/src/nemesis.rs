@@ -18,6 +18,7 @@ use crate::manager;
 use crate::oracle::Crash;
 use crate::random::Random;
 use crate::run::World;
+use crate::small_drive;
 use crate::world::Group;
 
 /// Between two looks whether the host still runs.
@@ -164,6 +165,7 @@ impl Nemesis {
         let (menu, random) = (self.world.plan.menu, &self.random);
         let faults = self.world.disk.faults();
         match random.below(16) {
+            _ if menu.full && random.percent(25) => small_drive::small_drive(self).await,
             0 | 1 if random.percent(60) => self.names_under_way().await,
             0..=4 => {
                 self.restart(if menu.power && random.percent(70) { Crash::Power } else { Crash::Kill }).await

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logtank_engine::metrics::ShardMetrics;
+use logtank_engine::room::ledger::Ledger;
 use logtank_engine::sequencer::Sequencer;
 
 use crate::append_signal::ShardSignal;
@@ -51,6 +52,8 @@ impl Default for RingConfig {
 pub struct ShardLinks {
     /// The host's positions.
     pub sequencer: Arc<Sequencer>,
+    /// What the host has received and not dealt.
+    pub ledger: Arc<Ledger>,
     /// This shard's numbers.
     pub metrics: Arc<ShardMetrics>,
     /// This shard's mail.

@@ -109,7 +109,7 @@ pub fn run_shard(
     });
     let mut driver = Driver {
         kernel,
-        shard: Shard::new(config, links.sequencer.clone(), links.metrics.clone()),
+        shard: Shard::new(config, links.sequencer.clone(), links.metrics.clone(), links.ledger.clone()),
         config: ring.clone(),
         links,
         buffers,
@@ -158,6 +158,7 @@ impl Driver<'_> {
                     ShardEvent::Done => Some(ShardExit::Done),
                     ShardEvent::Fatal { what } => Some(ShardExit::Fatal(what.clone())),
                     ShardEvent::NeedReady { .. }
+                    | ShardEvent::NeedRoom
                     | ShardEvent::Claimed { .. }
                     | ShardEvent::Sealed { .. }
                     | ShardEvent::Abandoned { .. }

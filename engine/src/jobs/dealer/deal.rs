@@ -16,11 +16,10 @@ use crate::raw_log::archive::archive;
 use crate::raw_log::dealt;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::stray::{self, Past};
-use crate::room::Reserve;
+use crate::room::ledger::to_deal;
+use crate::room::reserve::Reserve;
 use crate::store::Store;
 
-/// A sidecar is shorter than this part of what it covers.
-const SIDECAR_PART: u64 = 16;
 /// What an index takes of the drive beyond its records: the last blocks of its two files.
 const TARGET_BYTES: u64 = 2 * DIRECT_BLOCK_BYTES as u64;
 
@@ -106,7 +105,7 @@ impl<D: Disk> Dealer<D> {
             Checkpoint::At(next) => next,
             unknown => dealt::next_to_deal(&self.store, &unknown).await?,
         };
-        self.lag = lag(&view, checkpoint);
+        self.lag = lag(&view, checkpoint, self.targets);
         let may_be_dealt = view.complete_from(checkpoint).next().is_some();
         Ok(self.lag.oldest.filter(|_| !may_be_dealt))
     }
@@ -145,7 +144,7 @@ impl<D: Disk> Dealer<D> {
         }
         let view = LiveView::look(&self.store, self.transfer).await?;
         let checkpoint = Checkpoint::read(&self.store).await?.next()?;
-        self.lag = lag(&view, checkpoint);
+        self.lag = lag(&view, checkpoint, self.targets);
         looked(self.lag);
         self.archive_past(&view, checkpoint).await?;
         let Some(epoch) = view.complete_from(checkpoint).next() else {
@@ -178,7 +177,9 @@ impl<D: Disk> Dealer<D> {
         };
         self.pass(epoch.epoch).await?;
         self.state = State::Clean;
+        self.lag.sealed_needed_bytes -= sealed_needed_bytes(epoch, self.targets);
         self.targets = dealt.indexes.len() as u64;
+        self.lag.epoch_needed_bytes = self.targets * TARGET_BYTES;
         // If something of it stays, the next call meets it, before it deals anything.
         match archive(&self.store, &view, &[epoch.epoch].into()).await {
             Ok(archived) => dealt.archived_files = archived.files,
@@ -236,11 +237,12 @@ impl<D: Disk> Dealer<D> {
 }
 
 /// An epoch that is closed waits, also one that is not complete, and so one that never will be.
-fn lag(view: &LiveView, checkpoint: Epoch) -> Lag {
-    let mut lag = Lag { checkpoint, ..Lag::default() };
+fn lag(view: &LiveView, checkpoint: Epoch, targets: u64) -> Lag {
+    let mut lag = Lag { checkpoint, epoch_needed_bytes: targets * TARGET_BYTES, ..Lag::default() };
     let greatest = view.greatest_epoch();
     for epoch in view.epochs.range(checkpoint..).map(|(_, epoch)| epoch) {
         lag.needed_bytes += needed_bytes(epoch, 0);
+        lag.sealed_needed_bytes += sealed_needed_bytes(epoch, targets);
         let is_open = greatest == Some(epoch.epoch) && !epoch.is_closed();
         if (is_open || bug!(IncompleteUncounted)) && !view.is_complete(epoch.epoch) {
             continue;
@@ -262,7 +264,14 @@ fn needed_bytes(epoch: &EpochView, targets: u64) -> u64 {
         state => state.record_bytes(),
     };
     let bytes: u64 = epoch.segments.iter().map(length).sum();
-    bytes + bytes / SIDECAR_PART + targets * TARGET_BYTES
+    to_deal(bytes) + targets * TARGET_BYTES
+}
+
+/// The same of what is sealed of it: what is not, its writer knows better (see [`crate::room::ledger`]).
+fn sealed_needed_bytes(epoch: &EpochView, targets: u64) -> u64 {
+    let bytes = epoch.segments.iter().map(|segment| segment.state.record_bytes()).sum();
+    to_deal(bytes)
+        + epoch.records_by_seal().map_or(targets, |records| targets.min(records.into())) * TARGET_BYTES
 }
 
 /// Why the first epoch will never be complete, if that can be seen: nobody would say so otherwise.

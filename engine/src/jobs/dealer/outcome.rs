@@ -75,6 +75,11 @@ pub struct Lag {
     pub file_bytes: u64,
     /// What dealing them, and the epoch that is open, may take at most, in bytes.
     pub needed_bytes: u64,
+    /// What dealing all that is sealed may take, in bytes, with the last blocks of what each index gets. What was
+    /// dealt since is not in it.
+    pub sealed_needed_bytes: u64,
+    /// Those blocks of one epoch, as far as is known.
+    pub epoch_needed_bytes: u64,
     /// The oldest of them.
     pub oldest: Option<Epoch>,
 }

@@ -20,7 +20,7 @@ use crate::jobs::config::JobsConfig;
 use crate::jobs::dealer::{Dealer, Dealt, Lag, Outcome};
 use crate::jobs::history::{History, Pruned};
 use crate::jobs::report::Report;
-use crate::jobs::stats::JobStats;
+use crate::jobs::shared::Shared;
 use crate::roles::is_master;
 use crate::time::{Clock, MonoNanos};
 
@@ -115,9 +115,10 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
 
     /// Looks what waits to be dealt, and does nothing about it.
     async fn look(&mut self, report: &dyn Fn(Report)) -> Turn {
+        let sealed = self.local.shared.ledger.sealed();
         match self.dealer.look().await {
             Ok(waiting) => {
-                count_lag(&self.local.shared.stats, self.dealer.lag());
+                count_lag(&self.local.shared, sealed, self.dealer.lag());
                 self.stands(waiting, report);
                 Turn::Rest(LOOK_EVERY)
             }
@@ -131,10 +132,14 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
     /// Deals an epoch; whether there was one.
     async fn deal(&mut self, report: &dyn Fn(Report)) -> bool {
         let shared = self.local.shared.clone();
-        let looked = |lag| count_lag(&shared.stats, lag);
+        let sealed = shared.ledger.sealed();
+        let looked = |lag| count_lag(&shared, sealed, lag);
         let outcome = self.dealer.deal_next_telling(&shared.deletions, &looked).await;
         for (code, segments) in self.dealer.take_unsorted() {
             self.local.backlog.borrow_mut().add(&code, segments, 0);
+        }
+        if matches!(outcome, Ok(Outcome::Dealt(_))) {
+            promise(&shared, sealed, self.dealer.lag());
         }
         self.tell_strays(report);
         if let Ok(outcome) = &outcome {
@@ -343,7 +348,10 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
     }
 }
 
-fn count_lag(stats: &JobStats, lag: Lag) {
+/// A look at what waits, begun when so much was `sealed`, has ended.
+fn count_lag(shared: &Shared, sealed: u64, lag: Lag) {
+    promise(shared, sealed, lag);
+    let stats = &shared.stats;
     stats.waiting_epochs.set(lag.epochs);
     stats.waiting_bytes.set(lag.bytes);
     stats.waiting_file_bytes.set(lag.file_bytes);
@@ -351,4 +359,9 @@ fn count_lag(stats: &JobStats, lag: Lag) {
     stats.looks.add(1);
     stats.oldest_waiting.set(lag.oldest.map_or(0, |epoch| epoch.millis()));
     stats.checkpoint_ms.set(lag.checkpoint.millis());
+}
+
+/// Dealing what waits is promised room.
+fn promise(shared: &Shared, sealed: u64, lag: Lag) {
+    shared.ledger.saw(sealed, lag.sealed_needed_bytes, lag.epoch_needed_bytes);
 }

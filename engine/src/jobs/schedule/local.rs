@@ -11,12 +11,12 @@ use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::Chain;
-use crate::io::disk::Disk;
+use crate::io::disk::{Disk, Space};
 use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
 use crate::jobs::sorter::{needed_to_sort, sort_index};
 use crate::limits::Limits;
-use crate::room::Reserve;
+use crate::room::reserve::Reserve;
 use crate::store::Store;
 use crate::time::Clock;
 
@@ -76,7 +76,7 @@ impl<D: Disk, C: Clock> Local<D, C> {
         }
     }
 
-    /// Whether a job may take this much of the indexes' drive; says so if that changes.
+    /// Whether a job may take this much of the indexes' drive, beside what is promised to others; says so if that changes.
     pub(super) async fn admits(
         &self,
         job: &'static str,
@@ -84,9 +84,16 @@ impl<D: Disk, C: Clock> Local<D, C> {
         report: &dyn Fn(Report),
     ) -> Result<bool> {
         let room = self.store.disk().space(self.store.layout().data()).await?;
-        let admitted = Reserve::new(self.limits.free_bytes_min).admits(&room, needed);
+        let admitted = self.leaves_room(&room, needed);
         self.room(job, if admitted { Ok(()) } else { Err((needed, room.available_bytes)) }, report);
         Ok(admitted)
+    }
+
+    /// Whether a job may take this much where there is so much room: it leaves the reserve, and what is promised to dealing and
+    /// to other jobs.
+    pub(super) fn leaves_room(&self, room: &Space, needed: u64) -> bool {
+        let wanted = needed.saturating_add(self.shared.ledger.promised());
+        Reserve::new(self.limits.free_bytes_min).admits(room, wanted)
     }
 
     /// Sorts an index; the caller holds [`Self::sorting`]. `false` if there is no room to: nothing has changed then.
@@ -109,9 +116,11 @@ impl<D: Disk, C: Clock> Local<D, C> {
         let Some(bounds) = self.bounds(code).await? else { return Ok(true) };
         let Bounds { checkpoint, deletion } = bounds;
         let chain = Chain::look(&self.store, code, checkpoint, deletion).await?;
-        if !self.admits("sort", needed_to_sort(&chain, &self.limits), report).await? {
+        let needed = needed_to_sort(&chain, &self.limits);
+        if !self.admits("sort", needed, report).await? {
             return Ok(false);
         }
+        let _promise = self.shared.ledger.promise(needed);
         let sorted = sort_index(&self.store, code, checkpoint, deletion, &self.limits).await?;
         for corruption in sorted.findings {
             report(Report::Damage { code: code.clone(), corruption });

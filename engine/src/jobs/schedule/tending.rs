@@ -15,11 +15,11 @@ use crate::index_log::chain::Chain;
 use crate::io::disk::{Disk, EntryKind};
 use crate::jobs::cleaner::{Cleaned, Superseded};
 use crate::jobs::config::JobsConfig;
-use crate::jobs::optimizer::{needed_to_optimize, optimize_index};
+use crate::jobs::optimizer::{needed_to_optimize, optimize_on};
 use crate::jobs::queue::{DISCOVERY_PRIORITY, Urgency};
 use crate::jobs::report::Report;
 use crate::roles::is_master;
-use crate::room::Reserve;
+use crate::room::ledger::Promise;
 use crate::time::{Clock, MonoNanos};
 
 /// Between the beginnings of two walks over all indexes.
@@ -135,22 +135,22 @@ impl<D: Disk, C: Clock> Tending<D, C> {
         }
     }
 
-    /// Whether optimizing the index leaves the room that is kept free. If not, that is told now and then: discovery will
-    /// find the index again and again, and smaller ones have their turn meanwhile.
-    async fn is_affordable(
+    /// The room to optimize the index, as far as it leaves what is kept free. If it does not, that is told now and then:
+    /// discovery will find the index again and again, and smaller ones have their turn meanwhile.
+    async fn afford(
         &mut self,
         code: &IndexCode,
         bounds: Bounds,
         report: &dyn Fn(Report),
-    ) -> Result<bool> {
+    ) -> Result<Option<Promise>> {
         let local = self.local.clone();
         let Bounds { checkpoint, deletion } = bounds;
         let chain = Chain::look(&local.store, code, checkpoint, deletion).await?;
         let needed = needed_to_optimize(&chain, &local.limits);
         let room = local.store.disk().space(local.store.layout().data()).await?;
-        if Reserve::new(local.limits.free_bytes_min).admits(&room, needed) {
+        if local.leaves_room(&room, needed) {
             self.unaffordable.remove(code);
-            return Ok(true);
+            return Ok(Some(local.shared.ledger.promise(needed)));
         }
         let now = local.clock.now().mono;
         if self.unaffordable.get(code).is_none_or(|told| now.since(*told) >= TELL_EVERY) {
@@ -160,7 +160,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             let error = DiskError::new("make room for", &local.store.layout().optimized(code), full);
             local.index_failed("optimize", code, error.into(), report);
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn try_optimize(&mut self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<()> {
@@ -170,12 +170,10 @@ impl<D: Disk, C: Clock> Tending<D, C> {
                 return Ok(());
             }
             let Some(bounds) = local.bounds(code).await? else { return Ok(()) };
-            if !self.is_affordable(code, bounds, report).await? {
-                return Ok(());
-            }
+            let Some(promise) = self.afford(code, bounds, report).await? else { return Ok(()) };
             let Bounds { checkpoint, deletion } = bounds;
             let (store, limits) = (&local.store, &local.limits);
-            let optimized = optimize_index(store, code, checkpoint, deletion, limits).await?;
+            let optimized = optimize_on(promise, store, code, checkpoint, deletion, limits).await?;
             for corruption in optimized.findings {
                 report(Report::Damage { code: code.clone(), corruption });
             }

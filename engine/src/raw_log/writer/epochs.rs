@@ -144,5 +144,6 @@ impl Writer {
         let (epoch, part) = (segment.header.epoch, segment.header.part);
         outbox.events.push_back(ShardEvent::Sealed { ready: segment.ready, epoch, part });
         self.metrics.segments_sealed.add(1);
+        self.sealed_bytes += segment.sealed_bytes();
     }
 }

@@ -33,7 +33,7 @@ struct Shard {
 impl Shard {
     fn new(shard: u16, sequencer: &Arc<Sequencer>) -> Self {
         let config = WriterConfig::new(ShardId(shard), &Limits::default());
-        let writer = Writer::new(config, sequencer.clone(), Arc::default());
+        let writer = Writer::new(config, sequencer.clone(), Arc::default(), Arc::default());
         let outbox = Outbox::default();
         Self { writer, outbox, ready: 0, frames: Vec::new(), batches: Vec::new() }
     }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::world::World;
+use crate::io::op::ShardEvent;
 use crate::raw_log::config::{AppendMode, SyncMode};
 use crate::shard::Received;
 
@@ -31,6 +32,51 @@ fn memory_stays_bounded_when_the_drive_stands_still_and_all_is_taken_when_it_mov
     world.look_on = false;
     world.finish();
     assert_eq!(world.peers[0].acknowledged.len(), 1000);
+}
+
+#[test]
+fn batches_wait_for_room_until_the_host_has_looked() {
+    let asked = |world: &World| world.count_events(|event| *event == ShardEvent::NeedRoom);
+    for allowed in [true, false] {
+        let mut world = world(|_| {});
+        world.ledger.allow(Some(0));
+        world.post(0, 1, 100);
+        world.post(0, 1, 100);
+        for _ in 0..2 {
+            assert_eq!(world.deliver(0, usize::MAX), Received::Stalled);
+            world.turn(0);
+        }
+        assert!(asked(&world) == 1 && !world.shards[0].may_receive(), "it asks once");
+        if allowed {
+            world.ledger.allow(Some(1 << 20));
+        }
+        world.shards[0].appends_allowed(allowed);
+        assert!(world.shards[0].may_receive());
+        world.finish();
+        assert_eq!(world.peers[0].acknowledged.len(), if allowed { 2 } else { 0 });
+        assert_eq!(world.peers[0].errors.len(), if allowed { 0 } else { 2 }, "an answer either way");
+    }
+}
+
+#[test]
+fn a_shard_takes_no_more_than_there_is_room_for() {
+    let mut world = world(|_| {});
+    let bound = 100_000;
+    world.ledger.allow(Some(bound));
+    for _ in 0..500 {
+        world.post(0, 1, 900);
+    }
+    while world.deliver(0, 3_000) == Received::All {
+        world.turn(0);
+    }
+    let taken = world.metrics[0].staged_bytes.get() + world.metrics[0].frame_bytes.get();
+    assert!(taken <= bound && taken > bound / 2, "{taken}");
+    world.ledger.allow(None);
+    world.shards[0].appends_allowed(true);
+    world.finish();
+    assert_eq!(world.peers[0].acknowledged.len(), 500);
+    world.ledger.saw(world.ledger.sealed(), 0, 0);
+    assert_eq!(world.ledger.promised(), 0, "what is sealed and dealt is promised no more");
 }
 
 #[test]

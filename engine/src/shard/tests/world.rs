@@ -17,6 +17,7 @@ use crate::limits::Limits;
 use crate::metrics::ShardMetrics;
 use crate::raw_log::config::{AppendMode, SyncMode};
 use crate::raw_log::segment::ReadySegment;
+use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
 use crate::shard::{Received, Shard, ShardConfig};
 use crate::time::{MonoNanos, Now, WallMillis};
@@ -58,6 +59,7 @@ pub(super) struct World {
     file_bytes: u64,
     /// Whether each reply is checked against the drive.
     pub(super) look_on: bool,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl World {
@@ -77,6 +79,7 @@ impl World {
             ..Limits::default()
         };
         let metrics: Vec<Arc<ShardMetrics>> = (0..shards).map(|_| Arc::default()).collect();
+        let ledger = Arc::<Ledger>::default();
         let mut file_bytes = 0;
         let start = |shard: usize| {
             let mut config = ShardConfig::new(ShardId(u16::try_from(shard).unwrap()), limits.clone());
@@ -85,7 +88,7 @@ impl World {
             config.writer.segment_roll_bytes = 32 * 1024;
             adjust(&mut config);
             file_bytes = config.writer.ready_file_bytes_min();
-            Shard::new(config, sequencer.clone(), metrics[shard].clone())
+            Shard::new(config, sequencer.clone(), metrics[shard].clone(), ledger.clone())
         };
         let all = (0..shards).map(start).collect();
         Self {
@@ -102,6 +105,7 @@ impl World {
             abandoned: BTreeSet::new(),
             file_bytes,
             look_on: true,
+            ledger,
         }
     }
 
@@ -221,6 +225,7 @@ impl World {
                 }
                 ShardEvent::Fatal { .. } => self.fatal = true,
                 ShardEvent::Claimed { .. }
+                | ShardEvent::NeedRoom
                 | ShardEvent::Sealed { .. }
                 | ShardEvent::EpochClosed { .. }
                 | ShardEvent::Rewriting { .. }

@@ -55,7 +55,7 @@ impl Driver {
         let metrics = host.ports[number].metrics.clone();
         let random = Random::new(plan.seed ^ world.salts.next(), "driver");
         Self {
-            shard: Shard::new(config, sequencer.clone(), metrics),
+            shard: Shard::new(config, sequencer.clone(), metrics, host.shared.ledger.clone()),
             sequencer,
             files: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -389,6 +389,7 @@ impl Driver {
                     abandoned.set(abandoned.get() + 1);
                 }
                 ShardEvent::Sealed { .. } => trace.count("segments sealed"),
+                ShardEvent::NeedRoom => trace.count("questions for room"),
                 ShardEvent::NeedReady { .. } | ShardEvent::Claimed { .. } | ShardEvent::Done => {}
             }
             self.host.from_shards.borrow_mut().push_back((self.number, event));

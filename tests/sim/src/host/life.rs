@@ -25,7 +25,7 @@ use super::driver::Driver;
 use super::driver::SYNC_USUAL_NANOS;
 use super::net::Link;
 use super::ring::Ring;
-use super::{belonging, raw_log, space};
+use super::{belonging, raw_log};
 use crate::disk::{RingFile, SimDisk};
 use crate::run::World;
 use crate::world::{Group, SimClock};
@@ -111,6 +111,10 @@ pub struct Host {
     pub(super) shard_events: Notify,
     pub(super) shards_done: Cell<usize>,
     stopping: Cell<bool>,
+    /// Dealing had no room.
+    pub dealing_waited: Cell<bool>,
+    /// Segments that were made of the last room there was.
+    pub urgent: Cell<u64>,
     /// Whether there is room for batches, and whether segments can be made for them.
     allowed: Cell<(bool, bool)>,
 }
@@ -141,6 +145,8 @@ impl Host {
             shard_events: Notify::new(),
             shards_done: Cell::new(0),
             stopping: Cell::new(false),
+            urgent: Cell::new(0),
+            dealing_waited: Cell::new(false),
             allowed: Cell::new((true, true)),
         });
         world.executor.spawn(Group::Host, {
@@ -158,6 +164,24 @@ impl Host {
         world.executor.trace().note("exit", &format!("{exit:?}"), 0);
         self.open.set(false);
         self.exit.borrow_mut().get_or_insert(exit);
+    }
+
+    /// Whether batches are taken.
+    #[must_use]
+    pub fn takes_batches(&self) -> bool {
+        self.allowed.get() == (true, true)
+    }
+
+    /// Segments that shards have at hand.
+    #[must_use]
+    pub fn at_hand(&self) -> u64 {
+        self.ports.iter().map(|port| port.metrics.ready_segments.get()).sum()
+    }
+
+    /// Says to a shard once more whether batches are taken.
+    pub(super) fn answer(&self, shard: usize) {
+        let (room, segments) = self.allowed.get();
+        self.ports[shard].post(Mail::AppendsAllowed(room && segments));
     }
 
     /// Takes or refuses batches by how much room there is, and by whether segments can be made.
@@ -205,7 +229,6 @@ impl Host {
         let reader = Reader::new(store.clone(), world.clock.clone(), key, options);
         *self.reader.borrow_mut() = Some(Rc::new(reader));
         world.executor.spawn(Group::Host, self.clone().background(world.clone()));
-        world.executor.spawn(Group::Host, space::watch(world.clone(), self.clone()));
         raw_log::keep_ready(world, &self, preparer).await
     }
 
@@ -244,6 +267,9 @@ impl Host {
             };
             trace.count(what);
             trace.note(what, &format!("{report:?}"), 0);
+            if matches!(report, Report::NoRoom { job: "deal", .. }) {
+                self.dealing_waited.set(true);
+            }
             match report {
                 Report::Halted { .. } => self.halted.set(true),
                 Report::Blocked { corruption, .. } => {

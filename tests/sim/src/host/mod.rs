@@ -6,7 +6,6 @@ mod life;
 mod net;
 mod raw_log;
 mod ring;
-mod space;
 
 pub use life::{Exit, Host, Mail, Port};
 pub use net::Link;

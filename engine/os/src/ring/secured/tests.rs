@@ -30,7 +30,7 @@ fn sides() -> (TlsConfig, ClientConnection) {
 fn shard() -> Shard {
     let sequencer = Arc::new(Sequencer::new(Epoch::new(1_000_000).unwrap()));
     let config = ShardConfig::new(ShardId(0), Limits::default());
-    Shard::new(config, sequencer, Arc::<ShardMetrics>::default())
+    Shard::new(config, sequencer, Arc::<ShardMetrics>::default(), Arc::default())
 }
 
 fn flight(client: &mut ClientConnection) -> Vec<u8> {

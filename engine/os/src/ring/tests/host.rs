@@ -77,6 +77,7 @@ impl Host {
                     mailbox: mailboxes[usize::from(shard)].clone(),
                     peers: peers.map(|(_, mailbox)| mailbox.clone()).collect(),
                     signal: None,
+                    ledger: Arc::default(),
                 };
                 metrics.push(links.metrics.clone());
                 let (path, events, ready) = (dir.path().to_owned(), events.clone(), ready.clone());

@@ -1,0 +1,105 @@
+//! For a while the drive has little room besides its reserve. Nobody else fills it, so the host must get along: it leaves the
+//! reserve, dealing never waits for room, and batches are taken again when what was received is dealt.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use logtank_engine::room::ledger::to_deal;
+
+use crate::host::{Host, Mail};
+use crate::nemesis::Nemesis;
+
+/// Folders, checkpoints and sidecars take a little besides what is counted.
+const SLACK_BYTES: u64 = 24_000;
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+/// For an epoch to be dealt, and for the host to look at the room then.
+const DEALT_AFTER: Duration = Duration::from_secs(4);
+
+/// The trouble.
+pub(crate) async fn small_drive(nemesis: &Nemesis) {
+    let Nemesis { world, random } = nemesis;
+    world.executor.trace().count("small drives");
+    let (faults, limits) = (world.disk.faults(), &world.plan.limits);
+    faults.heal();
+    nemesis.restart_if_halted().await;
+    let (reserve, segment) = (limits.free_bytes_min, limits.segment_file_bytes());
+    let shards = world.plan.shards as u64;
+    // What the host has at hand and in use already is not part of it.
+    let most = if random.percent(50) { 2 * segment } else { (shards + 5) * segment };
+    let room = reserve + random.between(SLACK_BYTES, most);
+    let capacity = world.disk.used() + room;
+    faults.capacity.set(capacity);
+    let free = || capacity.saturating_sub(world.disk.used());
+    let mut life = world.open_host().map(Life::new);
+    let until = world.executor.now() + nanos(Duration::from_secs(random.between(2, 25)));
+    while world.executor.now() < until {
+        nemesis.attend(LOOK_EVERY).await;
+        let Some(life) = current(nemesis, &mut life) else { continue };
+        if life.is_pressed() {
+            world.executor.trace().count("small drives that were too small");
+            break;
+        }
+        if free() + SLACK_BYTES < reserve {
+            world.check(Err(format!("{} bytes are free, and {reserve} are to be kept free", free())));
+        }
+        if life.host.dealing_waited.get() {
+            world.check(Err("dealing waits for room that nobody else has taken".to_owned()));
+        }
+        if random.percent(3) {
+            life.host.ports.iter().for_each(|port| port.post(Mail::Seal));
+        }
+    }
+    // What waits is dealt; then segments at hand are all that is not free.
+    if let Some(life) = current(nemesis, &mut life) {
+        for _ in 0..3 {
+            life.host.ports.iter().for_each(|port| port.post(Mail::Seal));
+            nemesis.attend(DEALT_AFTER).await;
+        }
+    }
+    if let Some(life) = current(nemesis, &mut life).filter(|life| !life.is_pressed()) {
+        let promised = life.host.shared.ledger.promised() + to_deal(limits.message_bytes_max as u64 * 2);
+        let all = free() + life.host.at_hand() * segment;
+        let enough = (2 * reserve).max(reserve + shards * segment) + promised + SLACK_BYTES;
+        if all >= enough && !life.host.takes_batches() {
+            let what = format!("{all} bytes are free or at hand, and batches are refused for good");
+            world.check(Err(what));
+        }
+        if all >= enough {
+            world.executor.trace().count("small drives that had room again");
+        }
+    }
+    faults.heal();
+}
+
+/// What the host had done when the trouble began.
+struct Life {
+    host: Rc<Host>,
+    urgent: u64,
+}
+
+impl Life {
+    fn new(host: Rc<Host>) -> Self {
+        host.dealing_waited.set(false);
+        Self { urgent: host.urgent.get(), host }
+    }
+
+    /// Batches in memory had to be kept, whatever room that took.
+    fn is_pressed(&self) -> bool {
+        self.host.urgent.get() > self.urgent
+    }
+}
+
+/// The same life as before; `None` if the host was started again, or is not up.
+fn current<'l>(nemesis: &Nemesis, life: &'l mut Option<Life>) -> Option<&'l Life> {
+    let host = nemesis.world.open_host();
+    if let (Some(host), Some(known)) = (&host, &*life)
+        && !Rc::ptr_eq(host, &known.host)
+    {
+        *life = None;
+    }
+    host.and(life.as_ref())
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).expect("seconds")
+}
