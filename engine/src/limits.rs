@@ -1,6 +1,9 @@
 //! Every bound of the engine, and the relations between them that the rest of the code relies on.
 //!
-//! Units stand last in the names. What a user may set is a field of [`Limits`]; the rest is constant.
+//! Units stand last in the names. What a user may set is a field of [`Limits`], or "by default"; the rest is constant.
+//! Each default stands here only: the program shows it from here.
+
+use std::time::Duration;
 
 /// Bits of a position that hold the epoch (milliseconds since 1970: enough until 2109).
 pub const EPOCH_BITS: u32 = 42;
@@ -41,6 +44,25 @@ pub const SCAN_CHUNK_BYTES: usize = MIB as usize;
 pub const LEGACY_RECORD_BYTES_MAX: usize = 64 * MIB as usize;
 /// Bytes that are checksummed in vain while looking for the next whole frame behind damage.
 pub const SALVAGE_CHECK_BYTES_MAX: u64 = 1024 * MIB;
+
+/// What a power cut may cost at most, by default.
+pub const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// An epoch with records is closed after this long, by default.
+pub const EPOCH_AGE_MAX: Duration = Duration::from_secs(10 * 60);
+/// A message must be whole this long after its first byte, by default.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection without any traffic is closed after this long, by default.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Superseded segments of an index are removed when nobody has read it for this long, by default.
+pub const UNREAD_BEFORE_CLEAN: Duration = Duration::from_secs(30 * 60);
+/// Files of raw/history/ older than this are removed, by default.
+pub const HISTORY_AGE_MAX: Duration = Duration::from_secs(30 * 86_400);
+/// Bytes of raw/history/ that are kept, by default.
+pub const HISTORY_BYTES_MAX: u64 = 64 * 1024 * MIB;
+/// Bytes a second that background work may always move, by default.
+pub const BACKGROUND_RATE_MIN: u64 = 16 * MIB;
+/// Direct appends that take less than this are never slow, by default.
+pub const APPEND_SLOW_AFTER: Duration = Duration::from_micros(250);
 
 /// Unit of the length of segments that are rolled before they have a MiB.
 const SMALL_SPARE_BYTES: u64 = 4 * DIRECT_BLOCK_BYTES as u64;
@@ -87,18 +109,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            message_bytes_max: 16 * MIB as usize,
-            record_bytes_max: 8 * MIB as usize,
-            batch_records_max: FRAME_RECORDS_MAX,
-            connections_max: 16_384,
-            unsynced_bytes_max: 64 * MIB as usize,
-            in_flight_bytes_max: 256 * MIB as usize,
-            segment_roll_bytes: SEGMENT_ROLL_BYTES,
-            free_bytes_min: 256 * MIB,
-            job_bytes_max: 256 * MIB as usize,
-            open_files_max: 1024,
-        }
+        Self::DEFAULT
     }
 }
 
@@ -114,6 +125,20 @@ pub enum LimitsError {
 }
 
 impl Limits {
+    /// Of a host that is told nothing else.
+    pub const DEFAULT: Self = Self {
+        message_bytes_max: 16 * MIB as usize,
+        record_bytes_max: 8 * MIB as usize,
+        batch_records_max: FRAME_RECORDS_MAX,
+        connections_max: 16_384,
+        unsynced_bytes_max: 64 * MIB as usize,
+        in_flight_bytes_max: 256 * MIB as usize,
+        segment_roll_bytes: SEGMENT_ROLL_BYTES,
+        free_bytes_min: 256 * MIB,
+        job_bytes_max: 256 * MIB as usize,
+        open_files_max: 1024,
+    };
+
     /// Checks the relations between the bounds.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::io::disk::Transfer;
-use crate::limits::SORT_SEGMENTS_MAX;
+use crate::limits::{HISTORY_AGE_MAX, HISTORY_BYTES_MAX, SORT_SEGMENTS_MAX, UNREAD_BEFORE_CLEAN};
 
 /// How background work goes about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +22,20 @@ pub struct JobsConfig {
     pub sort_segments_max: usize,
 }
 
+impl JobsConfig {
+    /// As by default, but that raw/history/ is kept whole: for what deals once and ends.
+    #[must_use]
+    pub fn keeping_history() -> Self {
+        Self { history_age_max: None, history_bytes_max: None, ..Self::default() }
+    }
+}
+
 impl Default for JobsConfig {
     fn default() -> Self {
         Self {
-            unread_before_clean: Duration::from_secs(30 * 60),
-            history_age_max: None,
-            history_bytes_max: None,
+            unread_before_clean: UNREAD_BEFORE_CLEAN,
+            history_age_max: Some(HISTORY_AGE_MAX),
+            history_bytes_max: Some(HISTORY_BYTES_MAX),
             spares_max: 4,
             raw_transfer: Transfer::Direct,
             sort_segments_max: SORT_SEGMENTS_MAX,

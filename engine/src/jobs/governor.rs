@@ -21,6 +21,7 @@
 use std::time::Duration;
 
 use crate::left_out::Part;
+use crate::limits::{APPEND_SLOW_AFTER, BACKGROUND_RATE_MIN};
 use crate::time::MonoNanos;
 
 /// What appends feel, at one moment.
@@ -66,14 +67,14 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            rate_bytes_min: 16 << 20,
+            rate_bytes_min: BACKGROUND_RATE_MIN,
             rate_bytes_max: 2 << 30,
             depth_max: 32,
             chunk_bytes_shared: 256 << 10,
             chunk_bytes_idle: 4 << 20,
             idle_after: Duration::from_millis(500),
             slow_factor: 3,
-            slow_min: Duration::from_micros(250),
+            slow_min: APPEND_SLOW_AFTER,
             react_every: Duration::from_millis(5),
             recover_every: Duration::from_millis(10),
         }

@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn without_bounds_everything_is_kept() {
-        let (disk, mut history) = history(&JobsConfig::default());
+        let (disk, mut history) = history(&JobsConfig::keeping_history());
         assert_eq!(prune(&mut history, 1_000, u64::MAX), Pruned::default());
         assert_eq!(left(&disk).len(), 6);
     }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn what_is_too_old_goes_but_never_what_may_not_be_dealt() {
         let config =
-            JobsConfig { history_age_max: Some(Duration::from_millis(400)), ..JobsConfig::default() };
+            JobsConfig { history_age_max: Some(Duration::from_millis(400)), ..JobsConfig::keeping_history() };
         let (disk, mut history) = history(&config);
         assert_eq!(prune(&mut history, 1_000, 20).files, 0, "a clock that stepped back makes nothing old");
         assert_eq!(prune(&mut history, 1_000, 601), Pruned { files: 4, bytes: 55, more: false });
@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn the_oldest_epochs_beyond_the_length_go_whole() {
-        let config = JobsConfig { history_bytes_max: Some(50), spares_max: 0, ..JobsConfig::default() };
+        let config =
+            JobsConfig { history_bytes_max: Some(50), spares_max: 0, ..JobsConfig::keeping_history() };
         let (disk, mut history) = history(&config);
         assert_eq!(prune(&mut history, 1_000, 0), Pruned { files: 4, bytes: 55, more: false });
         assert_eq!(left(&disk), ["300.raw", "x"]);
@@ -234,7 +235,8 @@ mod tests {
 
     #[test]
     fn deletions_go_when_nothing_is_left_that_they_concern() {
-        let config = JobsConfig { history_bytes_max: Some(50), spares_max: 0, ..JobsConfig::default() };
+        let config =
+            JobsConfig { history_bytes_max: Some(50), spares_max: 0, ..JobsConfig::keeping_history() };
         let (disk, mut history) = history(&config);
         for name in ["150-0-m.deleted", "250-7-m.deleted", "300-0-m.deleted", "2000-0-m.deleted"] {
             disk.put(Path::new("/data/raw/history").join(name), b"");
@@ -253,7 +255,7 @@ mod tests {
 
     #[test]
     fn where_room_is_scarce_nothing_is_kept_for_recycling() {
-        let config = JobsConfig { history_bytes_max: Some(50), ..JobsConfig::default() };
+        let config = JobsConfig { history_bytes_max: Some(50), ..JobsConfig::keeping_history() };
         let (disk, mut history) = history(&config);
         disk.put("/data/raw/spare/50-0-0.rawlog", b"x");
         assert_eq!(run(history.give_up_spares()).unwrap(), 0);

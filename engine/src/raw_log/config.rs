@@ -72,10 +72,10 @@ impl WriterConfig {
             usize::try_from(limits::MIB).expect("a MiB fits").min(limits.message_bytes_max);
         Self {
             shard,
-            sync: SyncMode::Interval(Duration::from_secs(1)),
+            sync: SyncMode::Interval(limits::SYNC_INTERVAL),
             append: AppendMode::Buffered,
             segment_roll_bytes: limits.segment_roll_bytes,
-            epoch_max_age: Duration::from_secs(60),
+            epoch_max_age: limits::EPOCH_AGE_MAX,
             epoch_records_seal: limits::EPOCH_RECORDS_SEAL,
             writes_in_flight_max: 2,
             ready_target: 2,

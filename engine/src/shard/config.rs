@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::ids::ShardId;
-use crate::limits::Limits;
+use crate::limits::{IDLE_TIMEOUT, Limits, MESSAGE_TIMEOUT};
 use crate::raw_log::config::WriterConfig;
 
 /// What a shard is to do; the same for all shards of a host but for its number.
@@ -28,8 +28,8 @@ impl ShardConfig {
         Self {
             writer: WriterConfig::new(shard, &limits),
             limits,
-            message_timeout: Duration::from_secs(30),
-            idle_timeout: None,
+            message_timeout: MESSAGE_TIMEOUT,
+            idle_timeout: Some(IDLE_TIMEOUT),
             reply_bytes_max: 64 * 1024,
             waiters_max: 1 << 16,
         }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
+use super::defaults::{MANAGER_ADDR, METRICS_ADDR, READER_ADDR, WRITER_ADDR};
 use crate::client::address;
 
 /// How to reach a host whose ports are encrypted.
@@ -26,7 +27,7 @@ pub(crate) struct TlsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct WriteArgs {
     /// The host's writer port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15000", value_parser = address::parse)]
+    #[arg(long, value_name = "HOST:PORT", default_value = WRITER_ADDR, value_parser = address::parse)]
     pub(crate) addr: String,
     /// The index that the records belong to.
     #[arg(long, value_name = "CODE")]
@@ -47,7 +48,7 @@ pub(crate) struct WriteArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReadArgs {
     /// The host's reader port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15100", value_parser = address::parse)]
+    #[arg(long, value_name = "HOST:PORT", default_value = READER_ADDR, value_parser = address::parse)]
     pub(crate) addr: String,
     /// Where nobody listens at the beginning, try again for this long: a host that starts opens its ports last.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
@@ -69,10 +70,10 @@ pub(crate) struct ReadArgs {
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// The host's manager port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:16000", value_parser = address::parse)]
+    #[arg(long, value_name = "HOST:PORT", default_value = MANAGER_ADDR, value_parser = address::parse)]
     pub(crate) manager_addr: String,
     /// The host's metrics port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:15200", value_parser = address::parse)]
+    #[arg(long, value_name = "HOST:PORT", default_value = METRICS_ADDR, value_parser = address::parse)]
     pub(crate) metrics_addr: String,
     /// Also show the segments of this index.
     #[arg(long, value_name = "CODE")]

@@ -1,6 +1,7 @@
 //! The command line as typed; what it means is checked in [`crate::config`] and in the commands.
 
 mod client;
+mod defaults;
 mod files;
 mod settings;
 mod tune;

@@ -4,7 +4,9 @@
 //! layer wins, and checks what it says.
 
 use clap::{Args, ValueHint};
+use logtank_engine::limits::{self, Limits};
 
+use super::defaults::{MANAGER_ADDR, METRICS_ADDR, READER_ADDR, WRITER_ADDR, duration, size};
 use super::words::Words;
 
 /// All settings. A setting's variable is its name in capitals after `LOGTANK_`.
@@ -34,13 +36,13 @@ struct DataArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     raw_dir: Option<String>,
     /// Refuse appends while the raw log's drive has less than this free; resume at twice as much.
-    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(Limits::DEFAULT.free_bytes_min))]
     free_bytes_min: String,
     /// Delete dealt raw segments that are older than this, or `unlimited`.
-    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    #[arg(long, value_name = "DURATION", default_value = duration(limits::HISTORY_AGE_MAX))]
     history_max_age: String,
     /// Delete the oldest dealt raw segments beyond this many bytes, or `unlimited`.
-    #[arg(long, value_name = "SIZE", default_value = "64GiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(limits::HISTORY_BYTES_MAX))]
     history_max_bytes: String,
 }
 
@@ -48,16 +50,16 @@ struct DataArgs {
 #[command(next_help_heading = "Network")]
 struct NetworkArgs {
     /// Where batches are received.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15000")]
+    #[arg(long, value_name = "IP:PORT", default_value = WRITER_ADDR)]
     writer_addr: String,
     /// Where indexes are recovered from.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15100")]
+    #[arg(long, value_name = "IP:PORT", default_value = READER_ADDR)]
     reader_addr: String,
     /// The control plane.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:16000")]
+    #[arg(long, value_name = "IP:PORT", default_value = MANAGER_ADDR)]
     manager_addr: String,
     /// /metrics, /healthz and /readyz over HTTP, or `off`.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:15200")]
+    #[arg(long, value_name = "IP:PORT", default_value = METRICS_ADDR)]
     metrics_addr: String,
     /// Names, beside addresses, `localhost` and names without a dot, that browsers may ask for the status page by.
     #[arg(long, value_name = "NAMES")]
@@ -78,13 +80,13 @@ struct NetworkArgs {
     #[arg(long, value_name = "NAMES", default_value = "writer,reader,manager,metrics")]
     tls_ports: String,
     /// Connections to one port.
-    #[arg(long, value_name = "N", default_value = "16384")]
+    #[arg(long, value_name = "N", default_value = Limits::DEFAULT.connections_max.to_string())]
     connections_max: String,
     /// Close a connection that has been sending one message for this long, or has received nothing of its reply for it.
-    #[arg(long, value_name = "DURATION", default_value = "30s")]
+    #[arg(long, value_name = "DURATION", default_value = duration(limits::MESSAGE_TIMEOUT))]
     message_timeout: String,
     /// Close a connection on which nothing was received for this long, or `unlimited`.
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    #[arg(long, value_name = "DURATION", default_value = duration(limits::IDLE_TIMEOUT))]
     idle_timeout: String,
 }
 
@@ -95,28 +97,28 @@ struct RawLogArgs {
     #[arg(long, value_name = "interval|always", value_parser = Words(&["interval", "always"]), hide_possible_values = true, default_value = "interval")]
     sync: String,
     /// With sync = interval: a power cut loses nothing older than this.
-    #[arg(long, value_name = "DURATION", default_value = "1s")]
+    #[arg(long, value_name = "DURATION", default_value = duration(limits::SYNC_INTERVAL))]
     sync_interval: String,
     /// How segments are written: through the page cache, past it, or as a probe of the drive finds better.
     #[arg(long, value_name = "auto|buffered|direct", value_parser = Words(&["auto", "buffered", "direct"]), hide_possible_values = true, default_value = "auto")]
     append: String,
     /// Deal what was received at the latest after this long.
-    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    #[arg(long, value_name = "DURATION", default_value = duration(limits::EPOCH_AGE_MAX))]
     epoch_max_age: String,
     /// One Thrift message.
-    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(Limits::DEFAULT.message_bytes_max))]
     message_bytes_max: String,
     /// One record, as encoded.
-    #[arg(long, value_name = "SIZE", default_value = "8MiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(Limits::DEFAULT.record_bytes_max))]
     record_bytes_max: String,
     /// Records of one batch.
-    #[arg(long, value_name = "N", default_value = "32768")]
+    #[arg(long, value_name = "N", default_value = Limits::DEFAULT.batch_records_max.to_string())]
     batch_records_max: String,
     /// Bytes appended but not yet synced, a shard; at the bound it waits for the drive.
-    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(Limits::DEFAULT.unsynced_bytes_max))]
     unsynced_bytes_max: String,
     /// Bytes of partly received messages and unsent replies, a shard.
-    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(Limits::DEFAULT.in_flight_bytes_max))]
     in_flight_bytes_max: String,
 }
 
@@ -138,19 +140,19 @@ struct ThreadsArgs {
 #[command(next_help_heading = "Background")]
 struct BackgroundArgs {
     /// Memory that dealing, sorting or optimizing may use, each.
-    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(Limits::DEFAULT.job_bytes_max))]
     job_bytes_max: String,
     /// What background work may always read and write, in a second, however slow appends are.
-    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    #[arg(long, value_name = "SIZE", default_value = size(limits::BACKGROUND_RATE_MIN))]
     background_rate_min: String,
     /// Direct appends that take longer than this, and than they do in calm, slow background work down.
-    #[arg(long, value_name = "DURATION", default_value = "250us")]
+    #[arg(long, value_name = "DURATION", default_value = duration(limits::APPEND_SLOW_AFTER))]
     append_slow_after: String,
     /// Files that a background job keeps open at once.
-    #[arg(long, value_name = "N", default_value = "1024")]
+    #[arg(long, value_name = "N", default_value = Limits::DEFAULT.open_files_max.to_string())]
     open_files_max: String,
     /// Delete superseded segments of an index when nobody has read it for this long.
-    #[arg(long, value_name = "DURATION", default_value = "30m")]
+    #[arg(long, value_name = "DURATION", default_value = duration(limits::UNREAD_BEFORE_CLEAN))]
     unread_before_clean: String,
 }
 

@@ -88,7 +88,7 @@ async fn drain(store: &Store<UringDisk>) -> anyhow::Result<(Drained, Vec<String>
     let shared = std::sync::Arc::new(Shared::new());
     // Whoever drains by hand has chosen where: nothing is kept free.
     let limits = Limits { free_bytes_min: 0, ..Limits::default() };
-    let config = JobsConfig::default();
+    let config = JobsConfig::keeping_history();
     let mut background = Background::new(store.clone(), SystemClock, limits, config, shared.clone());
     let drained = background.drain(&told).await.context("not everything could be dealt; nothing is lost")?;
     remove_ready(store).await?;

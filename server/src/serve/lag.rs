@@ -33,7 +33,7 @@ impl LagThread {
     pub(super) fn run(self) -> anyhow::Result<()> {
         block_on(async {
             let store = self.tree.store(Throttle::none())?;
-            let config = JobsConfig::default();
+            let config = JobsConfig::keeping_history();
             let mut background = Background::new(store, SystemClock, self.limits, config, self.shared);
             let report = |report| tell(report, &self.health, &self.metrics);
             background.watch(&|| *self.stop.borrow(), &report).await;
