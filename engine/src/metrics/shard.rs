@@ -37,7 +37,7 @@ crate::metrics! {
         in_flight_bytes: Gauge, "logtank_in_flight_bytes", "Memory of partly received messages and unsent replies.";
         unsynced_since_nanos: Since, "logtank_unsynced_age_seconds", "Age of the oldest frame that is written but not synced, 0 if there is none.";
         ready_segments: Gauge, "logtank_ready_segments", "Segments made ready that the shard has at hand.";
-        frames_staged: Gauge, "logtank_watermark_staged_frames", "Frames closed and given a position, since the start.";
+        frames_placed: Gauge, "logtank_watermark_placed_frames", "Frames given a position and a place in a segment, since the start.";
         frames_acknowledged: Gauge, "logtank_watermark_acknowledged_frames", "Frames acknowledged, since the start.";
         frames_synced: Gauge, "logtank_watermark_synced_frames", "Frames synced, since the start.";
         append_latency: Histogram, "logtank_append_seconds", "From a batch received whole to its reply handed to the kernel.";

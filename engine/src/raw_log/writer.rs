@@ -1,8 +1,8 @@
 //! One shard's stream of the raw log: batches in, writes and syncs out, acknowledgement by watermark.
 //!
-//! Frames are numbered from 0 in order of arrival. Three watermarks move over them, none ever back: staged (has a
-//! position and a place) ≥ acknowledged ≥ ... and synced. In interval mode acknowledged follows what is written
-//! in a row, in always mode what is synced in a row.
+//! Frames are numbered from 0 in order of arrival. Three watermarks move over them, none ever back: placed (has a
+//! position and a place in a segment) ≥ acknowledged, and placed ≥ synced; in always mode synced ≥ acknowledged, too.
+//! In interval mode acknowledged follows what is written in a row, in always mode what is synced in a row.
 //!
 //! A frame is kept in memory until it is synced. When a write or an fdatasync fails, that segment is given up
 //! (an fdatasync is never repeated on it: it would succeed without the data), and its un-synced frames are written

@@ -23,7 +23,7 @@ impl Starving {
         now: Instant,
     ) -> Waiting {
         for (number, metrics) in shards.enumerate() {
-            let placed = metrics.frames_staged.get();
+            let placed = metrics.frames_placed.get();
             if metrics.staged_bytes.get() == 0 || metrics.ready_segments.get() > 0 {
                 self.0.remove(&number);
             } else if self.0.get(&number).is_none_or(|&(before, _)| before != placed) {
@@ -64,7 +64,7 @@ mod tests {
         metrics.staged_bytes.set(4096);
         assert!(!too_long(&metrics, 61) && !too_long(&metrics, 65));
         assert!(too_long(&metrics, 66));
-        metrics.frames_staged.set(1);
+        metrics.frames_placed.set(1);
         assert!(!too_long(&metrics, 67), "it found a place");
         assert!(too_long(&metrics, 72));
         metrics.ready_segments.set(1);

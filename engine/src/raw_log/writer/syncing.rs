@@ -98,7 +98,7 @@ impl Writer {
             self.config.sync != SyncMode::Always || self.acknowledged <= self.synced,
             "acknowledged before it was durable"
         );
-        self.metrics.frames_staged.set(self.placed);
+        self.metrics.frames_placed.set(self.placed);
         self.metrics.frames_acknowledged.set(self.acknowledged);
         self.metrics.frames_synced.set(self.synced);
         self.metrics.unsynced_bytes.set(self.unsynced_bytes as u64);

@@ -60,7 +60,7 @@ pub(super) async fn keep_ready(
                 let metrics = host.ports[shard].metrics.clone();
                 // What was received is kept, whatever room that takes.
                 let waits = metrics.staged_bytes.get() > 0 && metrics.ready_segments.get() == 0;
-                let urgent = waits && refused == Some((shard, metrics.frames_staged.get()));
+                let urgent = waits && refused == Some((shard, metrics.frames_placed.get()));
                 match hand_over(world, host, &mut preparer, &mut room, shard, urgent).await {
                     Ok(true) => {
                         refused = None;
@@ -72,7 +72,7 @@ pub(super) async fn keep_ready(
                         }
                     }
                     Ok(false) | Err(_) => {
-                        refused = Some((shard, metrics.frames_staged.get()));
+                        refused = Some((shard, metrics.frames_placed.get()));
                         if !room.has_one(shard) {
                             host.allow_appends(world, None, Some(false));
                         }
