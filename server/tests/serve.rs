@@ -4,52 +4,60 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::program::{logtank, run, run_with_input};
 
 /// A host on ports that it chose itself.
 pub(crate) struct Host {
     child: Child,
-    ready: serde_json::Value,
+    addresses: serde_json::Value,
     lines: Receiver<String>,
-    /// Lines of the log before it was ready.
-    pub(crate) before: Vec<String>,
 }
 
 impl Host {
-    #[expect(
-        clippy::zombie_processes,
-        reason = "a host that does not get ready fails the test and its process"
-    )]
     pub(crate) fn start(data: &std::path::Path, more: &[&str]) -> Self {
-        let mut command = logtank(&["serve", "--log-format", "json", "--shards", "1"]);
+        let mut command = logtank(&["serve", "--print-addresses", "--log-format", "json", "--shards", "1"]);
         command.arg("--data").arg(data);
         for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
             if !more.contains(&port) {
                 command.args([port, "127.0.0.1:0"]);
             }
         }
-        let mut child = command.args(more).stderr(Stdio::piped()).spawn().unwrap();
+        command.args(more);
+        let mut host = Self::spawn(command);
+        host.wait_until_started();
+        host
+    }
+
+    /// Of a command that runs a host with `--print-addresses`, as soon as it has its ports.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (line, lines) = channel();
         std::thread::spawn(move || {
             stderr.lines().map_while(Result::ok).for_each(|text| drop(line.send(text)))
         });
-        let mut said = Vec::new();
-        loop {
-            let line = lines.recv_timeout(Duration::from_secs(60));
-            let line = line.unwrap_or_else(|error| panic!("not ready: {error}\n{}", said.join("\n")));
-            let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if parsed["message"] == "ready to serve" {
-                return Self { child, ready: parsed, lines, before: said };
-            }
-            said.push(line);
+        let mut addresses = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut addresses).unwrap();
+        let addresses = serde_json::from_str(&addresses);
+        let log = || lines.iter().collect::<Vec<_>>().join("\n");
+        let addresses = addresses.unwrap_or_else(|_| panic!("it does not start: {}", log()));
+        Self { child, addresses, lines }
+    }
+
+    /// Waits until its start is over, whatever it serves.
+    pub(crate) fn wait_until_started(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.get("/startedz").contains(" 200 ") {
+            assert_eq!(self.child.try_wait().unwrap(), None, "it ended");
+            assert!(Instant::now() < deadline, "it does not start: {}", self.get("/readyz"));
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     pub(crate) fn address(&self, port: &str) -> &str {
-        self.ready[port].as_str().unwrap()
+        self.addresses[port].as_str().unwrap()
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
@@ -70,9 +78,15 @@ impl Host {
         assert!(kill.success());
     }
 
-    /// The next line of the log.
-    pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(Duration::from_secs(60)).unwrap()
+    /// The next line of the log with these words.
+    pub(crate) fn line_with(&self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(60));
+            let line = line.unwrap_or_else(|_| panic!("no line says {words:?}"));
+            if line.contains(words) {
+                return line;
+            }
+        }
     }
 
     /// Sends SIGTERM and waits for the end; returns exit code and the rest of the log.
@@ -81,6 +95,14 @@ impl Host {
         assert!(status.success());
         let code = self.child.wait().unwrap().code();
         (code, self.lines.iter().collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// One that a failed test leaves does not outlive it.
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -194,8 +216,8 @@ fn who_can_not_be_understood_is_counted_and_logged_with_its_address() {
             let counted = format!("\nlogtank_index_protocol_errors_total{{port=\"{port}\"}} {round}\n");
             assert!(host.get("/metrics").contains(&counted), "{counted}");
             if round == 1 {
-                let line = host.lines.recv_timeout(Duration::from_secs(60)).unwrap();
-                assert!(line.contains(&peer) && line.contains("begins like HTTP"), "{line}");
+                let line = host.line_with("begins like HTTP");
+                assert!(line.contains(&peer), "{line}");
             }
         }
     }
@@ -237,7 +259,7 @@ fn a_writer_and_what_owns_the_indexes_can_be_two_processes() {
     let data = folder.path().join("data");
     let writer = Host::start(&data, &["--role", "writer"]);
     let indexes = Host::start(&data, &["--role", "indexes"]);
-    assert_eq!(indexes.address("writer"), "off");
+    assert_eq!(indexes.addresses["writer"], serde_json::Value::Null);
     let written = run_with_input(&["write", "--addr", writer.address("writer"), "--index", "m"], LINES);
     assert_eq!(written.code, Some(0), "{written:?}");
     let read = run(&["read", "--addr", indexes.address("reader"), "m"]);
@@ -287,8 +309,7 @@ fn a_host_that_may_not_serve_recoveries_says_so_everywhere() {
 
         // Nobody needs to start it again once the flag is there.
         std::fs::write(data.join(flag), "").unwrap();
-        let line = host.lines.recv_timeout(Duration::from_secs(60)).unwrap();
-        assert!(line.contains("recoveries are served"), "{line}");
+        host.line_with("recoveries are served");
         assert_eq!(run(&status).code, Some(0));
         assert_eq!(host.stop().0, Some(0));
     }

@@ -84,7 +84,7 @@ fn what_a_host_creates_is_for_its_user_and_group() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     // As daemontools and shells leave it.
-    let mut command = crate::program::logtank(&["serve"]);
+    let mut command = crate::program::logtank(&["serve", "--print-addresses"]);
     command.arg("--data").arg(&data);
     for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
         command.args([port, "127.0.0.1:0"]);
@@ -92,20 +92,12 @@ fn what_a_host_creates_is_for_its_user_and_group() {
     let script = "umask 000; exec \"$@\"";
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", script, "sh"]).arg(command.get_program()).args(command.get_args());
-    let mut child = shell.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let lines = std::io::BufReader::new(child.stderr.take().unwrap());
-    let mut said = Vec::new();
-    for line in std::io::BufRead::lines(lines) {
-        said.push(line.unwrap());
-        if said.last().unwrap().contains("ready to serve") {
-            break;
-        }
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(said.last().unwrap().contains("ready to serve"), "{said:?}");
-    let warned = said.iter().filter(|line| line.contains("running as root")).count();
-    assert_eq!(warned, usize::from(is_root()), "{said:?}");
+    let mut host = crate::serve::Host::spawn(shell);
+    host.wait_until_started();
+    let (code, log) = host.stop();
+    assert_eq!(code, Some(0), "{log}");
+    let warned = log.lines().filter(|line| line.contains("running as root")).count();
+    assert_eq!(warned, usize::from(is_root()), "{log}");
     let paths = tree(folder.path());
     assert!(paths.len() > 8, "{paths:?}");
     for (path, _) in paths {

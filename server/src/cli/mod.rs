@@ -27,7 +27,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a host.
-    Serve(HostArgs),
+    Serve(ServeArgs),
     /// Show a host under load, killed, restarted and recovered from, in a minute and a temporary folder.
     Demo(DemoArgs),
     /// Send records, one JSON object a line of standard input, to a host.
@@ -66,6 +66,16 @@ pub(crate) struct HostArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+    /// Print the addresses of the ports to standard output when they are taken, as one line of JSON, before the start
+    /// goes on: for programs that let the system choose the ports (port 0). Then ask /readyz of the metrics port.
+    #[arg(long)]
+    pub(crate) print_addresses: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Use this folder, which must be empty or absent, and leave it there at the end.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -79,6 +89,10 @@ pub(crate) struct DemoArgs {
 pub(crate) fn command() -> clap::Command {
     let with_variables = |host: clap::Command| {
         host.mut_args(|arg| {
+            // Of one run, and no setting.
+            if arg.get_id() == "print_addresses" {
+                return arg;
+            }
             let variable = format!("{VARIABLE_PREFIX}{}", arg.get_id().as_str().to_uppercase());
             arg.env(variable).hide_env(true)
         })

@@ -3,16 +3,17 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 
 use crate::causes::causes;
-use crate::cli::HostArgs;
+use crate::cli::ServeArgs;
 use crate::config::{Layers, Settings};
+use crate::output::say;
 use crate::{exit, logging, serve};
 
 /// Runs a host.
 ///
 /// # Errors
 /// What is wrong with its settings, or why it can't start.
-pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let layers = Layers::resolve(matches, args.config.as_deref())?;
+pub(crate) fn run(args: &ServeArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let layers = Layers::resolve(matches, args.host.config.as_deref())?;
     let settings = Settings::validate(&layers)?;
     logging::start(settings.log_format, settings.log_level);
     for warning in settings.warnings.iter().chain(&layers.unknown_variables(std::env::vars_os())) {
@@ -21,7 +22,12 @@ pub(crate) fn run(args: &HostArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
     #[cfg(feature = "leave-out")]
     leave_out()?;
     // From here on everything is a line of the log, also the last one.
-    Ok(serve::run(&settings).unwrap_or_else(|error| {
+    let announce = |addresses: &serve::Addresses| {
+        if args.print_addresses {
+            say!("{}", serde_json::to_string(addresses).expect("addresses are texts"));
+        }
+    };
+    Ok(serve::run(&settings, announce).unwrap_or_else(|error| {
         tracing::error!("the host can't start: {}", causes(&error));
         exit::code(&error)
     }))

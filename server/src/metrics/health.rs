@@ -56,6 +56,11 @@ impl Health {
         self.change(|reasons| reasons.starting = false);
     }
 
+    /// Whether its start is over, whatever it serves.
+    pub(super) fn is_started(&self) -> bool {
+        !self.reasons.lock().expect("nobody panics while holding it").starting
+    }
+
     /// It was asked to end.
     pub(crate) fn stopping(&self) {
         self.change(|reasons| reasons.stopping = true);

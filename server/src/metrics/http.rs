@@ -55,6 +55,7 @@ pub(crate) fn serve(
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
+        .route("/startedz", get(started))
         .with_state(Shared { exporter, page, names: tls.is_none().then_some(names) });
     let tls = tls.map(TlsConfig::rustls);
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
@@ -77,6 +78,14 @@ async fn status(State(shared): State<Shared>, headers: HeaderMap) -> Response {
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.exporter.page())
+}
+
+async fn started(State(shared): State<Shared>) -> impl IntoResponse {
+    if shared.exporter.health.is_started() {
+        (StatusCode::OK, "started\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting\n")
+    }
 }
 
 async fn ready(State(shared): State<Shared>) -> impl IntoResponse {

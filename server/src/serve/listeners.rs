@@ -50,6 +50,14 @@ pub(super) fn bind(address: SocketAddr) -> Result<Bound, StartupError> {
 }
 
 impl Bound {
+    /// Where it is, also if any free port was asked for.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()?.as_socket().ok_or_else(|| io::Error::other("not an address of IP"))
+    }
+
     /// Opens the port.
     ///
     /// # Errors

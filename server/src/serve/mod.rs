@@ -16,6 +16,7 @@
 //! ```
 
 mod acceptor;
+mod addresses;
 mod appends;
 mod background;
 mod belonging;
@@ -39,6 +40,7 @@ mod space;
 mod starving;
 mod tree;
 
+pub(crate) use addresses::Addresses;
 pub(crate) use machine::check_machine;
 pub(crate) use nameless::nameless_indexes;
 pub(crate) use raw_log::put_in_order;

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
 use super::acceptor::{Destination, accept};
+use super::addresses::{self, Addresses, OrOff};
 use super::appends::Appends;
 use super::background::{BackgroundThread, jobs_config, policy};
 use super::events::{Events, HostEvent, Step};
@@ -54,8 +55,8 @@ const LOOPS: [(&str, Count); 2] =
 ///
 /// # Errors
 /// Why it can't start.
-pub(crate) fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
-    start_and_serve(settings).map_err(|error| {
+pub(crate) fn run(settings: &Settings, announce: impl FnOnce(&Addresses)) -> anyhow::Result<ExitCode> {
+    start_and_serve(settings, announce).map_err(|error| {
         let shards = settings.shards.map_or_else(logical_processors, u64::from);
         let needs = Needs { shards, open_files: machine::open_files(settings) };
         match shortage::advice(&error, needs) {
@@ -70,7 +71,7 @@ fn logical_processors() -> u64 {
     std::thread::available_parallelism().map_or(1, |number| number.get() as u64)
 }
 
-fn start_and_serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+fn start_and_serve(settings: &Settings, announce: impl FnOnce(&Addresses)) -> anyhow::Result<ExitCode> {
     abort_on_panic();
     check_machine()?;
     machine::raise_limits(settings)?;
@@ -88,7 +89,7 @@ fn start_and_serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let key = tree.initialize()?;
     machine::check_drives(&tree, settings.sync);
     let mut host = Host::new(settings, tree, events, metrics)?;
-    match host.start(key, &heard)? {
+    match host.start(key, &heard, announce)? {
         Started::Running => host.serve(&heard),
         Started::Asked => Ok(ExitCode::SUCCESS),
     }
@@ -210,44 +211,50 @@ impl<'s> Host<'s> {
     /// Starts everything. Ports are taken first, so that a wrong address is found before a long recovery, and
     /// opened last; the writer's when every thread has what it can't do without, so that a host that took a batch
     /// does not end for want of it.
-    fn start(&mut self, key: TokenKey, heard: &Receiver<HostEvent>) -> anyhow::Result<Started> {
+    fn start(
+        &mut self,
+        key: TokenKey,
+        heard: &Receiver<HostEvent>,
+        announce: impl FnOnce(&Addresses),
+    ) -> anyhow::Result<Started> {
         let settings = self.settings;
         let bind = |wanted: bool, address| if wanted { listeners::bind(address).map(Some) } else { Ok(None) };
         let writer = bind(settings.role.writes(), settings.writer_addr)?;
         let reader = bind(settings.role.indexes(), settings.reader_addr)?;
         let manager = bind(settings.role.indexes(), settings.manager_addr)?;
         let metrics = settings.metrics_addr.map(listeners::bind).transpose()?;
-        let mut addresses = Vec::new();
+        let addresses = Addresses {
+            writer: addresses::of(writer.as_ref())?,
+            reader: addresses::of(reader.as_ref())?,
+            manager: addresses::of(manager.as_ref())?,
+            metrics: addresses::of(metrics.as_ref())?,
+        };
         if let Some(metrics) = metrics {
-            addresses.push(("metrics", self.serve_metrics(metrics)?));
+            self.serve_metrics(metrics)?;
         }
+        // After the metrics port listens: it answers whoever learns its address here.
+        announce(&addresses);
         if writer.is_some() && self.start_writer(heard)? == Started::Asked {
             return Ok(Started::Asked);
         }
         if let (Some(reader), Some(manager)) = (reader, manager) {
             let (reader, manager) = (reader.listen()?, manager.listen()?);
-            addresses.push(("reader", reader.local_addr()?));
-            addresses.push(("manager", manager.local_addr()?));
             if self.start_indexes(reader, manager, key, heard)? == Started::Asked {
                 return Ok(Started::Asked);
             }
         }
         self.start_space()?;
         if let Some(writer) = writer {
-            addresses.push(("writer", self.open_writer(writer)?));
+            self.open_writer(writer)?;
         }
         self.health.started();
         self.start_watchdog()?;
         service_manager::ready();
-        let at = |name: &str| {
-            let found = addresses.iter().find(|(port, _)| *port == name);
-            found.map_or_else(|| "off".to_owned(), |(_, address)| address.to_string())
-        };
         tracing::info!(
-            writer = at("writer"),
-            reader = at("reader"),
-            manager = at("manager"),
-            metrics = at("metrics"),
+            writer = OrOff(addresses.writer).to_string(),
+            reader = OrOff(addresses.reader).to_string(),
+            manager = OrOff(addresses.manager).to_string(),
+            metrics = OrOff(addresses.metrics).to_string(),
             shards = self.shards.len(),
             data = %self.tree.layout.data().display(),
             "ready to serve"
@@ -255,9 +262,8 @@ impl<'s> Host<'s> {
         Ok(Started::Running)
     }
 
-    fn serve_metrics(&self, bound: Bound) -> anyhow::Result<std::net::SocketAddr> {
+    fn serve_metrics(&self, bound: Bound) -> anyhow::Result<()> {
         let listener = bound.listen().context("the metrics port")?;
-        let address = listener.local_addr()?;
         let cells: Vec<_> = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
         let page = Page::new(Sources {
             shards: cells.clone(),
@@ -282,7 +288,7 @@ impl<'s> Host<'s> {
         let tls = self.settings.tls.of("metrics").map(PortTls::config);
         let names = Names::new(&self.settings.metrics_names);
         metrics::serve(listener, tls, exporter, page, names, move || placement.pin_other())?;
-        Ok(address)
+        Ok(())
     }
 
     /// Everything of the writer but its port.
@@ -361,12 +367,11 @@ impl<'s> Host<'s> {
     }
 
     /// Lets connections in that write.
-    fn open_writer(&mut self, bound: Bound) -> anyhow::Result<std::net::SocketAddr> {
+    fn open_writer(&mut self, bound: Bound) -> anyhow::Result<()> {
         let settings = self.settings;
         // Shared, not duplicated: from here on nothing may fail for want of a descriptor.
         let listener = Arc::new(bound.listen().context("the writer's port")?);
         listener.set_nonblocking(true).context("the writer's port")?;
-        let address = listener.local_addr()?;
         self.acceptor = Some(listener.clone());
         let shard = |shard: &Shard| Destination::new(shard.mailbox.clone(), shard.metrics.clone());
         let (destinations, stopping) = (self.shards.iter().map(shard).collect(), self.stopping.clone());
@@ -376,7 +381,7 @@ impl<'s> Host<'s> {
             placement.pin_other();
             accept(&listener, destinations, connections_max, &stopping, &beat)
         })?;
-        Ok(address)
+        Ok(())
     }
 
     fn start_indexes(

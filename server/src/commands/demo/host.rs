@@ -1,16 +1,20 @@
 //! The host under demonstration: this program, as a process of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::client::{Encryption, get};
+
 /// For a start, which puts the raw log in order, and for an end.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two questions whether it is ready.
+const PAUSE: Duration = Duration::from_millis(10);
 /// The ports that a host has unless told otherwise: writer, reader, manager, metrics.
 const USUAL_PORTS: [u16; 4] = [15_000, 15_100, 16_000, 15_200];
 
@@ -66,18 +70,35 @@ impl Host {
         command.args(["--epoch-max-age", "3s", "--log-format", "text"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("starting a host")?;
-        let stderr = child.stderr.take().expect("it is piped");
+        let mut stderr = child.stderr.take().expect("it is piped");
         self.child = Some(child);
-        let (line, lines) = channel();
         let read = move || {
-            // Reads to the end, also when nobody listens any more: a full pipe would stop the host.
-            for text in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let _ = line.send(text);
-            }
+            // To the end: a full pipe would stop the host.
+            let mut said = Vec::new();
+            let _ = stderr.read_to_end(&mut said);
+            String::from_utf8_lossy(&said).into_owned()
         };
-        std::thread::Builder::new().spawn(read).context("starting a thread that reads the host's log")?;
-        await_ready(&lines)?;
+        let log =
+            std::thread::Builder::new().spawn(read).context("starting a thread that reads the host's log")?;
+        self.await_ready(began + PATIENCE, log)?;
         Ok(began.elapsed())
+    }
+
+    fn await_ready(&mut self, deadline: Instant, log: JoinHandle<String>) -> anyhow::Result<()> {
+        let ready = || get(&self.addresses[3], "/readyz", PATIENCE, &Encryption::default());
+        while !ready().is_ok_and(|(status, _)| status == 200) {
+            let child = self.child.as_mut().context("the host does not run")?;
+            let ended = child.try_wait()?.is_some();
+            if ended || Instant::now() >= deadline {
+                child.kill()?;
+                child.wait()?;
+                let what = if ended { "could not start" } else { "did not get ready" };
+                let said = log.join().unwrap_or_default();
+                bail!("the host {what}; it said:\n{said}");
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
     }
 
     /// Ends it as `kill -9` does.
@@ -103,22 +124,6 @@ impl Host {
         let status = child.wait()?;
         ensure!(status.success(), "the host ended with {status}");
         Ok(())
-    }
-}
-
-fn await_ready(lines: &Receiver<String>) -> anyhow::Result<()> {
-    let (deadline, mut said) = (Instant::now() + PATIENCE, Vec::new());
-    loop {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) if line.contains("ready to serve") => return Ok(()),
-            Ok(line) => said.push(line),
-            Err(RecvTimeoutError::Timeout) => {
-                bail!("the host did not get ready; it said:\n{}", said.join("\n"))
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                bail!("the host could not start; it said:\n{}", said.join("\n"))
-            }
-        }
     }
 }
 
