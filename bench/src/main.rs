@@ -4,6 +4,7 @@
 mod compare;
 mod deal;
 mod echo;
+mod http;
 mod load;
 mod machine;
 mod output;

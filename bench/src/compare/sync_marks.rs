@@ -1,11 +1,12 @@
 //! A run during which the host is asked when it synced.
 
-use std::io::{Read, Result, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Result;
+use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::runner::{Run, Runner};
+use crate::http::get;
 use crate::machine;
 
 /// The host counts its fdatasyncs; when one was, shows only who asks often.
@@ -45,12 +46,7 @@ fn watch(metrics: SocketAddr, is_over: &Receiver<()>) -> Vec<Instant> {
 }
 
 fn syncs(metrics: SocketAddr) -> Result<Option<f64>> {
-    let mut stream = TcpStream::connect(metrics)?;
-    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    Ok(sum(&text))
+    Ok(sum(&get(metrics, "/metrics")?.1))
 }
 
 /// Over all shards.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::server::{free_addresses, version};
 use super::{Context, Process, Sync};
+use crate::http::get;
 
 /// The program: as told, or beside this one.
 ///
@@ -98,7 +99,8 @@ pub(crate) fn serve(
     command.arg("--metrics-addr").arg(ports.metrics.to_string());
     command.args(arguments);
     // It places its threads itself: the shard on the first processor, all others beside it.
-    let (process, _) = Process::start(command, &context.placement.all, "ready to serve")?;
+    let is_ready = || get(ports.metrics, "/readyz").is_ok_and(|(status, _)| status == 200);
+    let process = Process::start_until(command, &context.placement.all, is_ready)?;
     Ok((process, ports))
 }
 

@@ -4,13 +4,15 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Error, Read, Result};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::machine::Placement;
 
 const START_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two questions whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(10);
 /// Lines of output that are kept to explain a failure.
 const KEPT_LINES: usize = 20;
 
@@ -26,7 +28,38 @@ impl Process {
     ///
     /// # Errors
     /// If it can't be started, or ends or says nothing of that kind within a minute: with its last lines.
-    pub(crate) fn start(mut command: Command, cpus: &[usize], ready: &str) -> Result<(Self, String)> {
+    pub(crate) fn start(command: Command, cpus: &[usize], ready: &str) -> Result<(Self, String)> {
+        let (process, name, lines) = Self::spawn(command, cpus)?;
+        loop {
+            match lines.recv_timeout(START_PATIENCE) {
+                Ok(line) if line.contains(ready) => return Ok((process, line)),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return Err(process.not_ready(&name));
+                }
+            }
+        }
+    }
+
+    /// Starts it on these processors and asks until it is ready.
+    ///
+    /// # Errors
+    /// If it can't be started, or ends or does not get ready within a minute: with its last lines.
+    pub(crate) fn start_until(command: Command, cpus: &[usize], is_ready: impl Fn() -> bool) -> Result<Self> {
+        let (process, name, lines) = Self::spawn(command, cpus)?;
+        let deadline = Instant::now() + START_PATIENCE;
+        while !is_ready() {
+            // Its lines are no answer, but their end is.
+            let has_ended = lines.recv_timeout(ASK_EVERY) == Err(RecvTimeoutError::Disconnected);
+            if has_ended || Instant::now() >= deadline {
+                return Err(process.not_ready(&name));
+            }
+        }
+        Ok(process)
+    }
+
+    /// The process, its program's name and its lines.
+    fn spawn(mut command: Command, cpus: &[usize]) -> Result<(Self, String, Receiver<String>)> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let name = command.get_program().to_string_lossy().into_owned();
         let mut child = Placement::on(cpus, || command.spawn())
@@ -36,16 +69,11 @@ impl Process {
         let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
         follow(stdout, &output, send.clone());
         follow(stderr, &output, send);
-        let process = Self { child, output };
-        loop {
-            match lines.recv_timeout(START_PATIENCE) {
-                Ok(line) if line.contains(ready) => return Ok((process, line)),
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    return Err(Error::other(format!("{name} did not get ready:\n{}", process.last_lines())));
-                }
-            }
-        }
+        Ok((Self { child, output }, name, lines))
+    }
+
+    fn not_ready(&self, name: &str) -> Error {
+        Error::other(format!("{name} did not get ready:\n{}", self.last_lines()))
     }
 
     /// As [`Self::start`], one that says where it listens in a line that ends with its address; returns that.
