@@ -2,82 +2,177 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
 
-use io_uring::opcode;
 use io_uring::types::{Fixed, FsyncFlags};
+use io_uring::{Submitter, opcode, squeue};
 use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::in_flight::Token;
+use logtank_engine::io::in_flight::{InFlight, Token};
 use logtank_engine::io::op::{Completion, FileSlot};
+use logtank_engine::raw_log::config::AppendMode;
 use logtank_engine::time::MonoNanos;
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
 use super::config::WritePath;
-use super::driver::Driver;
-use super::kernel::Completed;
+use super::core::Core;
+use super::files::Files;
+use super::kernel::{Completed, Kernel};
+use super::page_padding::PagePadding;
+use super::registered_buffers::RegisteredBuffers;
 use super::user_data::Purpose;
-use crate::clock;
+use crate::append_signal::ShardSignal;
+
+/// Operations under way at once; the shard itself keeps below.
+const UNDER_WAY_MAX: usize = 96;
 
 /// A disk operation under way, with the memory that the kernel reads.
 #[derive(Debug)]
-pub(super) enum DiskOp {
+enum DiskOp {
     Write { token: Token, buffer: AlignedBuf, began: MonoNanos },
     Sync { token: Token },
 }
 
-impl Driver<'_> {
-    pub(super) fn write(
-        &mut self,
-        token: Token,
-        file: FileSlot,
-        offset: u64,
-        mut buffer: AlignedBuf,
-        from: usize,
-        durable: bool,
-    ) -> io::Result<()> {
-        if let Some(signal) = &self.links.signal {
-            signal.began(self.now.mono);
+/// How frames reach the file, with what each way needs.
+#[derive(Debug)]
+enum Way {
+    /// On this thread, with what is written behind a frame.
+    Inline(PagePadding),
+    /// As operations of the ring, whose buffers it may know.
+    Ring(RegisteredBuffers),
+}
+
+impl Way {
+    fn new(submitter: &Submitter<'_>, append: AppendMode, path: WritePath) -> Self {
+        match (path, append) {
+            (WritePath::Inline, AppendMode::Buffered) => Self::Inline(PagePadding::of_pages()),
+            (WritePath::Inline, AppendMode::Direct) => Self::Inline(PagePadding::none()),
+            (WritePath::Ring, append) => {
+                Self::Ring(RegisteredBuffers::new(submitter, append == AppendMode::Direct))
+            }
         }
-        match self.config.write_path {
-            WritePath::Inline => {
-                let file = self.files.get(file);
-                let padding = self.page_padding.behind(offset + (buffer.len() - from) as u64, file.bytes());
-                let result = write_whole(file.file(), &buffer[from..], padding, offset, durable);
-                let began = self.now.mono;
-                self.now = clock::now();
-                self.completed_inline = true;
-                self.write_done(token, buffer, began, result);
+    }
+}
+
+/// A write that the shard asks for ([`logtank_engine::io::op::Op::Write`]).
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) token: Token,
+    pub(super) file: FileSlot,
+    /// Byte offset in the file of the first byte to write.
+    pub(super) offset: u64,
+    pub(super) buffer: AlignedBuf,
+    /// How many bytes at the buffer's beginning are not to be written.
+    pub(super) from: usize,
+    pub(super) durable: bool,
+}
+
+impl Write {
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.from..]
+    }
+
+    /// Writes until all is written or an error comes; `padding` goes along after the bytes, and doesn't count.
+    fn whole(&self, file: &File, padding: &[u8]) -> io::Result<usize> {
+        let bytes = self.bytes();
+        let flags = if self.durable { ReadWriteFlags::DSYNC } else { ReadWriteFlags::empty() };
+        let mut written = 0;
+        while written < bytes.len() {
+            let parts = [IoSlice::new(&bytes[written..]), IoSlice::new(padding)];
+            match pwritev2(file, &parts, self.offset + written as u64, flags) {
+                // The shard decides what becomes of a short write.
+                Ok(0) => break,
+                Ok(count) => written += count,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(written.min(bytes.len()))
+    }
+}
+
+/// The shard's open segments and what is under way on them.
+pub(super) struct DiskOps {
+    way: Way,
+    files: Files,
+    under_way: InFlight<DiskOp>,
+    /// Where the background learns how appends fare.
+    signal: Option<ShardSignal>,
+}
+
+impl DiskOps {
+    /// Segments are registered from `first_place` on.
+    pub(super) fn new(
+        submitter: &Submitter<'_>,
+        append: AppendMode,
+        path: WritePath,
+        first_place: u32,
+        signal: Option<ShardSignal>,
+    ) -> Self {
+        Self {
+            way: Way::new(submitter, append, path),
+            files: Files::new(first_place),
+            under_way: InFlight::with_capacity(UNDER_WAY_MAX),
+            signal,
+        }
+    }
+
+    /// Whether the ring knows the frames' buffers.
+    pub(super) const fn registers_buffers(&self) -> bool {
+        match &self.way {
+            Way::Inline(_) => false,
+            Way::Ring(registered) => registered.available(),
+        }
+    }
+
+    pub(super) fn open(&mut self, kernel: &Kernel<'_>, file: OwnedFd) -> io::Result<FileSlot> {
+        self.files.open(&kernel.submitter, file)
+    }
+
+    pub(super) fn release(&mut self, kernel: &Kernel<'_>, file: FileSlot) -> io::Result<()> {
+        self.files.close(&kernel.submitter, file)
+    }
+
+    pub(super) fn write(&mut self, core: &mut Core<'_>, mut write: Write) -> io::Result<()> {
+        let began = core.now().mono;
+        if let Some(signal) = &self.signal {
+            signal.began(began);
+        }
+        match &mut self.way {
+            Way::Inline(padding) => {
+                let file = self.files.get(write.file);
+                let padding = padding.behind(write.offset + write.bytes().len() as u64, file.bytes());
+                let result = write.whole(file.file(), padding);
+                core.tick();
+                self.signal_written(core.now().mono, began);
+                let Write { token, buffer, .. } = write;
+                core.complete_inline(Completion::Written { token, buffer, result });
                 Ok(())
             }
-            WritePath::Ring => {
-                let place = self.registered.place_of(&self.kernel.submitter, &mut buffer);
-                let bytes = &buffer[from..];
-                let len = u32::try_from(bytes.len()).expect("frames are shorter than 4 GiB");
-                let file = Fixed(self.files.index(file));
-                let flags = if durable { libc::RWF_DSYNC } else { 0 };
-                let write = match place {
-                    Some(place) => opcode::WriteFixed::new(file, bytes.as_ptr(), len, place)
-                        .offset(offset)
-                        .rw_flags(flags)
-                        .build(),
-                    None => {
-                        opcode::Write::new(file, bytes.as_ptr(), len).offset(offset).rw_flags(flags).build()
-                    }
-                };
-                let slot = self.disk_ops.begin(DiskOp::Write { token, buffer, began: self.now.mono });
+            Way::Ring(registered) => {
+                let place = registered.place_of(&core.kernel.submitter, &mut write.buffer);
+                let entry = entry(&write, Fixed(self.files.index(write.file)), place);
+                let Write { token, buffer, .. } = write;
+                let slot = self.under_way.begin(DiskOp::Write { token, buffer, began });
                 // SAFETY: the bytes do not move with the buffer, which stays in the table until the completion.
-                unsafe { self.kernel.push(&write.user_data(Purpose::Disk(slot).pack())) }
+                unsafe { core.kernel.push(&entry.user_data(Purpose::Disk(slot).pack())) }
             }
         }
     }
 
-    pub(super) fn sync(&mut self, token: Token, file: FileSlot) -> io::Result<()> {
-        let slot = self.disk_ops.begin(DiskOp::Sync { token });
+    pub(super) fn sync(&mut self, kernel: &mut Kernel<'_>, token: Token, file: FileSlot) -> io::Result<()> {
+        let slot = self.under_way.begin(DiskOp::Sync { token });
         let sync = opcode::Fsync::new(Fixed(self.files.index(file))).flags(FsyncFlags::DATASYNC).build();
         // SAFETY: it points to no memory.
-        unsafe { self.kernel.push(&sync.user_data(Purpose::Disk(slot).pack())) }
+        unsafe { kernel.push(&sync.user_data(Purpose::Disk(slot).pack())) }
     }
 
-    pub(super) fn write_out(&mut self, file: FileSlot, offset: u64, len: u64) -> io::Result<()> {
+    pub(super) fn write_out(
+        &self,
+        kernel: &mut Kernel<'_>,
+        file: FileSlot,
+        offset: u64,
+        len: u64,
+    ) -> io::Result<()> {
         // A range that is too long for the field is a longer way to say that the kernel will see to it anyway.
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         let hint = opcode::SyncFileRange::new(Fixed(self.files.index(file)), len)
@@ -85,27 +180,38 @@ impl Driver<'_> {
             .flags(libc::SYNC_FILE_RANGE_WRITE)
             .build();
         // SAFETY: it points to no memory.
-        unsafe { self.kernel.push(&hint.user_data(Purpose::Hint.pack())) }
+        unsafe { kernel.push(&hint.user_data(Purpose::Hint.pack())) }
     }
 
-    pub(super) fn disk_done(&mut self, slot: Token, completed: Completed) {
-        match self.disk_ops.end(slot) {
+    /// An operation of the ring has ended.
+    pub(super) fn done(&mut self, core: &mut Core<'_>, slot: Token, completed: Completed) {
+        match self.under_way.end(slot) {
             DiskOp::Write { token, buffer, began } => {
-                self.write_done(token, buffer, began, completed.count())
+                self.signal_written(core.now().mono, began);
+                core.complete(Completion::Written { token, buffer, result: completed.count() });
             }
             DiskOp::Sync { token } => {
                 let result = completed.count().map(drop);
-                self.shard.complete(Completion::Synced { token, result }, self.now);
+                core.complete(Completion::Synced { token, result });
             }
         }
     }
 
-    fn write_done(&mut self, token: Token, buffer: AlignedBuf, began: MonoNanos, result: io::Result<usize>) {
-        if let Some(signal) = &self.links.signal {
-            let oldest = self.disk_ops.iter().filter_map(DiskOp::write_began).min();
-            signal.completed(self.now.mono, self.now.mono.since(began), oldest);
+    fn signal_written(&self, now: MonoNanos, began: MonoNanos) {
+        if let Some(signal) = &self.signal {
+            let oldest = self.under_way.iter().filter_map(DiskOp::write_began).min();
+            signal.completed(now, now.since(began), oldest);
         }
-        self.shard.complete(Completion::Written { token, buffer, result }, self.now);
+    }
+}
+
+impl Drop for DiskOps {
+    fn drop(&mut self) {
+        // After a failure (or a panic) operations may still be under way, and the kernel may read their memory until the
+        // ring is gone, which takes a while. So that memory is never freed; the process is about to end.
+        if !self.under_way.is_empty() {
+            std::mem::forget(std::mem::replace(&mut self.under_way, InFlight::with_capacity(0)));
+        }
     }
 }
 
@@ -118,19 +224,16 @@ impl DiskOp {
     }
 }
 
-/// Writes until all is written or an error comes; `padding` goes along behind the bytes, and doesn't count.
-fn write_whole(file: &File, bytes: &[u8], padding: &[u8], offset: u64, durable: bool) -> io::Result<usize> {
-    let flags = if durable { ReadWriteFlags::DSYNC } else { ReadWriteFlags::empty() };
-    let mut written = 0;
-    while written < bytes.len() {
-        let parts = [IoSlice::new(&bytes[written..]), IoSlice::new(padding)];
-        match pwritev2(file, &parts, offset + written as u64, flags) {
-            // The shard decides what becomes of a short write.
-            Ok(0) => break,
-            Ok(count) => written += count,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+/// The ring's write; of a buffer that is registered at `place`, or of one that is not.
+fn entry(write: &Write, file: Fixed, place: Option<u16>) -> squeue::Entry {
+    let bytes = write.bytes();
+    let len = u32::try_from(bytes.len()).expect("frames are shorter than 4 GiB");
+    let flags = if write.durable { libc::RWF_DSYNC } else { 0 };
+    match place {
+        Some(place) => opcode::WriteFixed::new(file, bytes.as_ptr(), len, place)
+            .offset(write.offset)
+            .rw_flags(flags)
+            .build(),
+        None => opcode::Write::new(file, bytes.as_ptr(), len).offset(write.offset).rw_flags(flags).build(),
     }
-    Ok(written.min(bytes.len()))
 }

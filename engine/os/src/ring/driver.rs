@@ -1,72 +1,37 @@
 //! The loop that drives one shard.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use logtank_engine::handshakes::Handshakes;
-use logtank_engine::io::in_flight::InFlight;
-use logtank_engine::io::op::{ConnectionId, Op, ShardEvent};
-use logtank_engine::raw_log::config::AppendMode;
+use logtank_engine::io::op::{Op, ShardEvent};
+use logtank_engine::raw_log::segment::ReadySegment;
 use logtank_engine::shard::{Shard, ShardConfig};
-use logtank_engine::time::{MonoNanos, Now};
+use logtank_engine::time::MonoNanos;
 
-use super::config::{RingConfig, RingReport, ShardExit, ShardLinks, WritePath};
-use super::disk_ops::DiskOp;
-use super::files::{FILES_MAX, Files};
+use super::config::{RingConfig, RingReport, ShardExit, ShardLinks};
+use super::core::Core;
+use super::disk_ops::{DiskOps, Write};
 use super::kernel::{self, Completed, Kernel};
-use super::page_padding::PagePadding;
-use super::receive_buffers::{Filled, ReceiveBuffers};
-use super::registered_buffers::RegisteredBuffers;
-use super::sockets::Sockets;
+use super::mail::Letters;
+use super::network::Network;
+use super::places;
 use super::user_data::Purpose;
-use crate::clock;
+use crate::mailbox::Mail;
 
-/// Disk operations under way at once; the shard itself keeps below.
-const DISK_OPS_MAX: usize = 96;
-/// Handshakes that wait for their turn at most; a few tenths of a second's.
-const HANDSHAKES_WAITING_MAX: usize = 1024;
 /// Descriptors that the rest of the process needs beside the connections.
 const OTHER_FILES: u64 = 256;
-/// The mailbox's place among the registered files; connections follow, then segments.
-pub(super) const MAIL_INDEX: u32 = 0;
-/// Place of the first connection.
-pub(super) const CONNECTIONS_INDEX: u32 = 1;
+/// Letters opened between two turns of the shard: however fast peers connect, those who are connected get their turn.
+const LETTERS_AT_ONCE: usize = 64;
 
-/// Received bytes that the shard has not taken yet.
-pub(super) struct Held {
-    pub(super) connection: ConnectionId,
-    pub(super) filled: Filled,
-    /// How many of them it has taken.
-    pub(super) taken: usize,
-}
-
-pub(super) struct Driver<'r> {
-    pub(super) kernel: Kernel<'r>,
-    pub(super) shard: Shard,
-    pub(super) config: RingConfig,
-    pub(super) links: ShardLinks,
-    pub(super) buffers: ReceiveBuffers,
-    pub(super) sockets: Sockets,
-    pub(super) files: Files,
-    pub(super) registered: RegisteredBuffers,
-    /// Behind what this thread writes through the page cache.
-    pub(super) page_padding: PagePadding,
-    pub(super) disk_ops: InFlight<DiskOp>,
-    /// What the mailbox's eventfd is read into.
-    pub(super) mail_count: Box<[u8; 8]>,
-    pub(super) mail_armed: bool,
-    /// There may be letters that nothing will wake this thread for.
-    pub(super) mail_waits: bool,
-    pub(super) held: VecDeque<Held>,
-    /// Encrypted connections that wait for a step of their handshake.
-    pub(super) handshakes: Handshakes<ConnectionId>,
-    /// Connections that wait for a free buffer.
-    pub(super) starved: Vec<ConnectionId>,
-    pub(super) shut_down: bool,
-    /// An inline operation completed since the last turn of the shard.
-    pub(super) completed_inline: bool,
-    pub(super) now: Now,
+/// Joins the shard with the parts of its ring.
+struct Driver<'r> {
+    core: Core<'r>,
+    network: Network,
+    disk: DiskOps,
+    letters: Letters,
+    /// How long the ring is polled before the thread sleeps.
+    busy_poll: Duration,
+    shut_down: bool,
 }
 
 /// Runs one shard on this thread until it is shut down or fails.
@@ -85,139 +50,151 @@ pub fn run_shard(
 ) -> io::Result<ShardExit> {
     let (mut uring, deferred) = kernel::build()?;
     let (kernel, registered_ring) = Kernel::new(&mut uring);
-    // The table of registered files may not be greater than the limit of open ones.
-    let open_files =
-        rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = usize::try_from(open_files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
-    config.limits.connections_max = config.limits.connections_max.min(room);
-    let connections_max = config.limits.connections_max;
-    let connections = u32::try_from(connections_max).map_err(|_| io::Error::other("too many connections"))?;
-    let segments_index = CONNECTIONS_INDEX + connections;
-    kernel.submitter.register_files_sparse(segments_index + FILES_MAX)?;
-    let buffers = ReceiveBuffers::new(&kernel.submitter, ring.receive_buffers, ring.receive_buffer_bytes)?;
-    let direct_by_ring = config.writer.append == AppendMode::Direct && ring.write_path == WritePath::Ring;
-    let page_padding = match (config.writer.append, ring.write_path) {
-        (AppendMode::Buffered, WritePath::Inline) => PagePadding::of_pages(),
-        (AppendMode::Buffered, WritePath::Ring) | (AppendMode::Direct, _) => PagePadding::none(),
-    };
-    let registered = RegisteredBuffers::new(&kernel.submitter, direct_by_ring);
+    let connections_max = config.limits.connections_max.min(connections_possible());
+    config.limits.connections_max = connections_max;
+    let first_segment =
+        places::first_segment(connections_max).ok_or_else(|| io::Error::other("too many connections"))?;
+    kernel.submitter.register_files_sparse(places::count(first_segment))?;
+    let network = Network::new(&kernel.submitter, ring, links.metrics.clone())?;
+    let append = config.writer.append;
+    let disk = DiskOps::new(&kernel.submitter, append, ring.write_path, first_segment, links.signal);
     report(RingReport {
         deferred,
         registered_ring,
-        registered_buffers: registered.available(),
+        registered_buffers: disk.registers_buffers(),
         connections_max,
     });
+    let shard = Shard::new(config, links.sequencer, links.metrics, links.ledger);
     let mut driver = Driver {
-        kernel,
-        shard: Shard::new(config, links.sequencer.clone(), links.metrics.clone(), links.ledger.clone()),
-        config: ring.clone(),
-        links,
-        buffers,
-        sockets: Sockets::default(),
-        files: Files::new(segments_index),
-        registered,
-        page_padding,
-        disk_ops: InFlight::with_capacity(DISK_OPS_MAX),
-        mail_count: Box::default(),
-        mail_armed: false,
-        mail_waits: false,
-        held: VecDeque::new(),
-        handshakes: Handshakes::new(HANDSHAKES_WAITING_MAX),
-        starved: Vec::new(),
+        core: Core::new(kernel, shard),
+        network,
+        disk,
+        letters: Letters::new(links.mailbox, links.peers),
+        busy_poll: ring.busy_poll,
         shut_down: false,
-        completed_inline: false,
-        now: clock::now(),
     };
-    driver.listen_to_mail()?;
+    driver.letters.listen(&mut driver.core.kernel)?;
     driver.run(events)
+}
+
+/// How many connections the limit of open files has room for: the table of registered ones may not be greater than that.
+fn connections_possible() -> usize {
+    let open_files =
+        rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(open_files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX)
 }
 
 impl Driver<'_> {
     fn run(&mut self, events: &mut dyn FnMut(ShardEvent)) -> io::Result<ShardExit> {
         loop {
-            self.now = clock::now();
-            while let Some(completed) = self.kernel.take() {
+            self.core.tick();
+            while let Some(completed) = self.core.kernel.take() {
                 self.complete(completed)?;
             }
-            self.kernel.refresh();
-            if self.mail_waits {
+            self.core.kernel.refresh();
+            if self.letters.waiting() {
                 self.open_letters()?;
             }
-            self.offer_held()?;
-            self.step_handshake()?;
-            if self.shut_down && self.held.is_empty() {
-                self.shard.shut_down(self.now);
+            self.network.offer_held(&mut self.core)?;
+            self.network.step_handshake(&mut self.core)?;
+            if self.shut_down && self.network.holds_nothing() {
+                self.core.shard.shut_down(self.core.now());
             }
             self.turn()?;
-            while let Some(event) = self.shard.outbox().events.pop_front() {
-                let exit = match &event {
-                    ShardEvent::EpochClosed { .. } => {
-                        self.wake_peers();
-                        None
-                    }
-                    ShardEvent::Done => Some(ShardExit::Done),
-                    ShardEvent::Fatal { what } => Some(ShardExit::Fatal(what.clone())),
-                    ShardEvent::NeedReady { .. }
-                    | ShardEvent::NeedRoom
-                    | ShardEvent::Claimed { .. }
-                    | ShardEvent::Sealed { .. }
-                    | ShardEvent::Abandoned { .. }
-                    | ShardEvent::Rewriting { .. } => None,
-                };
-                events(event);
-                if let Some(exit) = exit {
-                    return Ok(exit);
-                }
+            if let Some(exit) = self.report(events) {
+                return Ok(exit);
             }
-            self.buffers.publish();
-            self.feed_starved()?;
+            self.network.refill(&mut self.core.kernel)?;
             let patience = self.patience();
-            self.kernel.enter(patience, self.config.busy_poll)?;
+            self.core.kernel.enter(patience, self.busy_poll)?;
         }
+    }
+
+    /// Passes on what the shard has to say to the rest of the host; why it ended, if it did.
+    fn report(&mut self, events: &mut dyn FnMut(ShardEvent)) -> Option<ShardExit> {
+        while let Some(event) = self.core.shard.outbox().events.pop_front() {
+            let exit = match &event {
+                ShardEvent::EpochClosed { .. } => {
+                    self.letters.wake_peers();
+                    None
+                }
+                ShardEvent::Done => Some(ShardExit::Done),
+                ShardEvent::Fatal { what } => Some(ShardExit::Fatal(what.clone())),
+                ShardEvent::NeedReady { .. }
+                | ShardEvent::NeedRoom
+                | ShardEvent::Claimed { .. }
+                | ShardEvent::Sealed { .. }
+                | ShardEvent::Abandoned { .. }
+                | ShardEvent::Rewriting { .. } => None,
+            };
+            events(event);
+            if exit.is_some() {
+                return exit;
+            }
+        }
+        None
+    }
+
+    /// Opens letters; if some stay unopened, the loop comes back to them without sleeping.
+    fn open_letters(&mut self) -> io::Result<()> {
+        for _ in 0..LETTERS_AT_ONCE {
+            let Some(mail) = self.letters.take() else { return Ok(()) };
+            match mail {
+                Mail::Connection(socket) => self.network.accept(&mut self.core, socket)?,
+                Mail::Ready { ready, file, file_bytes, salt } => {
+                    let file = self.disk.open(&self.core.kernel, file)?;
+                    self.core.shard.ready_segment(ReadySegment { ready, file, file_bytes, salt });
+                }
+                Mail::Seal => self.core.shard.seal(self.core.now()),
+                // To be woken is all that is needed: the shard looks at the epoch in each turn.
+                Mail::EpochClosed => {}
+                Mail::AppendsAllowed(allowed) => self.core.shard.appends_allowed(allowed),
+                Mail::Shutdown => self.shut_down = true,
+            }
+        }
+        Ok(())
     }
 
     /// Turns of the shard, until all that completes at once is completed.
     fn turn(&mut self) -> io::Result<()> {
         loop {
-            self.completed_inline = false;
-            self.shard.turn(self.now);
-            while let Some(op) = self.shard.outbox().ops.pop_front() {
+            self.core.turn();
+            while let Some(op) = self.core.shard.outbox().ops.pop_front() {
                 self.begin(op)?;
             }
-            if !self.completed_inline {
+            if !self.core.completed_inline() {
                 return Ok(());
             }
-            self.now = clock::now();
+            self.core.tick();
         }
     }
 
     fn begin(&mut self, op: Op) -> io::Result<()> {
         match op {
             Op::Write { token, file, offset, buffer, from, durable } => {
-                self.write(token, file, offset, buffer, from, durable)
+                self.disk.write(&mut self.core, Write { token, file, offset, buffer, from, durable })
             }
-            Op::Sync { token, file } => self.sync(token, file),
-            Op::WriteOut { file, offset, len } => self.write_out(file, offset, len),
-            Op::ReleaseFile { file } => self.files.close(&self.kernel.submitter, file),
-            Op::Send { connection, bytes } => self.send(connection, bytes),
-            Op::PauseReceive { connection } => self.pause(connection),
-            Op::ResumeReceive { connection } => self.resume(connection),
-            Op::ShutdownSend { connection } => match self.sockets.secured(connection) {
-                None => self.shutdown(connection, libc::SHUT_WR),
-                Some(_) => self.shut_secured(connection),
-            },
-            Op::Close { connection } => self.close(connection),
+            Op::Sync { token, file } => self.disk.sync(&mut self.core.kernel, token, file),
+            Op::WriteOut { file, offset, len } => {
+                self.disk.write_out(&mut self.core.kernel, file, offset, len)
+            }
+            Op::ReleaseFile { file } => self.disk.release(&self.core.kernel, file),
+            Op::Send { connection, bytes } => self.network.send(&mut self.core, connection, bytes),
+            Op::PauseReceive { connection } => self.network.pause(&mut self.core.kernel, connection),
+            Op::ResumeReceive { connection } => self.network.resume(&mut self.core.kernel, connection),
+            Op::ShutdownSend { connection } => self.network.shut_send(&mut self.core.kernel, connection),
+            Op::Close { connection } => self.network.close(&mut self.core, connection),
         }
     }
 
     fn complete(&mut self, completed: Completed) -> io::Result<()> {
         match Purpose::unpack(completed.user_data) {
-            Purpose::Mail => self.mail_arrived(completed),
-            Purpose::Receive(id) => self.received(id, completed),
-            Purpose::Send(id) => self.sent(id, completed),
-            Purpose::Control(id) => self.controlled(id),
+            Purpose::Mail => self.letters.arrived(&mut self.core.kernel, completed),
+            Purpose::Receive(id) => self.network.received(&mut self.core, id, completed),
+            Purpose::Send(id) => self.network.sent(&mut self.core, id, completed),
+            Purpose::Control(id) => self.network.controlled(&mut self.core, id),
             Purpose::Disk(token) => {
-                self.disk_done(token, completed);
+                self.disk.done(&mut self.core, token, completed);
                 Ok(())
             }
             Purpose::Hint => Ok(()),
@@ -226,28 +203,10 @@ impl Driver<'_> {
 
     /// How long nothing has to be done; `None`: until something happens.
     fn patience(&mut self) -> Option<Duration> {
-        let waiting = !self.held.is_empty() || !self.handshakes.is_empty();
-        if self.mail_waits || (waiting && self.shard.may_receive()) {
+        if self.letters.waiting() || (self.network.waits() && self.core.shard.may_receive()) {
             return Some(Duration::ZERO);
         }
-        let deadline: MonoNanos = self.shard.deadline()?;
-        Some(deadline.since(self.now.mono))
-    }
-}
-
-impl Drop for Driver<'_> {
-    fn drop(&mut self) {
-        // After a failure (or a panic) operations may still be under way, and the kernel may write to, or read from, their
-        // memory until the ring is gone, which takes a while. So that memory is never freed; the process is about to end.
-        if !self.disk_ops.is_empty() {
-            std::mem::forget(std::mem::replace(&mut self.disk_ops, InFlight::with_capacity(0)));
-        }
-        if self.mail_armed {
-            std::mem::forget(std::mem::take(&mut self.mail_count));
-        }
-        if self.sockets.any_under_way() {
-            std::mem::forget(std::mem::take(&mut self.sockets));
-            self.buffers.leak();
-        }
+        let deadline: MonoNanos = self.core.shard.deadline()?;
+        Some(deadline.since(self.core.now().mono))
     }
 }

@@ -6,6 +6,7 @@
 
 mod bare;
 mod config;
+mod core;
 mod disk_ops;
 mod driver;
 mod files;
@@ -13,9 +14,11 @@ mod kernel;
 mod mail;
 mod network;
 mod page_padding;
+mod places;
 mod receive_buffers;
 mod registered_buffers;
 mod secured;
+mod socket;
 mod sockets;
 #[cfg(test)]
 mod tests;

@@ -1,104 +1,131 @@
-//! Connections: receiving, sending, closing.
+//! Connections between the ring and the shard.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 
-use io_uring::types::Fixed;
-use io_uring::{opcode, squeue};
+use io_uring::Submitter;
+use logtank_engine::handshakes::Handshakes;
 use logtank_engine::io::op::{Completion, ConnectionId};
+use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::shard::Received;
 
-use super::driver::{CONNECTIONS_INDEX, Driver, Held};
-use super::kernel::Completed;
-use super::receive_buffers::{Filled, GROUP};
+use super::config::RingConfig;
+use super::core::Core;
+use super::kernel::{Completed, Kernel};
+use super::places;
+use super::receive_buffers::{Filled, ReceiveBuffers};
 use super::secured::Secured;
-use super::sockets::Sending;
-use super::user_data::Purpose;
+use super::sockets::Sockets;
+use crate::tls::TlsConfig;
 
-const fn index(id: ConnectionId) -> Fixed {
-    Fixed(CONNECTIONS_INDEX + id.slot)
+/// Handshakes that wait for their turn at most; a few tenths of a second's.
+const HANDSHAKES_WAITING_MAX: usize = 1024;
+
+/// Received bytes that the shard has not taken yet.
+#[derive(Debug)]
+struct Held {
+    connection: ConnectionId,
+    filled: Filled,
+    /// How many of them it has taken.
+    taken: usize,
 }
 
-impl Driver<'_> {
+/// The shard's connections, and what they sent that it has not taken yet.
+pub(super) struct Network {
+    sockets: Sockets,
+    buffers: ReceiveBuffers,
+    held: VecDeque<Held>,
+    /// Connections that wait for a free buffer.
+    starved: Vec<ConnectionId>,
+    /// Encrypted connections that wait for a step of their handshake.
+    handshakes: Handshakes<ConnectionId>,
+    /// How connections are encrypted; `None`: not at all.
+    tls: Option<TlsConfig>,
+    metrics: Arc<ShardMetrics>,
+}
+
+impl Network {
+    pub(super) fn new(
+        submitter: &Submitter<'_>,
+        ring: &RingConfig,
+        metrics: Arc<ShardMetrics>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            sockets: Sockets::default(),
+            buffers: ReceiveBuffers::new(submitter, ring.receive_buffers, ring.receive_buffer_bytes)?,
+            held: VecDeque::new(),
+            starved: Vec::new(),
+            handshakes: Handshakes::new(HANDSHAKES_WAITING_MAX),
+            tls: ring.tls.clone(),
+            metrics,
+        })
+    }
+
+    /// Whether the shard has taken all that was received.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Whether there is something to do as soon as the shard may receive.
+    pub(super) fn waits(&self) -> bool {
+        !self.held.is_empty() || !self.handshakes.is_empty()
+    }
+
     /// A client's connected socket.
-    pub(super) fn accept(&mut self, socket: OwnedFd) -> io::Result<()> {
+    pub(super) fn accept(&mut self, core: &mut Core<'_>, socket: OwnedFd) -> io::Result<()> {
         // Replies are small and one send each; waiting for more to send would only delay them. Sockets that are no TCP
         // don't know the option, and need it not.
         let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
         // Without a place the socket is dropped, which closes it.
-        let Some(id) = self.shard.accept(self.now) else { return Ok(()) };
-        if self.kernel.submitter.register_files_update(index(id).0, &[socket.as_raw_fd()]).is_err() {
+        let Some(id) = core.shard.accept(core.now()) else { return Ok(()) };
+        let place = places::of_connection(id).0;
+        if core.kernel.submitter.register_files_update(place, &[socket.as_raw_fd()]).is_err() {
             // The kernel has no memory for it. That ends this connection and nothing else.
-            self.shard.complete(Completion::Closed { connection: id }, self.now);
+            core.complete(Completion::Closed { connection: id });
             return Ok(());
         }
-        self.sockets.open(id);
-        let row = self.sockets.get(id);
-        row.wanted = true;
-        if let Some(config) = &self.config.tls {
-            row.tls = Some(Secured::new(config));
-            self.shard.begun(id, self.now);
+        let secured = self.tls.as_ref().map(Secured::new);
+        if secured.is_some() {
+            core.shard.begun(id, core.now());
         }
-        self.arm(id)
+        self.sockets.open(id, secured).resume(&mut core.kernel)
     }
 
-    /// Receives until told otherwise, or once while the connection's handshake waits for its turn.
-    pub(super) fn arm(&mut self, id: ConnectionId) -> io::Result<()> {
-        self.sockets.get(id).armed = true;
-        let stepwise = self.sockets.secured(id).is_some_and(|secured| secured.awaits_step());
-        // Who can send on without being looked at would fill the buffers of all.
-        let receive = if stepwise {
-            let receive = opcode::Recv::new(index(id), std::ptr::null_mut(), 0).buf_group(GROUP).build();
-            receive.flags(squeue::Flags::BUFFER_SELECT)
-        } else {
-            opcode::RecvMulti::new(index(id), GROUP).build()
-        };
-        let receive = receive.user_data(Purpose::Receive(id).pack());
-        // SAFETY: it points to no memory of its own; the registered buffers live as long as the ring uses them.
-        unsafe { self.kernel.push(&receive) }
-    }
-
-    pub(super) fn received(&mut self, id: ConnectionId, completed: Completed) -> io::Result<()> {
+    pub(super) fn received(
+        &mut self,
+        core: &mut Core<'_>,
+        id: ConnectionId,
+        completed: Completed,
+    ) -> io::Result<()> {
         let result = completed.count();
-        let filled =
-            completed.buffer().map(|buffer| self.buffers.filled(buffer, *result.as_ref().unwrap_or(&0)));
-        let row = self.sockets.get(id);
-        row.armed = completed.more();
-        match (filled, &result) {
-            (Some(filled), Ok(1..)) if self.sockets.secured(id).is_some_and(|tls| tls.awaits_step()) => {
-                self.await_step(id, filled);
+        let len = *result.as_ref().unwrap_or(&0);
+        let filled = completed.buffer().map(|buffer| self.buffers.filled(buffer, len));
+        let socket = self.sockets.get(id);
+        socket.received(completed);
+        match filled {
+            Some(filled) if len == 0 => self.buffers.give(filled),
+            Some(filled) if socket.awaits_step() => self.await_step(core, id, filled),
+            Some(filled) => {
+                self.held.push_back(Held { connection: id, filled, taken: 0 });
+                self.offer_held(core)?;
             }
-            (Some(filled), Ok(1..)) => self.offer(Held { connection: id, filled, taken: 0 })?,
-            (filled, _) => {
-                if let Some(filled) = filled {
-                    self.buffers.give(filled);
-                }
+            None => {}
+        }
+        match Next::after(result) {
+            Next::Receive => self.sockets.get(id).arm_again(&mut core.kernel)?,
+            Next::Starve => self.starved.push(id),
+            Next::End => {
+                self.sockets.get(id).ended();
+                self.finished(core, id);
             }
         }
-        let row = self.sockets.get(id);
-        let ended = match result {
-            Ok(count) => count == 0,
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ENOBUFS) => {
-                    self.starved.push(id);
-                    return self.rest(id);
-                }
-                // Cancelled because it was not wanted for a while, or interrupted: begun again below if it is wanted.
-                Some(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => false,
-                _ => true,
-            },
-        };
-        if ended {
-            row.wanted = false;
-            self.finished(id);
-        } else if row.needs_arming() {
-            self.arm(id)?;
-        }
-        self.rest(id)
+        self.rest(core, id)
     }
 
     /// The peer sends no more; what was received before is offered first.
-    fn finished(&mut self, id: ConnectionId) {
+    fn finished(&mut self, core: &mut Core<'_>, id: ConnectionId) {
         if self.sockets.secured(id).is_some_and(Secured::peer_finished) {
             return;
         }
@@ -106,37 +133,30 @@ impl Driver<'_> {
             // A whole message may still be in what the shard has no room for; the order must hold.
             self.held.push_back(Held { connection: id, filled: Filled::END, taken: 0 });
         } else {
-            self.shard.peer_finished(id, self.now);
+            core.shard.peer_finished(id, core.now());
         }
     }
 
-    /// Offers bytes to the shard, behind those that it had no room for.
-    fn offer(&mut self, held: Held) -> io::Result<()> {
-        self.held.push_back(held);
-        self.offer_held()
-    }
-
     /// Offers what is held, as far as there is room.
-    pub(super) fn offer_held(&mut self) -> io::Result<()> {
+    pub(super) fn offer_held(&mut self, core: &mut Core<'_>) -> io::Result<()> {
+        let now = core.now();
         while let Some(mut held) = self.held.pop_front() {
+            let id = held.connection;
             if held.filled.is_end() {
-                self.shard.peer_finished(held.connection, self.now);
+                core.shard.peer_finished(id, now);
                 continue;
             }
             let mut bytes = &self.buffers.bytes(&held.filled)[held.taken..];
-            let received = match self.sockets.secured(held.connection) {
-                None => self.shard.receive(held.connection, &mut bytes, self.now),
-                Some(secured) => secured.receive(&mut self.shard, held.connection, &mut bytes, self.now),
+            let received = match self.sockets.secured(id) {
+                None => core.shard.receive(id, &mut bytes, now),
+                Some(secured) => secured.receive(&mut core.shard, id, &mut bytes, now),
             };
             held.taken = held.filled.len() - bytes.len();
-            let id = held.connection;
             match received {
                 Received::All => self.buffers.give(held.filled),
                 Received::Stalled => self.held.push_front(held),
             }
-            if self.config.tls.is_some() {
-                self.follow_secured(id)?;
-            }
+            self.follow_secured(core, id)?;
             if received == Received::Stalled {
                 break;
             }
@@ -144,129 +164,161 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Connections that found no free buffer receive again when there are some.
-    pub(super) fn feed_starved(&mut self) -> io::Result<()> {
+    /// After bytes of a connection were offered to the shard: what its encryption answers, and its end.
+    fn follow_secured(&mut self, core: &mut Core<'_>, id: ConnectionId) -> io::Result<()> {
+        if self.tls.is_none() {
+            return Ok(());
+        }
+        let Some(socket) = self.sockets.find(id) else { return Ok(()) };
+        let Some(secured) = socket.secured() else { return Ok(()) };
+        core.shard.holds(id, secured.held_bytes(), core.now());
+        let news = secured.news();
+        // The alert that says why goes out before the connection ends.
+        socket.flush(&mut core.kernel)?;
+        if news.broken {
+            self.metrics.tls_failures.add(1);
+        }
+        if news.finished {
+            core.shard.peer_finished(id, core.now());
+        }
+        Ok(())
+    }
+
+    /// Keeps bytes until it is the turn of the connection's handshake.
+    fn await_step(&mut self, core: &mut Core<'_>, id: ConnectionId, filled: Filled) {
+        let secured = self.sockets.secured(id).expect("the caller saw it");
+        let answered = secured.answered();
+        let queue = secured.keep(self.buffers.bytes(&filled));
+        let held = secured.held_bytes();
+        self.buffers.give(filled);
+        if queue && let Some(given_up) = self.handshakes.wait(id, answered) {
+            core.shard.shed_one(given_up);
+        }
+        core.shard.holds(id, held, core.now());
+    }
+
+    /// One step of one handshake: however many wait, those who are connected wait for no more than that.
+    pub(super) fn step_handshake(&mut self, core: &mut Core<'_>) -> io::Result<()> {
+        let now = core.now();
+        while core.shard.may_receive()
+            && let Some(id) = self.handshakes.take_next()
+        {
+            let Some(secured) = self.sockets.secured(id) else { continue };
+            let Some(received) = secured.step(&mut core.shard, id, now) else { continue };
+            let ends = secured.ends();
+            self.follow_secured(core, id)?;
+            if received == Received::Stalled {
+                self.handshakes.again(id);
+            } else if ends {
+                core.shard.peer_finished(id, now);
+            }
+            return self.sockets.get(id).arm_again(&mut core.kernel);
+        }
+        Ok(())
+    }
+
+    /// The kernel has free buffers back, and connections that found none receive again.
+    pub(super) fn refill(&mut self, kernel: &mut Kernel<'_>) -> io::Result<()> {
+        self.buffers.publish();
         if self.starved.is_empty() || !self.buffers.any_free() || !self.held.is_empty() {
             return Ok(());
         }
-        let mut starved = std::mem::take(&mut self.starved);
-        for id in starved.drain(..) {
-            if self.sockets.is_open(id) {
-                let row = self.sockets.get(id);
-                if row.needs_arming() {
-                    self.arm(id)?;
-                }
+        for id in self.starved.drain(..) {
+            if let Some(socket) = self.sockets.find(id) {
+                socket.arm_again(kernel)?;
             }
         }
-        self.starved = starved;
         Ok(())
     }
 
-    pub(super) fn send(&mut self, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
-        let row = self.sockets.get(id);
-        if row.tls.is_some() {
-            return self.send_secured(id, bytes);
+    pub(super) fn pause(&mut self, kernel: &mut Kernel<'_>, id: ConnectionId) -> io::Result<()> {
+        self.sockets.get(id).pause(kernel)
+    }
+
+    pub(super) fn resume(&mut self, kernel: &mut Kernel<'_>, id: ConnectionId) -> io::Result<()> {
+        self.sockets.get(id).resume(kernel)
+    }
+
+    pub(super) fn send(&mut self, core: &mut Core<'_>, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
+        if let Some(unsent) = self.sockets.get(id).send(&mut core.kernel, bytes)? {
+            core.complete_inline(unsent);
         }
-        assert!(row.sending.is_none(), "one send at a time");
-        row.sending = Some(Sending { bytes, sent: 0, plain: None });
-        self.send_rest(id)
+        Ok(())
     }
 
-    pub(super) fn send_rest(&mut self, id: ConnectionId) -> io::Result<()> {
-        let sending = self.sockets.get(id).sending.as_ref().expect("the caller saw to it");
-        let bytes = &sending.bytes[sending.sent..];
-        let len = u32::try_from(bytes.len()).expect("replies are shorter than 4 GiB");
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
-        let send = opcode::Send::new(index(id), bytes.as_ptr(), len)
-            .flags(flags)
-            .build()
-            .user_data(Purpose::Send(id).pack());
-        // SAFETY: the bytes stay in the connection's row, which is kept and not changed until the completion.
-        unsafe { self.kernel.push(&send) }
-    }
-
-    pub(super) fn sent(&mut self, id: ConnectionId, completed: Completed) -> io::Result<()> {
-        let row = self.sockets.get(id);
-        let mut sending = row.sending.take().expect("a send was under way");
-        let result = match completed.count() {
-            Ok(count) => {
-                sending.sent += count;
-                if sending.sent < sending.bytes.len() && !row.closing {
-                    row.sending = Some(sending);
-                    return self.send_rest(id);
-                }
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        let reply = if row.tls.is_some() { sending.plain } else { Some(sending.bytes) };
-        if let Some(bytes) = reply {
-            self.shard.complete(Completion::Sent { connection: id, bytes, result }, self.now);
+    pub(super) fn sent(
+        &mut self,
+        core: &mut Core<'_>,
+        id: ConnectionId,
+        completed: Completed,
+    ) -> io::Result<()> {
+        if let Some(sent) = self.sockets.get(id).sent(&mut core.kernel, completed)? {
+            core.complete(sent);
         }
-        self.flush_secured(id)?;
-        self.rest(id)
+        self.rest(core, id)
     }
 
-    pub(super) fn pause(&mut self, id: ConnectionId) -> io::Result<()> {
-        let row = self.sockets.get(id);
-        row.wanted = false;
-        if row.armed { self.cancel_receive(id) } else { Ok(()) }
+    pub(super) fn shut_send(&mut self, kernel: &mut Kernel<'_>, id: ConnectionId) -> io::Result<()> {
+        self.sockets.get(id).shut_send(kernel)
     }
 
-    pub(super) fn resume(&mut self, id: ConnectionId) -> io::Result<()> {
-        let row = self.sockets.get(id);
-        row.wanted = true;
-        // If it still is, its cancellation is under way; it begins again when that has come through.
-        if row.armed { Ok(()) } else { self.arm(id) }
+    pub(super) fn controlled(&mut self, core: &mut Core<'_>, id: ConnectionId) -> io::Result<()> {
+        self.sockets.get(id).controlled();
+        self.rest(core, id)
     }
 
-    fn cancel_receive(&mut self, id: ConnectionId) -> io::Result<()> {
-        self.sockets.get(id).controls += 1;
-        let cancel = opcode::AsyncCancel::new(Purpose::Receive(id).pack())
-            .build()
-            .user_data(Purpose::Control(id).pack());
-        // SAFETY: it points to no memory.
-        unsafe { self.kernel.push(&cancel) }
-    }
-
-    pub(super) fn shutdown(&mut self, id: ConnectionId, how: i32) -> io::Result<()> {
-        self.sockets.get(id).controls += 1;
-        let shutdown = opcode::Shutdown::new(index(id), how).build().user_data(Purpose::Control(id).pack());
-        // SAFETY: it points to no memory.
-        unsafe { self.kernel.push(&shutdown) }
-    }
-
-    /// A cancellation or shutdown is through. What it found there does not matter.
-    pub(super) fn controlled(&mut self, id: ConnectionId) -> io::Result<()> {
-        self.sockets.get(id).controls -= 1;
-        self.rest(id)
-    }
-
-    pub(super) fn close(&mut self, id: ConnectionId) -> io::Result<()> {
-        self.part_secured(id)?;
-        let row = self.sockets.get(id);
-        row.closing = true;
-        row.wanted = false;
-        let (armed, sending) = (row.armed, row.sending.is_some());
-        if armed {
-            self.cancel_receive(id)?;
+    pub(super) fn close(&mut self, core: &mut Core<'_>, id: ConnectionId) -> io::Result<()> {
+        if let Some(unsent) = self.sockets.get(id).close(&mut core.kernel)? {
+            core.complete_inline(unsent);
         }
-        if armed || sending {
-            self.shutdown(id, libc::SHUT_RDWR)?;
-        }
-        self.rest(id)
+        self.rest(core, id)
     }
 
     /// Frees a connection that is being closed, once nothing is under way on it.
-    fn rest(&mut self, id: ConnectionId) -> io::Result<()> {
+    fn rest(&mut self, core: &mut Core<'_>, id: ConnectionId) -> io::Result<()> {
         if !self.sockets.get(id).at_rest() {
             return Ok(());
         }
-        self.kernel.submitter.register_files_update(index(id).0, &[-1])?;
+        core.kernel.submitter.register_files_update(places::of_connection(id).0, &[-1])?;
         self.sockets.close(id);
-        self.shard.complete(Completion::Closed { connection: id }, self.now);
         // The shard may have waited for just this.
-        self.completed_inline = true;
+        core.complete_inline(Completion::Closed { connection: id });
         Ok(())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // After a failure (or a panic) operations may still be under way, and the kernel may write to, or read from, their
+        // memory until the ring is gone, which takes a while. So that memory is never freed; the process is about to end.
+        if self.sockets.any_under_way() {
+            std::mem::forget(std::mem::take(&mut self.sockets));
+            self.buffers.leak();
+        }
+    }
+}
+
+/// How it goes on with a connection after a receive.
+enum Next {
+    /// With the next one, if it is wanted.
+    Receive,
+    /// With the next one once there is a buffer for it.
+    Starve,
+    /// With none: the peer has finished or is gone.
+    End,
+}
+
+impl Next {
+    fn after(received: io::Result<usize>) -> Self {
+        match received {
+            Ok(0) => Self::End,
+            Ok(_) => Self::Receive,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOBUFS) => Self::Starve,
+                // Cancelled because it was not wanted for a while, or interrupted.
+                Some(libc::ECANCELED | libc::EINTR | libc::EAGAIN) => Self::Receive,
+                _ => Self::End,
+            },
+        }
     }
 }

@@ -1,14 +1,11 @@
-//! Encrypted connections: between what the ring receives and sends and what the shard does.
+//! A connection's encryption: between what the ring receives and sends and what the shard does.
 
 use std::io;
 
-use logtank_engine::io::op::{Completion, ConnectionId};
+use logtank_engine::io::op::ConnectionId;
 use logtank_engine::shard::{Received, Shard};
 use logtank_engine::time::Now;
 
-use super::driver::Driver;
-use super::receive_buffers::Filled;
-use super::sockets::Sending;
 use crate::tls::{TlsConfig, TlsSession};
 
 /// One connection's encryption, and what waits for it.
@@ -72,19 +69,40 @@ impl Secured {
         self.ends
     }
 
-    fn held_bytes(&self) -> usize {
+    /// Bytes kept that the shard has not seen.
+    pub(super) fn held_bytes(&self) -> usize {
         self.unread.len() + self.session.held_bytes()
     }
 
-    /// Takes a step of the handshake, and what came behind it.
-    fn step(&mut self, shard: &mut Shard, id: ConnectionId, now: Now) -> Received {
+    /// Whether the peer has heard from this side.
+    pub(super) const fn answered(&self) -> bool {
+        self.answered
+    }
+
+    /// Whether the peer sends nothing more after the step that was taken.
+    pub(super) const fn ends(&self) -> bool {
+        self.ends
+    }
+
+    /// Keeps bytes for the connection's turn; whether it has to queue for that.
+    pub(super) fn keep(&mut self, cipher: &[u8]) -> bool {
+        self.unread.extend_from_slice(cipher);
+        !std::mem::replace(&mut self.queued, true)
+    }
+
+    /// Takes a step of the handshake, and what came after it; `None`: there is none to take, since its peer has gone.
+    pub(super) fn step(&mut self, shard: &mut Shard, id: ConnectionId, now: Now) -> Option<Received> {
+        if self.unread.is_empty() && self.session.plain().is_empty() {
+            self.queued = false;
+            return None;
+        }
         let unread = std::mem::take(&mut self.unread);
         let mut rest = unread.as_slice();
         let received = self.receive(shard, id, &mut rest, now);
         self.unread = rest.to_vec();
         self.answered |= self.session.has_output();
         self.queued = received == Received::Stalled;
-        received
+        Some(received)
     }
 
     /// Decrypts `cipher`, and gives the shard what it has room for. Takes bytes off its front.
@@ -123,124 +141,78 @@ impl Secured {
             }
         }
     }
+
+    /// What the bytes received so far mean for the connection; each is reported once.
+    pub(super) fn news(&mut self) -> News {
+        // What it sent before is with the shard first.
+        let finished = !self.finished && self.session.has_ended() && self.session.plain().is_empty();
+        self.finished |= finished;
+        News { broken: std::mem::take(&mut self.broken), finished }
+    }
+
+    /// Encrypts a reply; it is returned where nothing can be sent: the peer broke the protocol while it was awaited.
+    ///
+    /// # Panics
+    /// If another one waits.
+    pub(super) fn send(&mut self, reply: Vec<u8>) -> Result<(), (Vec<u8>, io::Error)> {
+        assert!(self.waiting.is_none(), "one send at a time");
+        if let Err(error) = self.session.send(&reply) {
+            return Err((reply, error));
+        }
+        self.waiting = Some(reply);
+        Ok(())
+    }
+
+    /// Reports to the peer that nothing more will be sent, when all is.
+    pub(super) fn shut(&mut self) {
+        self.session.close();
+        self.shut = true;
+    }
+
+    /// The connection is about to be closed: the peer is told, so that it can tell the end from an attack. What still
+    /// waits to be sent never is, and is returned.
+    pub(super) fn part(&mut self) -> Option<Vec<u8>> {
+        self.shut = false;
+        let waiting = self.waiting.take();
+        if waiting.is_none() {
+            self.session.close();
+        }
+        waiting
+    }
+
+    /// What the peer is to be sent next.
+    pub(super) fn outgoing(&mut self) -> Outgoing {
+        let bytes = self.session.output();
+        if !bytes.is_empty() {
+            Outgoing::Bytes { bytes, plain: self.waiting.take() }
+        } else if std::mem::take(&mut self.shut) {
+            Outgoing::End
+        } else {
+            Outgoing::Nothing
+        }
+    }
 }
 
-impl Driver<'_> {
-    /// Keeps bytes until it is the turn of the connection's handshake.
-    pub(super) fn await_step(&mut self, id: ConnectionId, filled: Filled) {
-        let secured = self.sockets.secured(id).expect("the caller saw it");
-        secured.unread.extend_from_slice(self.buffers.bytes(&filled));
-        self.buffers.give(filled);
-        let (answered, held) = (secured.answered, secured.held_bytes());
-        if !std::mem::replace(&mut secured.queued, true)
-            && let Some(given_up) = self.handshakes.wait(id, answered)
-        {
-            self.shard.shed_one(given_up);
-        }
-        self.shard.holds(id, held, self.now);
-    }
+/// What became of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct News {
+    /// The peer broke the protocol, or is not trusted.
+    pub(super) broken: bool,
+    /// It sends nothing more.
+    pub(super) finished: bool,
+}
 
-    /// One step of one handshake: however many wait, those who are connected wait for no more than that.
-    pub(super) fn step_handshake(&mut self) -> io::Result<()> {
-        while self.shard.may_receive()
-            && let Some(id) = self.handshakes.take_next()
-        {
-            let Some(secured) = self.sockets.secured(id) else { continue };
-            if secured.unread.is_empty() && secured.session.plain().is_empty() {
-                // Its peer has gone.
-                secured.queued = false;
-                continue;
-            }
-            let received = secured.step(&mut self.shard, id, self.now);
-            let ends = secured.ends;
-            self.follow_secured(id)?;
-            if received == Received::Stalled {
-                self.handshakes.again(id);
-            } else if ends {
-                self.shard.peer_finished(id, self.now);
-            }
-            if self.sockets.get(id).needs_arming() {
-                self.arm(id)?;
-            }
-            return Ok(());
-        }
-        Ok(())
-    }
-
-    /// Sends the shard's reply on a connection that is encrypted.
-    pub(super) fn send_secured(&mut self, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
-        let secured = self.sockets.get(id).tls.as_mut().expect("the caller saw it");
-        assert!(secured.waiting.is_none(), "one send at a time");
-        if let Err(error) = secured.session.send(&bytes) {
-            // The peer broke the protocol while its answer was awaited.
-            self.not_sent(id, bytes, error);
-            return Ok(());
-        }
-        secured.waiting = Some(bytes);
-        self.flush_secured(id)
-    }
-
-    /// Tells the peer that nothing more will be sent, when all is.
-    pub(super) fn shut_secured(&mut self, id: ConnectionId) -> io::Result<()> {
-        let secured = self.sockets.get(id).tls.as_mut().expect("the caller saw it");
-        secured.session.close();
-        secured.shut = true;
-        self.flush_secured(id)
-    }
-
-    /// Sends what the encryption has to send: replies, and what the two sides agree by.
-    pub(super) fn flush_secured(&mut self, id: ConnectionId) -> io::Result<()> {
-        let row = self.sockets.get(id);
-        let Some(secured) = &mut row.tls else { return Ok(()) };
-        if row.sending.is_some() || row.closing {
-            return Ok(());
-        }
-        let output = secured.session.output();
-        if output.is_empty() {
-            return if std::mem::take(&mut secured.shut) { self.shutdown(id, libc::SHUT_WR) } else { Ok(()) };
-        }
-        row.sending = Some(Sending { bytes: output, sent: 0, plain: secured.waiting.take() });
-        self.send_rest(id)
-    }
-
-    /// After bytes of an encrypted connection were offered to the shard: answers of the encryption itself, and its end.
-    pub(super) fn follow_secured(&mut self, id: ConnectionId) -> io::Result<()> {
-        let Some(secured) = self.sockets.secured(id) else { return Ok(()) };
-        let held = secured.held_bytes();
-        self.shard.holds(id, held, self.now);
-        let broken = std::mem::take(&mut secured.broken);
-        // What it sent before is with the shard first.
-        let finished = !secured.finished && secured.session.has_ended() && secured.session.plain().is_empty();
-        secured.finished |= finished;
-        // The alert that says why goes out before the connection ends.
-        self.flush_secured(id)?;
-        if broken {
-            self.links.metrics.tls_failures.add(1);
-        }
-        if finished {
-            self.shard.peer_finished(id, self.now);
-        }
-        Ok(())
-    }
-
-    /// An encrypted connection is about to be closed: the peer is told, so that it can tell the end from an attack.
-    /// What still waits to be sent never is.
-    pub(super) fn part_secured(&mut self, id: ConnectionId) -> io::Result<()> {
-        let Some(secured) = self.sockets.secured(id) else { return Ok(()) };
-        secured.shut = false;
-        if let Some(bytes) = secured.waiting.take() {
-            self.not_sent(id, bytes, io::ErrorKind::ConnectionAborted.into());
-            return Ok(());
-        }
-        secured.session.close();
-        self.flush_secured(id)
-    }
-
-    /// The shard's reply never goes out; its buffer goes back.
-    fn not_sent(&mut self, id: ConnectionId, bytes: Vec<u8>, error: io::Error) {
-        self.shard.complete(Completion::Sent { connection: id, bytes, result: Err(error) }, self.now);
-        self.completed_inline = true;
-    }
+/// What a connection's encryption has to send.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Nothing,
+    Bytes {
+        bytes: Vec<u8>,
+        /// The shard's reply that is among them.
+        plain: Option<Vec<u8>>,
+    },
+    /// Nothing any more.
+    End,
 }
 
 #[cfg(test)]

@@ -1,0 +1,54 @@
+//! What every part of the driver works with: the ring, the shard, and the time of this turn.
+
+use logtank_engine::io::op::Completion;
+use logtank_engine::shard::Shard;
+use logtank_engine::time::Now;
+
+use super::kernel::Kernel;
+use crate::clock;
+
+pub(super) struct Core<'r> {
+    pub(super) kernel: Kernel<'r>,
+    pub(super) shard: Shard,
+    now: Now,
+    completed_inline: bool,
+}
+
+impl<'r> Core<'r> {
+    pub(super) fn new(kernel: Kernel<'r>, shard: Shard) -> Self {
+        Self { kernel, shard, now: clock::now(), completed_inline: false }
+    }
+
+    /// The time as it was last looked at.
+    pub(super) const fn now(&self) -> Now {
+        self.now
+    }
+
+    /// Looks at the clock.
+    pub(super) fn tick(&mut self) {
+        self.now = clock::now();
+    }
+
+    /// Reports to the shard what came of an operation.
+    pub(super) fn complete(&mut self, completion: Completion) {
+        self.shard.complete(completion, self.now);
+    }
+
+    /// The same for an operation that ended without the ring: what the shard makes of it is begun before the thread
+    /// sleeps.
+    pub(super) fn complete_inline(&mut self, completion: Completion) {
+        self.complete(completion);
+        self.completed_inline = true;
+    }
+
+    /// Lets the shard take a turn.
+    pub(super) fn turn(&mut self) {
+        self.completed_inline = false;
+        self.shard.turn(self.now);
+    }
+
+    /// Whether an operation ended without the ring since the last turn.
+    pub(super) const fn completed_inline(&self) -> bool {
+        self.completed_inline
+    }
+}
