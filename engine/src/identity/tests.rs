@@ -7,7 +7,7 @@ use crate::deletions::{archive, publish};
 use crate::format::layout::Layout;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
-use crate::testing::{Hooked, MemDisk, Stepped, run};
+use crate::testing::{Cut, Hooked, MemDisk, Stepped, run};
 
 fn id(number: u8) -> Identity {
     Identity::new([number; 16])
@@ -311,21 +311,19 @@ fn a_start_that_ends_anywhere_is_completed_by_the_next() {
     for (layout, before) in
         [(inside(), fresh), (inside(), used(&inside())), (apart(), used(&apart())), (apart(), other)]
     {
-        for power in [false, true] {
+        for cut in Cut::each(0) {
             for steps in 0.. {
                 let disk = before.copy();
                 let slow = Hooked::stepping(disk.clone());
                 let ended = Stepped::new(start(&store(&slow, &layout), id(1))).steps(steps);
-                if power {
-                    disk.cut_power();
-                }
+                disk.restart(cut);
                 run(start(&store(&disk, &layout), id(2))).unwrap();
                 let left = disk.copy();
                 assert_eq!(verdict(&store(&left, &layout)), Ok(Verdict::Keep), "after {steps} calls");
                 assert_eq!(left.get(layout.accept_new_raw()), None, "after {steps} calls");
                 assert_eq!(left.get(layout.identity()), left.get(layout.raw_identity()));
                 // What the second found may have been on no drive yet.
-                disk.cut_power();
+                disk.restart(Cut::Power);
                 run(start(&store(&disk, &layout), id(3))).unwrap();
                 assert_eq!(verdict(&store(&disk, &layout)), Ok(Verdict::Keep), "after {steps} calls");
                 if let Some(outcome) = ended {

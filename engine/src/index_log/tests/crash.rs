@@ -111,12 +111,6 @@ fn is_temporary(path: &Path) -> bool {
     names::is_temporary(path.file_name().unwrap().to_str().unwrap())
 }
 
-/// What a crash before this call is tried with.
-fn cuts(call: usize) -> impl Iterator<Item = Cut> {
-    let some = (0..2).map(move |seed| Cut::PowerKeepingSome((call as u64) << 8 | seed));
-    Cut::ALL.into_iter().chain(some)
-}
-
 /// Begins the job and ends it before the call of this number; whether it was not over by then.
 fn stopped_before(disk: &MemDisk, job: Job, call: usize) -> bool {
     let slow = Hooked::stepping(disk.clone());
@@ -134,12 +128,12 @@ fn each_fault(job: Job) {
     for call in 0..calls {
         let disk = start.copy();
         assert!(stopped_before(&disk, job, call), "call {call} stops");
-        for cut in cuts(call) {
+        for cut in Cut::each(call) {
             finish(&disk.after(cut), job, &expected, &finished, &format!("{cut:?} before call {call}"));
         }
         // The next process finishes it, and only then the power fails: not all that it found was durable.
         run(perform(&disk, job)).unwrap();
-        for cut in cuts(call) {
+        for cut in Cut::each(call) {
             let what = format!("killed before call {call}, finished, {cut:?}");
             finish(&disk.after(cut), job, &expected, &finished, &what);
         }

@@ -9,7 +9,7 @@ use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
 use crate::jobs::config::JobsConfig;
-use crate::testing::{Hooked, ManualClock, MemDisk, Stepped, run};
+use crate::testing::{Cut, Hooked, ManualClock, MemDisk, Stepped, run};
 use crate::time::{Clock, WallMillis};
 
 const HALF_HOUR: Duration = Duration::from_secs(30 * 60);
@@ -135,13 +135,11 @@ fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
         let m = code("m");
         let visit = superseded.visit(&m, epoch(900), None, false, clock.now().mono);
         let ended = Stepped::new(visit).steps(steps).is_some();
-        // Now, and as the machine may find it after that.
-        let now = disk.copy();
-        disk.cut_power();
-        for left in [left(&now, "m"), left(&disk.copy(), "m")] {
+        for cut in Cut::each(steps) {
+            let left = left(&disk.after(cut), "m");
             let is_there = |name: &str| left.iter().any(|left| left == name);
             let all_there = is_there("100.sorted_5") && is_there("100.optimized_9");
-            assert!(all_there || !is_there("300.sorted_5"), "after {steps} calls: {left:?}");
+            assert!(all_there || !is_there("300.sorted_5"), "{cut:?} after {steps} calls: {left:?}");
         }
         if ended {
             break;
@@ -303,14 +301,15 @@ fn a_power_cut_never_brings_a_deleted_index_back() {
         let log = DeletionLog::new();
         let mut first = Deleted::new(store(&slow, &layout()));
         let ended = Stepped::new(first.carry_out(&log, epoch(400), clock.now())).steps(steps).is_some();
-        disk.cut_power();
-        let after = disk.copy();
-        for (index, old) in [("m", "100.optimized_5"), ("gone", "200.unsorted_5")] {
-            let deleted = run(load_one(&store(&after, &layout()), &code(index))).unwrap().is_some();
-            let back = left(&after, index).iter().any(|name| name == old);
-            assert!(deleted || !back, "{index} after {steps} calls");
+        for cut in Cut::each(steps) {
+            let after = disk.after(cut);
+            for (index, old) in [("m", "100.optimized_5"), ("gone", "200.unsorted_5")] {
+                let deleted = run(load_one(&store(&after, &layout()), &code(index))).unwrap().is_some();
+                let back = left(&after, index).iter().any(|name| name == old);
+                assert!(deleted || !back, "{index}, {cut:?} after {steps} calls");
+            }
+            assert!(left(&after, "m").contains(&"400.unsorted_5".to_owned()));
         }
-        assert!(left(&after, "m").contains(&"400.unsorted_5".to_owned()));
         if ended {
             break;
         }

@@ -16,4 +16,10 @@ pub enum Cut {
 impl Cut {
     /// All that leave nothing to chance.
     pub const ALL: [Self; 4] = [Self::Kill, Self::Power, Self::PowerKeepingNames, Self::PowerKeepingBytes];
+
+    /// Those, and two that leave it to chance, by this number.
+    pub fn each(number: usize) -> impl Iterator<Item = Self> {
+        let some = (0..2).map(move |seed| Self::PowerKeepingSome((number as u64) << 8 | seed));
+        Self::ALL.into_iter().chain(some)
+    }
 }

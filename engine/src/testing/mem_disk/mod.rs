@@ -71,11 +71,6 @@ impl MemDisk {
         state.tree.restart(cut);
     }
 
-    /// Crashes and starts again with what was synced.
-    pub fn cut_power(&self) {
-        self.restart(Cut::Power);
-    }
-
     /// Sets the time that files get as their modification time.
     pub fn set_time(&self, now: WallMillis) {
         self.0.borrow_mut().now = now;

@@ -88,7 +88,7 @@ fn what_a_failed_sync_gave_up_no_later_one_writes() {
     run(disk.sync_folder(Path::new("/a"))).unwrap_err();
     run(disk.sync_folder(Path::new("/a"))).unwrap();
     assert_eq!((disk.get("/a/file").unwrap(), disk.files().len()), (b"new".to_vec(), 2));
-    disk.cut_power();
+    disk.restart(Cut::Power);
     assert_eq!((disk.get("/a/file").unwrap(), disk.files().len()), (b"old".to_vec(), 1));
 }
 

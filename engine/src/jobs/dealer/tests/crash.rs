@@ -78,17 +78,18 @@ fn a_power_cut_between_any_two_calls_loses_nothing_that_was_dealt() {
             })
             .steps(steps)
             .is_some();
-            disk.cut_power();
-            for (index, records) in &contents(&disk.copy()) {
-                assert!(expected[index].starts_with(records), "what counts as dealt is there");
+            for cut in Cut::each(steps) {
+                let disk = disk.after(cut);
+                for (index, records) in &contents(&disk) {
+                    assert!(expected[index].starts_with(records), "what counts as dealt is there");
+                }
+                assert_eq!(findings(&disk, &run(undealt(&store(&disk, &layout()))).unwrap()), []);
+                deal_all(&mut dealer(&disk, memory), &DeletionLog::new());
+                disk.restart(Cut::Power);
+                assert_eq!(contents(&disk), expected, "{indexes} indexes, {cut:?} after {steps} calls");
+                assert_eq!(findings(&disk, &BTreeSet::new()), []);
+                assert_eq!((live(&disk), temporaries(&disk)), (0, 0));
             }
-            assert_eq!(findings(&disk, &run(undealt(&store(&disk, &layout()))).unwrap()), []);
-            deal_all(&mut dealer(&disk, memory), &DeletionLog::new());
-            disk.cut_power();
-            let after = disk.copy();
-            assert_eq!(contents(&after), expected, "{indexes} indexes, power cut after {steps} calls");
-            assert_eq!(findings(&after, &BTreeSet::new()), []);
-            assert_eq!((live(&after), temporaries(&after)), (0, 0));
             if ended {
                 break;
             }
@@ -108,8 +109,9 @@ fn a_crash_and_a_power_cut_after_the_next_dealing_lose_nothing() {
         let mut first = dealer(&slow, 1 << 20);
         let ended = Stepped::new(first.deal_next(&deletions)).steps(steps).is_some();
         deal_all(&mut dealer(&disk, 1 << 20), &DeletionLog::new());
-        disk.cut_power();
-        assert_eq!(contents(&disk.copy()), expected, "crash after {steps} calls");
+        for cut in Cut::each(steps) {
+            assert_eq!(contents(&disk.after(cut)), expected, "crash after {steps} calls, then {cut:?}");
+        }
         if ended {
             break;
         }

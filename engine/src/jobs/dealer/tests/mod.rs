@@ -23,7 +23,7 @@ use crate::ids::{Epoch, IndexCode};
 use crate::index_log::verify::verify_index;
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::Limits;
-use crate::testing::{Hooked, MemDisk, RawEpoch, Stepped, raw_record, run};
+use crate::testing::{Cut, Hooked, MemDisk, RawEpoch, Stepped, raw_record, run};
 
 /// Docid and text of each record of an index, in order.
 type Contents = BTreeMap<String, Vec<(String, String)>>;
