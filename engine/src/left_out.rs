@@ -1,7 +1,8 @@
 //! Parts of the host that a measurement leaves out, to learn what they cost.
 //!
-//! Without the feature `leave-out`, [`Part::is_left_out`] is the constant `false` and nothing of this is compiled. A host
-//! built with it is for measuring only: what it writes can't be trusted.
+//! Each switch stands in the product as one line, `or_left_out!`. Without the feature `leave-out`, [`Part::is_left_out`]
+//! is the constant `false` and nothing of this is compiled. A host built with it is for measuring only: what it writes
+//! can't be trusted.
 
 /// What can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,15 @@ impl Part {
         LEFT_OUT.fetch_or(1 << self as u8, std::sync::atomic::Ordering::Relaxed);
     }
 }
+
+/// What is done, or what is done while the part is left out: `or_left_out!(Part, with, without)`.
+macro_rules! or_left_out {
+    ($part:ident, $with:expr, $without:expr) => {
+        if $crate::left_out::Part::$part.is_left_out() { $without } else { $with }
+    };
+}
+
+pub(crate) use or_left_out;
 
 #[cfg(feature = "leave-out")]
 static LEFT_OUT: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::ids::{Epoch, Position, ShardId};
-use crate::left_out::Part;
+use crate::left_out::or_left_out;
 use crate::limits;
 use crate::time::WallMillis;
 
@@ -72,12 +72,15 @@ impl Sequencer {
         if self.closes_before_reserve.swap(false, Ordering::AcqRel) {
             self.close(self.next().epoch(), WallMillis(0));
         }
-        if Part::Positions.is_left_out() {
-            let first = self.next.load(Ordering::Relaxed);
-            self.next.store(first + u64::from(records), Ordering::Relaxed);
-            return Position::from_packed(first);
-        }
-        Position::from_packed(self.next.fetch_add(u64::from(records), Ordering::AcqRel))
+        let take = || self.next.fetch_add(u64::from(records), Ordering::AcqRel);
+        Position::from_packed(or_left_out!(Positions, take(), self.take_alone(records)))
+    }
+
+    /// As no other shard is there to do it, too.
+    fn take_alone(&self, records: u32) -> u64 {
+        let first = self.next.load(Ordering::Relaxed);
+        self.next.store(first + u64::from(records), Ordering::Relaxed);
+        first
     }
 
     /// Has the epoch closed as by another shard, just before positions are taken the next time.

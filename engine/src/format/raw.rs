@@ -49,7 +49,7 @@ use logtank_wire::record::RecordView;
 
 use super::frame_indexes::FrameIndexes;
 use crate::ids::{Epoch, Position, ShardId};
-use crate::left_out::Part;
+use crate::left_out::or_left_out;
 use crate::limits::DIRECT_BLOCK_BYTES;
 use crate::mutant::{bug, or_bug};
 use crate::time::WallMillis;
@@ -383,10 +383,9 @@ impl FrameHeader {
         frame[32..44].copy_from_slice(&indexes.encode());
         frame[44..56].copy_from_slice(&before.map_or([0; 12], |before| before.indexes.encode()));
         frame[56..60].copy_from_slice(&before.map_or(0, |before| before.bytes).to_le_bytes());
-        let left_out = Part::Checksums.is_left_out();
-        let checksum = if left_out { 0 } else { Self::header_checksum(frame, salt) };
+        let checksum = or_left_out!(Checksums, Self::header_checksum(frame, salt), 0);
         frame[FRAME_CHECKSUM_2..FRAME_HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
-        let checksum = if left_out { 0 } else { Self::checksum(frame, salt) };
+        let checksum = or_left_out!(Checksums, Self::checksum(frame, salt), 0);
         frame[8..12].copy_from_slice(&checksum.to_le_bytes());
     }
 

@@ -20,7 +20,7 @@
 
 use std::time::Duration;
 
-use crate::left_out::Part;
+use crate::left_out::or_left_out;
 use crate::limits::{APPEND_SLOW_AFTER, BACKGROUND_RATE_MIN};
 use crate::time::MonoNanos;
 
@@ -186,7 +186,7 @@ impl Governor {
         let passed = self.seen.map_or(Duration::ZERO, |seen| now.since(seen));
         self.seen = Some(now);
         let was_shared = self.shared;
-        self.shared = load.quiet_for < self.policy.idle_after && !Part::Governor.is_left_out();
+        self.shared = or_left_out!(Governor, load.quiet_for < self.policy.idle_after, false);
         if !self.shared {
             return;
         }

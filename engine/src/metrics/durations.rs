@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cell::{Cell, Number};
 use super::registry::{Label, Metric, Value};
-use crate::left_out::Part;
+use crate::left_out::or_left_out;
 use crate::time::Now;
 
 /// Steps in each doubling of a histogram: a value is known to within an eighth.
@@ -36,9 +36,7 @@ impl<N: Number> Default for Histogram<N> {
 impl<N: Number> Histogram<N> {
     /// Counts one duration.
     pub fn record(&self, duration: Duration) {
-        if Part::Metrics.is_left_out() {
-            return;
-        }
+        or_left_out!(Metrics, (), return);
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.buckets[bucket(nanos / 1_000)].add(1);
         self.sum_nanos.add(nanos);

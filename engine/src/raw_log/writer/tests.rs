@@ -8,6 +8,7 @@ use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Salt};
 use crate::ids::ShardId;
 use crate::io::op::FileSlot;
 use crate::limits::Limits;
+use crate::testing::Choices;
 use crate::time::WallMillis;
 
 const NOW: Now = Now { wall: WallMillis(1_000), mono: MonoNanos(1_000) };
@@ -184,13 +185,8 @@ fn writers_that_race_never_write_a_position_twice_nor_leave_one_out() {
 
 /// One run; how often a frame waited with its positions for a segment.
 fn race(seed: u64) -> usize {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut random = move |below: u64| {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        usize::try_from((state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % below).unwrap()
-    };
+    let mut choices = Choices(seed);
+    let mut random = move |below: u64| usize::try_from(choices.below(below)).unwrap();
     let (sequencer, mut shards) = host(3);
     let (mut acknowledged, mut waited) = (None, 0);
     for _ in 0..200 {
