@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_lite::future::or;
 use logtank_wire::client::{request, response};
 use logtank_wire::inbound::{Inbound, InboundLimits};
 use logtank_wire::message::Dialect;
 
-use crate::host::{Host, Link, Mail, either};
+use crate::host::{Host, Link, Mail};
 use crate::oracle::{BatchId, Record};
 use crate::random::Random;
 use crate::run::World;
@@ -167,7 +168,7 @@ impl Client {
                 }
             }
         };
-        either(reply, until).await;
+        or(reply, until).await;
         answer
     }
 

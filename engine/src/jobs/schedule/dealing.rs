@@ -7,10 +7,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_lite::future::{or, yield_now};
+
 use super::background::Turn;
 use super::failing::Failing;
 use super::local::Local;
-use super::pause::{either, give_way};
 use super::standing::{Standing, Told};
 use crate::error::{Corruption, DiskError, Error, Result};
 use crate::ids::{Epoch, IndexCode};
@@ -78,10 +79,10 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
     pub(super) async fn run(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
         while !stop() && !self.local.halted.get() {
             match self.turn(report).await {
-                Turn::Again => give_way().await,
+                Turn::Again => yield_now().await,
                 Turn::Rest(pause) => {
                     let local = self.local.clone();
-                    either(local.clock.sleep(pause), local.shared.dealer_woken()).await;
+                    or(local.clock.sleep(pause), local.shared.dealer_woken()).await;
                 }
             }
         }
@@ -109,7 +110,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
     pub(super) async fn look_and_rest(&mut self, report: &dyn Fn(Report)) {
         if let Turn::Rest(pause) = self.look(report).await {
             let local = self.local.clone();
-            either(local.clock.sleep(pause), local.shared.dealer_woken()).await;
+            or(local.clock.sleep(pause), local.shared.dealer_woken()).await;
         }
     }
 

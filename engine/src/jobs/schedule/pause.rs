@@ -1,4 +1,4 @@
-//! Waiting, and doing two things at once, on any executor.
+//! Doing two things at once, each of them counted, on any executor.
 
 use std::cell::Cell;
 use std::pin::{Pin, pin};
@@ -6,22 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use futures_lite::future::or;
 use tokio::sync::Notify;
 
 use crate::jobs::stats::Turns;
-
-/// Completes with the first of two futures; drops the other.
-pub(super) async fn either(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    std::future::poll_fn(|context| {
-        if first.as_mut().poll(context).is_ready() || second.as_mut().poll(context).is_ready() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-}
 
 /// Completes when both have. Each continues only when something that it waits for has happened, and each such turn is
 /// counted: a count that stands still is one that hangs. One that has ended while the other works on does not hang: it
@@ -64,7 +52,7 @@ async fn then_rest<R: Future<Output = ()>>(
     ended.set(ended.get() + 1);
     all_ended.notify_one();
     while ended.get() < 2 {
-        either(rest(), all_ended.notified()).await;
+        or(rest(), all_ended.notified()).await;
     }
 }
 
@@ -105,21 +93,10 @@ impl Wake for Branch {
     }
 }
 
-/// Lets others of this thread have a turn.
-pub(super) async fn give_way() {
-    let mut given = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut given, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 #[cfg(test)]
 mod tests {
+    use futures_lite::future::yield_now;
+
     use super::*;
     use crate::testing::run;
 
@@ -131,7 +108,7 @@ mod tests {
         let busy = async {
             while left.get() > 0 {
                 left.set(left.get() - 1);
-                give_way().await;
+                yield_now().await;
             }
             assert_eq!(turns[1].get(), 1, "it waited all the time");
             waits.notify_one();
@@ -146,10 +123,10 @@ mod tests {
         let turns = [Turns::default(), Turns::default()];
         let works = async {
             while turns[0].get() < 50 {
-                give_way().await;
+                yield_now().await;
             }
         };
-        run(both(async {}, works, [&turns[0], &turns[1]], give_way));
+        run(both(async {}, works, [&turns[0], &turns[1]], yield_now));
         assert!(turns[1].get() >= 49, "{turns:?}");
         run(both(async {}, async {}, [&turns[0], &turns[1]], std::future::pending::<()>));
     }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_lite::future::{or, yield_now};
+
 use super::background::Turn;
 use super::local::{Bounds, Local};
-use super::pause::{either, give_way};
 use crate::error::{Corruption, DiskError, Result};
 use crate::foreign;
 use crate::ids::IndexCode;
@@ -74,10 +75,10 @@ impl<D: Disk, C: Clock> Tending<D, C> {
     pub(super) async fn run(&mut self, stop: &dyn Fn() -> bool, report: &dyn Fn(Report)) {
         while !stop() && !self.local.halted.get() {
             match self.turn(report).await {
-                Turn::Again => give_way().await,
+                Turn::Again => yield_now().await,
                 Turn::Rest(pause) => {
                     let local = self.local.clone();
-                    either(local.clock.sleep(pause), local.shared.optimizer_woken()).await;
+                    or(local.clock.sleep(pause), local.shared.optimizer_woken()).await;
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures_lite::future::or;
 use logtank_engine::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader};
 use logtank_engine::ids::ShardId;
 use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent};
@@ -14,7 +15,6 @@ use logtank_wire::record::RecordView;
 
 use super::life::{Exit, Host, Mail, Port};
 use super::net::Link;
-use super::raw_log::either;
 use super::ring::{Late, UnderWay, What};
 use crate::disk::{RingFile, SimDisk};
 use crate::mutants::Tamper;
@@ -104,7 +104,7 @@ impl Driver {
         let deadline = self.shard.deadline().map(|at| at.0);
         let until = arrivals.chain(deadline).chain(self.port().ring.next_due()).min();
         let until = self.world.executor.sleep_until(until.unwrap_or(u64::MAX));
-        either(until, self.port().woken()).await;
+        or(until, self.port().woken()).await;
     }
 
     fn take_mail(&mut self) {

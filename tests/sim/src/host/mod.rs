@@ -9,4 +9,3 @@ mod ring;
 
 pub use life::{Exit, Host, Mail, Port};
 pub use net::Link;
-pub use raw_log::either;

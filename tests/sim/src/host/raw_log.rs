@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_lite::future::or;
 use logtank_engine::error::Error;
 use logtank_engine::format::names::RawName;
 use logtank_engine::format::raw::Salt;
@@ -83,25 +84,12 @@ pub(super) async fn keep_ready(
             next => {
                 let until = if next.is_some() { retry_at.min(look_at) } else { look_at };
                 let sleep = world.executor.sleep_until(until);
-                either(sleep, host.shard_events.notified()).await;
+                or(sleep, host.shard_events.notified()).await;
             }
         }
     }
     host.ends(world, Exit::Done);
     Ok(())
-}
-
-/// Completes with the first of two.
-pub async fn either(first: impl Future<Output = ()>, second: impl Future<Output = ()>) {
-    let (mut first, mut second) = (std::pin::pin!(first), std::pin::pin!(second));
-    std::future::poll_fn(|context| {
-        if first.as_mut().poll(context).is_ready() || second.as_mut().poll(context).is_ready() {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
 }
 
 async fn hand_over(
