@@ -339,7 +339,7 @@ impl Nemesis {
         self.world.within_host(look).await.flatten()
     }
 
-    fn end_epoch(&self) {
+    pub(crate) fn end_epoch(&self) {
         if let Some(host) = self.world.open_host() {
             host.ports.iter().for_each(|port| port.post(Mail::Seal));
         }

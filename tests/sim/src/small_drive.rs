@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use logtank_engine::room::ledger::to_deal;
 
-use crate::host::{Host, Mail};
+use crate::host::Host;
 use crate::nemesis::Nemesis;
+use crate::oracle::Crash;
 
 /// Folders, checkpoints and sidecars take a little besides what is counted.
 const SLACK_BYTES: u64 = 24_000;
+/// What the last blocks of the segments of three indexes take. Of epochs that end between two looks of the dealer, those of one
+/// are promised.
+const LAST_BLOCKS: u64 = 3 * 8_192;
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// For an epoch to be dealt, and for the host to look at the room then.
 const DEALT_AFTER: Duration = Duration::from_secs(4);
@@ -24,16 +28,30 @@ pub(crate) async fn small_drive(nemesis: &Nemesis) {
     nemesis.restart_if_halted().await;
     let (reserve, segment) = (limits.free_bytes_min, limits.segment_file_bytes());
     let shards = world.plan.shards as u64;
+    // The host is to know from its start on how little room there is; and what waits then is to be dealt with it.
+    for _ in 0..3 {
+        nemesis.end_epoch();
+        nemesis.attend(Duration::from_secs(1)).await;
+    }
+    let promised = world.open_host().map_or(0, |host| host.shared.ledger.promised());
+    nemesis.crash(Crash::Kill);
     // What the host has at hand and in use already is not part of it.
     let most = if random.percent(50) { 2 * segment } else { (shards + 5) * segment };
-    let room = reserve + random.between(SLACK_BYTES, most);
+    let room = reserve + promised + random.between(2 * SLACK_BYTES, most);
     let capacity = world.disk.used() + room;
     faults.capacity.set(capacity);
     let free = || capacity.saturating_sub(world.disk.used());
-    let mut life = world.open_host().map(Life::new);
+    nemesis.start();
+    let mut life = None;
+    // The first life that came up; the next one has other premises.
+    let mut met = false;
     let until = world.executor.now() + nanos(Duration::from_secs(random.between(2, 25)));
     while world.executor.now() < until {
         nemesis.attend(LOOK_EVERY).await;
+        if life.is_none() && !met {
+            life = world.open_host().map(Life::new);
+            met = life.is_some();
+        }
         let Some(life) = current(nemesis, &mut life) else { continue };
         if life.is_pressed() {
             world.executor.trace().count("small drives that were too small");
@@ -42,17 +60,17 @@ pub(crate) async fn small_drive(nemesis: &Nemesis) {
         if free() + SLACK_BYTES < reserve {
             world.check(Err(format!("{} bytes are free, and {reserve} are to be kept free", free())));
         }
-        if life.host.dealing_waited.get() {
+        if life.host.dealing_lacked.get() > LAST_BLOCKS {
             world.check(Err("dealing waits for room that nobody else has taken".to_owned()));
         }
         if random.percent(3) {
-            life.host.ports.iter().for_each(|port| port.post(Mail::Seal));
+            nemesis.end_epoch();
         }
     }
     // What waits is dealt; then segments at hand are all that is not free.
-    if let Some(life) = current(nemesis, &mut life) {
+    if current(nemesis, &mut life).is_some() {
         for _ in 0..3 {
-            life.host.ports.iter().for_each(|port| port.post(Mail::Seal));
+            nemesis.end_epoch();
             nemesis.attend(DEALT_AFTER).await;
         }
     }
@@ -71,21 +89,19 @@ pub(crate) async fn small_drive(nemesis: &Nemesis) {
     faults.heal();
 }
 
-/// What the host had done when the trouble began.
+/// The host's life that began with the trouble.
 struct Life {
     host: Rc<Host>,
-    urgent: u64,
 }
 
 impl Life {
     fn new(host: Rc<Host>) -> Self {
-        host.dealing_waited.set(false);
-        Self { urgent: host.urgent.get(), host }
+        Self { host }
     }
 
     /// Batches in memory had to be kept, whatever room that took.
     fn is_pressed(&self) -> bool {
-        self.host.urgent.get() > self.urgent
+        self.host.urgent.get() > 0
     }
 }
 

@@ -111,8 +111,8 @@ pub struct Host {
     pub(super) shard_events: Notify,
     pub(super) shards_done: Cell<usize>,
     stopping: Cell<bool>,
-    /// Dealing had no room.
-    pub dealing_waited: Cell<bool>,
+    /// How many bytes dealing lacked at most.
+    pub dealing_lacked: Cell<u64>,
     /// Segments that were made of the last room there was.
     pub urgent: Cell<u64>,
     /// Whether there is room for batches, and whether segments can be made for them.
@@ -146,7 +146,7 @@ impl Host {
             shards_done: Cell::new(0),
             stopping: Cell::new(false),
             urgent: Cell::new(0),
-            dealing_waited: Cell::new(false),
+            dealing_lacked: Cell::new(0),
             allowed: Cell::new((true, true)),
         });
         world.executor.spawn(Group::Host, {
@@ -267,8 +267,9 @@ impl Host {
             };
             trace.count(what);
             trace.note(what, &format!("{report:?}"), 0);
-            if matches!(report, Report::NoRoom { job: "deal", .. }) {
-                self.dealing_waited.set(true);
+            if let Report::NoRoom { job: "deal", needed, available } = report {
+                let lacked = (world.plan.limits.free_bytes_min + needed).saturating_sub(available);
+                self.dealing_lacked.set(self.dealing_lacked.get().max(lacked));
             }
             match report {
                 Report::Halted { .. } => self.halted.set(true),
