@@ -75,10 +75,6 @@ pub enum Mutant {
     SealedOneByOne,
     /// Segments and batches take the room that dealing needs.
     PromiseForgotten,
-    /// Batches are taken until the next look at the drive, however many.
-    BoundForgotten,
-    /// What was sealed since the dealer looked is promised to nobody.
-    SealedUnpromised,
     /// Segments at hand do not count for taking batches again.
     AtHandUncounted,
     /// A shard gets a second segment before each has one.
@@ -87,7 +83,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 36] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -122,8 +118,6 @@ impl Mutant {
         Self::IncompleteUncounted,
         Self::SealedOneByOne,
         Self::PromiseForgotten,
-        Self::BoundForgotten,
-        Self::SealedUnpromised,
         Self::AtHandUncounted,
         Self::SecondBeforeFirst,
     ];

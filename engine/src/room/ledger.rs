@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::limits::SHARDS_MAX;
-use crate::mutant::{bug, or_bug};
 
 /// A sidecar is shorter than this part of what it covers.
 const SIDECAR_PART: u64 = 16;
@@ -91,7 +90,7 @@ impl Ledger {
     #[must_use]
     pub fn admits(&self, bytes: u64) -> bool {
         let bound = self.bound.load(Ordering::Acquire);
-        bound == u64::MAX || bug!(BoundForgotten) || self.taken().saturating_add(bytes) <= bound
+        bound == u64::MAX || self.taken().saturating_add(bytes) <= bound
     }
 
     /// So many bytes may be received from now on; `None`: all that the segments at hand can hold.
@@ -132,8 +131,7 @@ impl Ledger {
 
     fn promised_to_dealing(&self) -> u64 {
         let seen = *self.seen.lock().expect("nobody panics while holding it");
-        let sealed = or_bug!(SealedUnpromised, seen.sealed, self.sealed());
-        let received = self.taken().saturating_sub(sealed);
+        let received = self.taken().saturating_sub(seen.sealed);
         let epoch = if received > 0 { seen.epoch } else { 0 };
         seen.needed.saturating_add(to_deal(received)).saturating_add(epoch)
     }
