@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::Salt;
 use crate::ids::{Epoch, ShardId};
-use crate::io::op::{FileSlot, Op, Outbox};
+use crate::io::op::{FileSlot, Op, Outbox, Write};
 use crate::limits::Limits;
 use crate::raw_log::config::{AppendMode, WriterConfig};
 use crate::raw_log::segment::ReadySegment;
@@ -37,7 +37,7 @@ impl Drive {
         self.writer.turn(now, &mut self.outbox);
         while let Some(op) = self.outbox.ops.pop_front() {
             match op {
-                Op::Write { token, file, offset, buffer, from, .. } => {
+                Op::Write { token, write: Write { file, offset, buffer, from }, .. } => {
                     let (bytes, at) = (&buffer[from..], usize::try_from(offset).unwrap());
                     self.files.get_mut(&file.0).unwrap()[at..at + bytes.len()].copy_from_slice(bytes);
                     let len = bytes.len();

@@ -23,21 +23,28 @@ pub struct ConnectionId {
     pub generation: u32,
 }
 
+/// A write of `buffer[from..]` at `offset`.
+#[derive(Debug)]
+pub struct Write {
+    /// Where to.
+    pub file: FileSlot,
+    /// Byte offset in the file of the first byte to write.
+    pub offset: u64,
+    /// The bytes.
+    pub buffer: AlignedBuf,
+    /// How many bytes at the buffer's beginning are not to be written (again).
+    pub from: usize,
+}
+
 /// What a shard asks for.
 #[derive(Debug)]
 pub enum Op {
-    /// Write `buffer[from..]` at `offset`; ends with [`Completion::Written`].
+    /// Write to a file; ends with [`Completion::Written`].
     Write {
         /// Returned with the completion.
         token: Token,
-        /// Where to.
-        file: FileSlot,
-        /// Byte offset in the file of the first byte to write.
-        offset: u64,
-        /// The bytes.
-        buffer: AlignedBuf,
-        /// How many bytes at the buffer's beginning are not to be written (again).
-        from: usize,
+        /// What and where to.
+        write: Write,
         /// The write is complete only when its bytes are as durable as after an fdatasync (`RWF_DSYNC`).
         durable: bool,
     },

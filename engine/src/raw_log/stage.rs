@@ -16,12 +16,33 @@ use crate::limits::FRAME_RECORDS_MAX;
 #[derive(Debug)]
 pub(super) struct StagedFrame {
     /// Room for the header, then the records.
-    pub(super) buffer: AlignedBuf,
-    pub(super) records: u32,
+    buffer: AlignedBuf,
+    records: u32,
     /// Which indexes they are of.
-    pub(super) indexes: FrameIndexes,
+    indexes: FrameIndexes,
     /// Its positions are taken, as many as it has records: no batch may join it.
     frozen: bool,
+}
+
+impl StagedFrame {
+    pub(super) const fn records(&self) -> u32 {
+        self.records
+    }
+
+    /// Length with the header's room.
+    pub(super) fn bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Memory of its buffer.
+    pub(super) const fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Its buffer, its records and their indexes.
+    pub(super) fn into_parts(self) -> (AlignedBuf, u32, FrameIndexes) {
+        (self.buffer, self.records, self.indexes)
+    }
 }
 
 /// Frames in order; the last one is still gathering, unless it is frozen.

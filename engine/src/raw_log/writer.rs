@@ -7,89 +7,74 @@
 //! A frame is kept in memory until it is synced. When a write or an fdatasync fails, that segment is given up
 //! (an fdatasync is never repeated on it: it would succeed without the data), and its un-synced frames are written
 //! once more, same positions, to a fresh segment, the next part of the same epoch.
+//!
+//! Each owner keeps its own: `ready` (segments at hand and asked for), `positions` (this shard's side of the
+//! sequencer), `segments` (those in use, and how each becomes complete), `operations` (what the kernel has to do),
+//! `watermarks`, and `received` (this shard's side of the ledger of room). The writer joins them: what comes in is here, what follows from it is in `turn`.
 
-mod completion;
-mod dispatch;
-mod epochs;
-mod rescue;
-mod syncing;
+mod operations;
+mod positions;
+mod ready;
+mod received;
+mod segments;
+#[cfg(test)]
+mod tests;
+mod turn;
+mod watermarks;
 
-use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 
-use super::config::WriterConfig;
+use super::config::{AppendMode, WriterConfig};
 use super::group_sync::GroupSync;
 use super::pool::BufferPool;
-use super::segment::{Phase, ReadySegment, Segment};
+use super::segment::{Failure, ReadySegment};
 use super::stage::Stage;
 use crate::format::frame_indexes::FrameIndexes;
-use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET};
-use crate::ids::{Epoch, Position};
-use crate::io::in_flight::InFlight;
+use crate::io::buffers::AlignedBuf;
+use crate::io::in_flight::Token;
 use crate::io::op::{Op, Outbox, ShardEvent};
 use crate::metrics::ShardMetrics;
 use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
 use crate::time::{MonoNanos, Now};
 
-/// Blocks and syncs under way beside the frames; at the bound they wait for their turn.
-const OTHERS_IN_FLIGHT_MAX: usize = 64;
+use operations::{Operations, UnderWay, What};
+use positions::Positions;
+use ready::Ready;
+use received::Received;
+use segments::Segments;
+use watermarks::Watermarks;
 
-/// What an operation under way is for.
-#[derive(Clone, Copy, Debug)]
-struct UnderWay {
-    segment: u64,
-    what: What,
-    begun: MonoNanos,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Header,
-    Frame(u64),
+/// What failed on a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failing {
+    Write,
     Sync,
-    Seal,
-    SealSync,
 }
 
-/// Positions in a row, taken for one frame.
-#[derive(Clone, Copy, Debug)]
-struct Reserved {
-    first: Position,
-    records: u32,
+impl Failing {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Sync => "fdatasync",
+        }
+    }
 }
 
 /// Writes one stream. See the module.
 #[derive(Debug)]
 pub struct Writer {
     config: WriterConfig,
-    sequencer: Arc<Sequencer>,
     metrics: Arc<ShardMetrics>,
-    ledger: Arc<Ledger>,
-    /// What stands in segments that are sealed.
-    sealed_bytes: u64,
     pool: BufferPool,
     stage: Stage,
-    ready: VecDeque<ReadySegment>,
-    /// Ready segments asked for and not yet arrived.
-    asked: usize,
-    /// In order of their frames; only the last one can be open.
-    segments: VecDeque<Segment>,
-    segments_ever: u64,
-    /// First position of the frame that got its place last.
-    last_placed: Option<Position>,
-    last_placed_at: MonoNanos,
-    /// What was taken for the first staged frame, whose epoch has no segment yet.
-    reserved: Option<Reserved>,
-    /// What the sequencer was told last.
-    needs_from: Option<Epoch>,
-    in_flight: InFlight<UnderWay>,
-    frames_in_flight: usize,
-    /// Number of the next frame to get a place.
-    placed: u64,
-    acknowledged: u64,
-    synced: u64,
-    unsynced_bytes: usize,
+    ready: Ready,
+    positions: Positions,
+    segments: Segments,
+    operations: Operations,
+    watermarks: Watermarks,
+    received: Received,
     group_sync: GroupSync,
     /// A failure that can't be mended; nothing is done any more.
     fatal: bool,
@@ -107,27 +92,16 @@ impl Writer {
         Self {
             pool: BufferPool::new(config.unsynced_bytes_max),
             stage: Stage::new(config.frame_bytes_target),
-            ready: VecDeque::new(),
-            asked: 0,
-            segments: VecDeque::new(),
-            segments_ever: 0,
-            last_placed: None,
-            last_placed_at: MonoNanos(0),
-            reserved: None,
-            needs_from: None,
-            in_flight: InFlight::with_capacity(config.writes_in_flight_max + OTHERS_IN_FLIGHT_MAX),
-            frames_in_flight: 0,
-            placed: 0,
-            acknowledged: 0,
-            synced: 0,
-            unsynced_bytes: 0,
+            ready: Ready::new(&config),
+            positions: Positions::new(sequencer, config.shard),
+            segments: Segments::default(),
+            operations: Operations::new(&config),
+            watermarks: Watermarks::new(config.sync),
+            received: Received::new(&config, ledger),
             group_sync: GroupSync::new(config.sync, config.unsynced_bytes_max / 2),
             fatal: false,
             config,
-            sequencer,
             metrics,
-            ledger,
-            sealed_bytes: 0,
         }
     }
 
@@ -141,7 +115,7 @@ impl Writer {
     /// Whether one more batch of any size can be dealt, as far as the drive has room.
     #[must_use]
     pub fn may_be_dealt(&self) -> bool {
-        self.ledger.admits(self.config.frame_bytes_max() as u64)
+        self.received.admits_another()
     }
 
     /// Takes a batch of `records` records of these indexes, which are `bytes` bytes in `pieces`. It is durable, or acknowledged, when
@@ -153,16 +127,14 @@ impl Writer {
         bytes: usize,
         pieces: impl Iterator<Item = &'p [u8]>,
     ) -> u64 {
-        let block = self.config.append.block_bytes();
-        let frame_bytes = (FRAME_HEADER_BYTES + bytes).next_multiple_of(block) as u64;
-        self.ledger.take(usize::from(self.config.shard.0), frame_bytes);
+        self.received.take(bytes);
         self.stage.append(&mut self.pool, records, indexes, bytes, pieces)
     }
 
     /// Batches in frames with a number below this may be answered. Moves in [`Self::turn`].
     #[must_use]
     pub const fn acknowledged(&self) -> u64 {
-        self.acknowledged
+        self.watermarks.acknowledged()
     }
 
     /// A segment made ready ahead of time.
@@ -170,20 +142,13 @@ impl Writer {
     /// # Panics
     /// If its file is too short: whoever prepares them knows [`WriterConfig::ready_file_bytes_min`].
     pub fn ready_segment(&mut self, segment: ReadySegment) {
-        let least = self.config.ready_file_bytes_min();
-        assert!(
-            segment.file_bytes >= least,
-            "ready segment of {} bytes, at least {least} are needed",
-            segment.file_bytes
-        );
-        self.asked = self.asked.saturating_sub(1);
-        self.ready.push_back(segment);
+        self.ready.arrived(segment);
     }
 
     /// Whether nothing is staged, under way or unsealed.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.stage.is_empty() && self.segments.is_empty() && self.in_flight.is_empty()
+        self.stage.is_empty() && self.segments.is_empty() && self.operations.is_empty()
     }
 
     /// Whether nothing is staged (all of it has a place in a segment).
@@ -194,75 +159,174 @@ impl Writer {
 
     /// Gives up the ready segments that were not used.
     pub fn release_ready(&mut self, outbox: &mut Outbox) {
-        outbox.ops.extend(self.ready.drain(..).map(|ready| Op::ReleaseFile { file: ready.file }));
+        self.ready.release(outbox);
     }
 
-    /// Moves everything on that can be: frames, segments, syncs, watermarks.
-    pub fn turn(&mut self, now: Now, outbox: &mut Outbox) {
-        if self.fatal {
-            return;
-        }
-        self.tell_needed();
-        self.rescue_failed(now, outbox);
-        self.follow_epochs(now, outbox);
-        self.dispatch(now, outbox);
-        self.advance_segments(now, outbox);
-        self.begin_syncs(now, outbox);
-        self.ask_for_ready(outbox);
-        self.move_watermarks(now);
-        self.publish();
+    /// Closes the current epoch, if it has records (of whichever shard).
+    pub fn seal(&mut self, now: Now, outbox: &mut Outbox) {
+        self.positions.close(self.positions.epoch(), now.wall, outbox);
     }
 
-    /// Says what is received, and what of it is sealed, for all of it is to be dealt.
-    fn publish(&self) {
-        let segments = self.segments.iter().map(|segment| segment.end() - FRAMES_OFFSET);
-        let unsealed = segments.sum::<u64>() + self.stage.bytes() as u64;
-        let shard = usize::from(self.config.shard.0);
-        self.ledger.publish(shard, self.sealed_bytes + unsealed, self.sealed_bytes);
+    /// Closes the epoch that this shard writes to, if there is one; whether there was.
+    pub fn close_own_epoch(&mut self, now: Now, outbox: &mut Outbox) -> bool {
+        let Some(open) = self.segments.open() else { return false };
+        self.positions.close(open.epoch(), now.wall, outbox);
+        true
     }
 
     /// When [`Self::turn`] has something to do though nothing happened.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoNanos> {
-        let syncs = self
-            .segments
-            .iter()
-            .filter(|segment| Self::may_sync(segment))
-            .filter_map(Segment::oldest_unsynced);
-        let sync = syncs.map(|oldest| self.group_sync.begins_at(oldest)).min();
-        let epoch = self.open().map(|open| self.old_at(open));
+        let sync = self.segments.oldest_to_sync().map(|oldest| self.group_sync.begins_at(oldest));
+        let epoch = self.segments.open().map(|open| self.old_at(open));
         sync.into_iter().chain(epoch).min()
     }
 
-    /// Tells the sequencer which closed epochs this stream may still ask for: before positions are reserved, so that none
-    /// of theirs is forgotten.
-    fn tell_needed(&mut self) {
-        let reserved = self.reserved.map(|reserved| reserved.first.epoch());
-        let segments = self.segments.iter().map(|segment| segment.header.epoch);
-        let oldest = segments.chain(reserved).min().unwrap_or_else(|| self.sequencer.next().epoch());
-        if self.needs_from != Some(oldest) {
-            self.needs_from = Some(oldest);
-            self.sequencer.needs_from(self.config.shard, oldest);
+    /// A write ended.
+    pub fn written(
+        &mut self,
+        token: Token,
+        buffer: AlignedBuf,
+        result: io::Result<usize>,
+        now: Now,
+        outbox: &mut Outbox,
+    ) {
+        let UnderWay { segment: id, what, begun } = self.operations.end(token);
+        let segment = self.segments.by_id(id);
+        segment.operation_ended();
+        match what {
+            What::Frame(number) => {
+                let duration = now.mono.since(begun);
+                self.metrics.write_latency.record(duration);
+                if self.config.writes_are_durable() {
+                    self.metrics.syncs.add(1);
+                    self.metrics.sync_latency.record(duration);
+                }
+                match segment.frame_written(number, buffer, result, now.mono) {
+                    Ok(None) => self.frame_written(id, outbox),
+                    Ok(Some(rest)) => self.operations.write(id, what, rest, now.mono, outbox),
+                    Err(error) => self.failed(id, Failing::Write, &error, outbox),
+                }
+            }
+            What::Header | What::Seal => {
+                let whole = whole_block(&buffer, result);
+                self.pool.give(buffer);
+                match (whole, what) {
+                    (Err(error), _) => self.failed(id, Failing::Write, &error, outbox),
+                    (Ok(()), What::Header) => self.header_written(id, outbox),
+                    (Ok(()), _) => {
+                        segment.begin_seal_sync();
+                        self.operations.sync(id, What::SealSync, segment.file(), now.mono, outbox);
+                    }
+                }
+            }
+            What::Sync | What::SealSync => unreachable!("a sync's completion is no write's"),
         }
     }
 
-    fn open(&self) -> Option<&Segment> {
-        self.segments.back().filter(|segment| segment.phase == Phase::Open)
-    }
-
-    fn segment_mut(&mut self, id: u64) -> &mut Segment {
-        self.segments.iter_mut().find(|segment| segment.id == id).expect("a segment outlives its operations")
-    }
-
-    fn ask_for_ready(&mut self, outbox: &mut Outbox) {
-        let missing = self.config.ready_target.saturating_sub(self.ready.len() + self.asked);
-        if missing > 0 {
-            self.asked += missing;
-            outbox.events.push_back(ShardEvent::NeedReady { missing });
+    fn header_written(&mut self, id: u64, outbox: &mut Outbox) {
+        self.segments.by_id(id).header_is_written();
+        if self.config.writes_are_durable() {
+            self.claimed(id, outbox);
         }
-        self.metrics.ready_segments.set(self.ready.len() as u64);
+        self.note_durable_writes(id);
+    }
+
+    /// The header is durable, so the file may get its name. Nobody else syncs it for that: an fdatasync tells whoever asks
+    /// first that data is lost, and a shard that asks second would believe in it.
+    fn claimed(&mut self, id: u64, outbox: &mut Outbox) {
+        let segment = self.segments.by_id(id);
+        if segment.claim() {
+            let (ready, epoch, part) = (segment.ready(), segment.epoch(), segment.part());
+            outbox.events.push_back(ShardEvent::Claimed { ready, epoch, part });
+        }
+    }
+
+    fn frame_written(&mut self, id: u64, outbox: &mut Outbox) {
+        let segment = self.segments.by_id(id);
+        if self.config.append == AppendMode::Buffered
+            && let Some((offset, len)) = segment.write_out(self.config.write_out_bytes)
+        {
+            outbox.ops.push_back(Op::WriteOut { file: segment.file(), offset, len });
+        }
+        self.note_durable_writes(id);
+    }
+
+    /// Where writes are durable, what is written in a row is synced with it.
+    fn note_durable_writes(&mut self, id: u64) {
+        if self.config.writes_are_durable() {
+            for buffer in self.segments.by_id(id).take_written() {
+                self.watermarks.forget(buffer.capacity());
+                self.pool.give(buffer);
+            }
+        }
+    }
+
+    /// An fdatasync ended.
+    pub fn synced(&mut self, token: Token, result: io::Result<()>, now: Now, outbox: &mut Outbox) {
+        let UnderWay { segment: id, what, begun } = self.operations.end(token);
+        let segment = self.segments.by_id(id);
+        segment.operation_ended();
+        let duration = now.mono.since(begun);
+        self.metrics.sync_latency.record(duration);
+        match (what, result) {
+            (What::Sync, Ok(())) => {
+                self.metrics.syncs.add(1);
+                self.group_sync.measured(duration);
+                for buffer in segment.take_synced() {
+                    self.watermarks.forget(buffer.capacity());
+                    self.pool.give(buffer);
+                }
+                self.claimed(id, outbox);
+            }
+            (What::SealSync, Ok(())) => {
+                self.metrics.syncs.add(1);
+                self.sealed(id, outbox);
+            }
+            (What::Sync | What::SealSync, Err(error)) => {
+                self.metrics.sync_errors.add(1);
+                segment.sync_failed();
+                self.failed(id, Failing::Sync, &error, outbox);
+            }
+            (What::Header | What::Frame(_) | What::Seal, _) => {
+                unreachable!("a write's completion is no sync's")
+            }
+        }
+    }
+
+    /// The segment is complete.
+    fn sealed(&mut self, id: u64, outbox: &mut Outbox) {
+        let segment = self.segments.take_sealed(id);
+        outbox.ops.push_back(Op::ReleaseFile { file: segment.file() });
+        let (ready, epoch, part) = (segment.ready(), segment.epoch(), segment.part());
+        outbox.events.push_back(ShardEvent::Sealed { ready, epoch, part });
+        self.metrics.segments_sealed.add(1);
+        self.received.add_sealed(&segment);
+    }
+
+    /// An operation on a segment failed: its un-synced frames will be written elsewhere, unless that is the second time.
+    fn failed(&mut self, id: u64, failing: Failing, error: &io::Error, outbox: &mut Outbox) {
+        if failing == Failing::Write {
+            self.metrics.write_errors.add(1);
+        }
+        let segment = self.segments.by_id(id);
+        let (verb, epoch, part, ready) = (failing.name(), segment.epoch(), segment.part(), segment.ready());
+        let what = format!("{verb} of raw segment {epoch}, part {part} (ready-{ready}): {error}");
+        match segment.fail() {
+            Failure::Mendable => outbox.events.push_back(ShardEvent::Rewriting { what }),
+            Failure::Final if !self.fatal => {
+                self.fatal = true;
+                outbox.events.push_back(ShardEvent::Fatal { what });
+            }
+            Failure::Final | Failure::Known => {}
+        }
     }
 }
 
-#[cfg(test)]
-mod tests;
+fn whole_block(buffer: &AlignedBuf, result: io::Result<usize>) -> io::Result<()> {
+    match result {
+        Ok(bytes) if bytes == buffer.len() => Ok(()),
+        Ok(_) => Err(io::ErrorKind::WriteZero.into()),
+        Err(error) => Err(error),
+    }
+}

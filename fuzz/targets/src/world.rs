@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use logtank_engine::format::raw::Salt;
 use logtank_engine::ids::{Epoch, ShardId};
-use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent};
+use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent, Write};
 use logtank_engine::limits::Limits;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::config::{AppendMode, SyncMode};
@@ -314,7 +314,7 @@ impl World {
 
     fn carry_out(&mut self, op: Op) {
         match op {
-            Op::Write { token, buffer, from, .. } => {
+            Op::Write { token, write: Write { buffer, from, .. }, .. } => {
                 let result = Ok(buffer.len() - from);
                 self.drive(Completion::Written { token, buffer, result });
             }

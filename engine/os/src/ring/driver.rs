@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use logtank_engine::io::op::{Op, ShardEvent};
+use logtank_engine::io::op::{self, Op, ShardEvent};
 use logtank_engine::raw_log::segment::ReadySegment;
 use logtank_engine::shard::{Shard, ShardConfig};
 use logtank_engine::time::MonoNanos;
@@ -171,7 +171,7 @@ impl Driver<'_> {
 
     fn begin(&mut self, op: Op) -> io::Result<()> {
         match op {
-            Op::Write { token, file, offset, buffer, from, durable } => {
+            Op::Write { token, write: op::Write { file, offset, buffer, from }, durable } => {
                 self.disk.write(&mut self.core, Write { token, file, offset, buffer, from, durable })
             }
             Op::Sync { token, file } => self.disk.sync(&mut self.core.kernel, token, file),

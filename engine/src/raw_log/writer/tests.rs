@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Salt};
-use crate::ids::ShardId;
-use crate::io::op::FileSlot;
+use crate::ids::{Epoch, Position, ShardId};
+use crate::io::op::{FileSlot, Write};
 use crate::limits::Limits;
 use crate::testing::Choices;
 use crate::time::WallMillis;
@@ -67,7 +67,7 @@ impl Shard {
         let waiting = self.outbox.ops.len();
         let Some(op) = self.outbox.ops.remove(place % waiting.max(1)) else { return false };
         match op {
-            Op::Write { token, offset, buffer, from, .. } => {
+            Op::Write { token, write: Write { offset, buffer, from, .. }, .. } => {
                 if offset >= FRAMES_OFFSET {
                     let header = buffer[..FRAME_HEADER_BYTES].to_vec();
                     self.frames.push(FrameHeader::decode(&header, 1 << 30).unwrap());
@@ -155,7 +155,7 @@ fn a_frame_that_waits_with_its_positions_takes_no_batch() {
     shard.stage(1, after);
     sequencer.close_before_reserve();
     shard.turn();
-    let reserved = shard.writer.reserved.expect("it has positions and no segment");
+    let reserved = shard.writer.positions.reserved().expect("it has positions and no segment");
     assert_eq!((reserved.first.ordinal(), reserved.records), (0, 1), "of the new epoch");
     // Another shard continues, is acknowledged, and then come batches that are to be after that.
     other.add_ready();
@@ -198,10 +198,10 @@ fn race(seed: u64) -> usize {
                 sequencer.close(sequencer.next().epoch(), WallMillis(0));
             }
             5 => {
-                let before = shard.writer.reserved.is_some();
+                let before = shard.writer.positions.reserved().is_some();
                 sequencer.close_before_reserve();
                 shard.turn();
-                waited += usize::from(!before && shard.writer.reserved.is_some());
+                waited += usize::from(!before && shard.writer.positions.reserved().is_some());
             }
             6..8 => _ = shard.complete(random(8)),
             _ => shard.turn(),

@@ -9,7 +9,7 @@ use crate::format::raw::{
     FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Seal,
 };
 use crate::ids::Position;
-use crate::io::op::{Completion, FileSlot, Op};
+use crate::io::op::{Completion, FileSlot, Op, Write};
 
 /// How an operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Files {
             covered = std::mem::take(&mut file.dirty);
         }
         if let Op::ReleaseFile { file } = op {
-            let busy = |op: &Op| matches!(op, Op::Write { file: other, .. } | Op::Sync { file: other, .. } if *other == file);
+            let busy = |op: &Op| matches!(op, Op::Write { write: Write { file: other, .. }, .. } | Op::Sync { file: other, .. } if *other == file);
             assert!(!self.pending.iter().any(|(op, _)| busy(op)), "released while in use");
             self.files.get_mut(&file).unwrap().released = true;
             return;
@@ -75,7 +75,7 @@ impl Files {
 
     pub(super) fn pending_file(&self, place: usize) -> FileSlot {
         match &self.pending[place].0 {
-            Op::Write { file, .. } | Op::Sync { file, .. } => *file,
+            Op::Write { write: Write { file, .. }, .. } | Op::Sync { file, .. } => *file,
             other => unreachable!("{other:?} has no completion"),
         }
     }
@@ -84,7 +84,7 @@ impl Files {
     pub(super) fn complete(&mut self, place: usize, outcome: Outcome) -> Completion {
         let (op, covered) = self.pending.remove(place);
         match op {
-            Op::Write { token, file, offset, buffer, from, durable } => {
+            Op::Write { token, write: Write { file, offset, buffer, from }, durable } => {
                 let file = self.files.get_mut(&file).unwrap();
                 assert!(!file.released);
                 let bytes = &buffer[from..];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_lite::future::or;
 use logtank_engine::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader};
 use logtank_engine::ids::ShardId;
-use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent};
+use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent, Write};
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::{Received, Shard, ShardConfig};
 use logtank_engine::time::{Clock as _, Now};
@@ -254,7 +254,7 @@ impl Driver {
             false
         };
         match op {
-            Op::Write { token, file, offset, buffer, from, durable } => {
+            Op::Write { token, write: Write { file, offset, buffer, from }, durable } => {
                 self.tap(offset, &buffer);
                 let file = self.files[&file];
                 if disk.tampering().is(Tamper::WriteNotAwaited) {
