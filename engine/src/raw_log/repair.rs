@@ -19,8 +19,8 @@ use self::reported::Reported;
 use super::gaps::Spans;
 use super::live::{EpochView, LiveView, SegmentState, SegmentView};
 use super::lost::Lost;
-use super::scan::SegmentScan;
-use crate::error::{Error, Result};
+use super::scan::{Item, SegmentScan};
+use crate::error::Result;
 use crate::format::names::RawName;
 use crate::ids::Position;
 use crate::io::aside::keep_copy;
@@ -148,15 +148,13 @@ async fn repair_epoch<D: Disk>(
 }
 
 async fn is_damaged<D: Disk>(disk: &D, segment: &SegmentView) -> Result<bool> {
-    let mut scan = SegmentScan::open(disk, &segment.path, Transfer::Direct).await?;
-    loop {
-        match scan.advance().await {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
-            Err(Error::Corrupt(_)) => return Ok(true),
-            Err(error) => return Err(error),
+    let mut items = SegmentScan::open(disk, &segment.path, Transfer::Direct).await?.strict();
+    while let Some(item) = items.next().await? {
+        if matches!(item, Item::Damage(_)) {
+            return Ok(true);
         }
     }
+    Ok(false)
 }
 
 async fn salvage<D: Disk>(
@@ -185,10 +183,10 @@ async fn salvage<D: Disk>(
     let (mut spans, mut frames, mut displaced) = (Spans::default(), Vec::new(), BTreeMap::new());
     // An open one was left by a crash after the raw log was put in order, which can't be: its seal is gone.
     let mut damaged = seal.is_none();
-    let mut scan = SegmentScan::open(disk, &segment.path, Transfer::Direct).await?;
-    loop {
-        match scan.next_frame().await {
-            Ok(Some(frame)) => {
+    let mut items = SegmentScan::open(disk, &segment.path, Transfer::Direct).await?.salvaging();
+    while let Some(item) = items.next().await? {
+        match item {
+            Item::Frame(frame) => {
                 let claim = (header.shard, frame.first..frame.end());
                 match overlaps.of(&claim) {
                     None => {
@@ -202,22 +200,9 @@ async fn salvage<D: Disk>(
                 }
                 frames.push(claim);
             }
-            Ok(None) if seal.is_none() => {
-                // Without a seal the first thing that is no frame looks like the end.
-                if !scan.skip_damage().await? {
-                    break;
-                }
-            }
-            Ok(None) => break,
-            Err(Error::Corrupt(_)) => {
-                let known = damaged;
-                damaged = true;
-                if !scan.skip_damage().await? && known {
-                    // Nothing more, and what stands at the end is the count that does not match any more.
-                    break;
-                }
-            }
-            Err(error) => return Err(error),
+            Item::Damage(_) => damaged = true,
+            // Without a seal the first thing that is no frame looks like the end.
+            Item::End(_) => {}
         }
     }
     let epoch_records = seal.and_then(|seal| seal.epoch_records).unwrap_or(0);

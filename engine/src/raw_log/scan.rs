@@ -1,6 +1,10 @@
 //! Streams the frames of one raw segment, of this host's format or the original's.
 
+mod items;
+
 use std::path::Path;
+
+pub use items::{Item, SegmentItems};
 
 use super::frame::Frame;
 use super::framed::FramedScan;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::live::{EpochView, LiveView, SegmentState};
 use super::scan::{ScanPoint, SegmentScan};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::names::RawName;
 use crate::format::raw::Salt;
 use crate::ids::Position;
@@ -52,19 +52,11 @@ impl Tails {
             if let Some((_, point)) = self.points.get(&segment.name).filter(|(known, _)| *known == salt) {
                 scan.seek(*point)?;
             }
-            loop {
-                match scan.advance().await {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    // Only how far it reaches matters here; whoever reads the records will report it.
-                    Err(Error::Corrupt(_)) => {
-                        scan.skip_damage().await?;
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            greatest = greatest.max(scan.point().least);
-            self.points.insert(segment.name, (salt, scan.point()));
+            // Only how far it reaches matters here; who reads the records will report the damage.
+            let mut items = scan.strict();
+            while items.next().await?.is_some() {}
+            greatest = greatest.max(items.point().least);
+            self.points.insert(segment.name, (salt, items.point()));
         }
         Ok(greatest)
     }

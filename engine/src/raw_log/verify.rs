@@ -9,7 +9,7 @@ use self::presence::Presence;
 use super::live::{LiveView, SegmentState, raw_names};
 use super::lost::Lost;
 use super::missing::Missing;
-use super::scan::{EndReason, SegmentScan};
+use super::scan::{EndReason, Item, SegmentScan};
 use super::stray::{self, Past};
 use crate::deletions::archive;
 use crate::error::{Corruption, Error, Result};
@@ -206,10 +206,10 @@ impl VerifyReport {
 
     async fn segment<D: Disk>(&mut self, disk: &D, path: &Path, live: bool) -> Result<()> {
         let Some(sealed) = self.blocks(disk, path, live).await? else { return Ok(()) };
-        let mut scan = SegmentScan::open(disk, path, Transfer::Direct).await?;
-        loop {
-            match scan.next_frame().await {
-                Ok(Some(frame)) => {
+        let mut items = SegmentScan::open(disk, path, Transfer::Direct).await?.strict();
+        while let Some(item) = items.next().await? {
+            match item {
+                Item::Frame(frame) => {
                     // Where nothing is sealed, the writer may just be reusing what stood here.
                     if sealed && frame.padding.iter().any(|&byte| byte != 0) {
                         let offset = frame.payload_offset + frame.payload.len() as u64;
@@ -219,14 +219,11 @@ impl VerifyReport {
                     self.records += u64::from(frame.records);
                     self.findings.extend(frame.records().find_map(Result::err).map(Error::from));
                 }
-                Ok(None) => return Ok(()),
-                Err(error @ Error::Corrupt(_)) => {
-                    self.findings.push(error);
-                    scan.skip_damage().await?;
-                }
-                Err(error) => return Err(error),
+                Item::Damage(damage) => self.findings.push(damage.into()),
+                Item::End(_) => {}
             }
         }
+        Ok(())
     }
 
     /// Checks header and seal to the last byte. Whether the segment is sealed; `None` if its header is no good.

@@ -8,7 +8,7 @@ use logtank_engine::format::layout::Layout;
 use logtank_engine::format::names::RawName;
 use logtank_engine::ids::Epoch;
 use logtank_engine::io::disk::Transfer;
-use logtank_engine::raw_log::scan::SegmentScan;
+use logtank_engine::raw_log::scan::{Item, SegmentScan};
 use logtank_engine::raw_log::verify::verify;
 use logtank_engine::testing::{MemDisk, RawEpoch, raw_record, run};
 
@@ -21,23 +21,18 @@ pub(crate) const SEAL: usize = 4096;
 pub(crate) fn scan(disk: &MemDisk, path: &Path) -> Vec<Vec<u8>> {
     run(async {
         let mut frames = Vec::new();
-        let mut scan = match SegmentScan::open(disk, path, Transfer::Cached).await {
+        let scan = match SegmentScan::open(disk, path, Transfer::Cached).await {
             Ok(scan) => scan,
             Err(Error::Corrupt(_)) => return frames,
             Err(other) => panic!("the disk is well: {other}"),
         };
-        loop {
-            match scan.next_frame().await {
-                Ok(Some(frame)) => frames.push(frame.payload.to_vec()),
-                Ok(None) => return frames,
-                Err(Error::Corrupt(_)) => {
-                    if !scan.skip_damage().await.expect("the disk is well") {
-                        return frames;
-                    }
-                }
-                Err(other) => panic!("the disk is well: {other}"),
+        let mut items = scan.strict();
+        while let Some(item) = items.next().await.expect("the disk is well") {
+            if let Item::Frame(frame) = item {
+                frames.push(frame.payload.to_vec());
             }
         }
+        frames
     })
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::chain::Chain;
 use super::plan::{Plan, Seal};
 use super::report::{RecoveryProgress, RecoveryReport};
-use crate::error::{Corruption, Error, Result};
+use crate::error::{Corruption, Result};
 use crate::format::names::RawName;
 use crate::format::raw::{BlockError, Header, SEAL_OFFSET};
 use crate::ids::Epoch;
@@ -15,7 +15,7 @@ use crate::mutant::or_bug;
 use crate::raw_log::gaps::Spans;
 use crate::raw_log::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::lost::Lost;
-use crate::raw_log::scan::{EndReason, SegmentScan};
+use crate::raw_log::scan::{EndReason, Item, SegmentScan};
 
 /// What is known of an epoch's ordinals.
 #[derive(Default)]
@@ -188,28 +188,18 @@ impl<D: Disk> Inspector<'_, D> {
         known: bool,
         found: &mut Found,
     ) -> Result<()> {
-        let mut scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
-        let (begin, mut cut_bytes) = (scan.point().offset, 0);
-        loop {
-            match scan.advance().await {
-                Ok(true) => {
-                    let frame = scan.frame().expect("it has just advanced");
-                    let dropped_end = frame.first.ordinal() + frame.records;
-                    found.dropped_end = found.dropped_end.max(dropped_end);
-                    // An earlier start may have told it.
-                    if !known {
-                        self.report.dropped_frames += 1;
-                        self.report.dropped_records += u64::from(frame.records);
-                        cut_bytes = scan.point().offset - begin;
-                    }
-                }
-                Ok(false) if scan.seal().is_some() => break,
-                Ok(false) | Err(Error::Corrupt(_)) => {
-                    if !scan.skip_damage().await? {
-                        break;
-                    }
-                }
-                Err(error) => return Err(error),
+        let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+        let mut items = scan.salvaging();
+        let (begin, mut cut_bytes) = (items.point().offset, 0);
+        while let Some(item) = items.next().await? {
+            let Item::Frame(frame) = item else { continue };
+            let dropped_end = frame.first.ordinal() + frame.records;
+            found.dropped_end = found.dropped_end.max(dropped_end);
+            // An earlier start may have reported it.
+            if !known {
+                self.report.dropped_frames += 1;
+                self.report.dropped_records += u64::from(frame.records);
+                cut_bytes = items.point().offset - begin;
             }
         }
         self.report.cut_bytes += cut_bytes;
@@ -232,30 +222,36 @@ impl<D: Disk> Inspector<'_, D> {
 
     /// A segment that was being written: counts up to the first thing that is not a frame.
     async fn open(&mut self, segment: &SegmentView, header: Header, found: &mut Found) -> Result<()> {
-        let mut scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+        let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
+        let mut items = scan.salvaging();
         let (mut frames, mut records, mut stale) = (0, 0, Vec::new());
-        while let Some(frame) = scan.next_frame().await? {
-            found.present.add(frame.first, frame.end());
-            self.progress.bytes += frame.payload.len() as u64;
-            frames += 1;
-            records += u64::from(frame.records);
-            if frame.padding.iter().any(|&byte| byte != 0) {
-                let begin = frame.payload_offset + frame.payload.len() as u64;
-                stale.push(begin..begin + frame.padding.len() as u64);
+        let (mut first_end, mut last) = (None, 0);
+        while let Some(item) = items.next().await? {
+            match item {
+                Item::Frame(frame) if first_end.is_none() => {
+                    found.present.add(frame.first, frame.end());
+                    self.progress.bytes += frame.payload.len() as u64;
+                    frames += 1;
+                    records += u64::from(frame.records);
+                    if frame.padding.iter().any(|&byte| byte != 0) {
+                        let begin = frame.payload_offset + frame.payload.len() as u64;
+                        stale.push(begin..begin + frame.padding.len() as u64);
+                    }
+                }
+                Item::Frame(frame) => {
+                    self.report.dropped_frames += 1;
+                    self.report.dropped_records += u64::from(frame.records);
+                    let dropped_end = frame.first.ordinal() + frame.records;
+                    found.dropped_end = found.dropped_end.max(dropped_end);
+                    last = items.point().offset;
+                }
+                Item::Damage(damage) => return Err(damage.into()),
+                Item::End(end) => _ = first_end.get_or_insert(end),
             }
         }
-        let end = scan.end().expect("the scan has just ended");
+        let end = first_end.expect("a segment without a seal has an end before all damage");
+        let last = last.max(end.offset);
         self.report.torn_segments += u64::from(end.reason == EndReason::Torn);
-        let mut last = end.offset;
-        while scan.skip_damage().await? {
-            while let Some(frame) = scan.next_frame().await? {
-                self.report.dropped_frames += 1;
-                self.report.dropped_records += u64::from(frame.records);
-                let dropped_end = frame.first.ordinal() + frame.records;
-                found.dropped_end = found.dropped_end.max(dropped_end);
-                last = scan.point().offset;
-            }
-        }
         self.report.cut_bytes += last - end.offset;
         let cut_at = or_bug!(SealBehindHole, end.offset, last);
         self.seal(segment, header, cut_at, (frames, records), end.reason != EndReason::Complete, stale);
@@ -264,14 +260,14 @@ impl<D: Disk> Inspector<'_, D> {
 
     /// A segment that was complete once: what does not verify is damage, and what it hides is not lost.
     /// Returns where the last whole frame ends, and how many frames and records there are.
-    async fn sealed(&mut self, mut scan: SegmentScan<D::File>, found: &mut Found) -> Result<(u64, u64, u64)> {
-        let sealed = scan.seal().is_some();
-        let (mut end, mut frames, mut records) = (scan.point().offset, 0, 0);
+    async fn sealed(&mut self, scan: SegmentScan<D::File>, found: &mut Found) -> Result<(u64, u64, u64)> {
+        let mut items = scan.salvaging();
+        let sealed = items.seal().is_some();
+        let (mut end, mut frames, mut records) = (items.point().offset, 0, 0);
         let mut hidden_from = None;
-        loop {
-            match scan.advance().await {
-                Ok(true) => {
-                    let frame = scan.frame().expect("it has just advanced");
+        while let Some(item) = items.next().await? {
+            match item {
+                Item::Frame(frame) => {
                     if let Some(from) = hidden_from.take() {
                         found.hidden.add_ordinals(from, frame.first.ordinal());
                     }
@@ -279,25 +275,18 @@ impl<D: Disk> Inspector<'_, D> {
                     self.progress.bytes += frame.payload.len() as u64;
                     frames += 1;
                     records += u64::from(frame.records);
-                    end = scan.point().offset;
+                    end = items.point().offset;
                 }
-                Ok(false) if sealed => break,
-                Err(Error::Corrupt(damage)) => {
+                Item::Damage(damage) => {
                     self.report.damaged.push(damage);
-                    hidden_from = Some(scan.point().least.ordinal());
-                    scan.skip_damage().await?;
+                    hidden_from = Some(items.point().least.ordinal());
                 }
-                Ok(false) => {
-                    let least = scan.point().least.ordinal();
-                    if !scan.skip_damage().await? {
-                        break;
-                    }
-                    hidden_from = Some(least);
-                }
-                Err(error) => return Err(error),
+                Item::End(_) if sealed => {}
+                Item::End(_) => hidden_from = Some(items.point().least.ordinal()),
             }
         }
-        if let Some(from) = hidden_from {
+        // Without a seal nothing says that there was more than was found.
+        if let Some(from) = hidden_from.filter(|_| sealed) {
             found.hidden.add_ordinals(from, 1 << ORDINAL_BITS);
         }
         Ok((end, frames, records))

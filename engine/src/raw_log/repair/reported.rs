@@ -8,7 +8,7 @@
 use super::super::gaps::Spans;
 use super::super::live::{EpochView, LiveView, SegmentState, SegmentView, raw_names};
 use super::super::lost::Lost;
-use super::super::scan::SegmentScan;
+use super::super::scan::{Item, SegmentScan};
 use crate::error::{Error, Result};
 use crate::format::names::RawName;
 use crate::ids::{Position, ShardId};
@@ -106,21 +106,15 @@ async fn is_there<D: Disk>(store: &Store<D>, shard: ShardId, position: Position)
 }
 
 async fn holds<D: Disk>(disk: &D, path: &std::path::Path, position: Position) -> Result<bool> {
-    let mut scan = match SegmentScan::open(disk, path, Transfer::Direct).await {
+    let scan = match SegmentScan::open(disk, path, Transfer::Direct).await {
         Err(Error::Corrupt(_)) => return Ok(false),
         scan => scan?,
     };
-    loop {
-        match scan.next_frame().await {
-            Ok(Some(frame)) if frame.first == position => return Ok(true),
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(false),
-            Err(Error::Corrupt(_)) => {
-                if !scan.skip_damage().await? {
-                    return Ok(false);
-                }
-            }
-            Err(error) => return Err(error),
+    let mut items = scan.strict();
+    while let Some(item) = items.next().await? {
+        if matches!(item, Item::Frame(frame) if frame.first == position) {
+            return Ok(true);
         }
     }
+    Ok(false)
 }

@@ -1,11 +1,10 @@
 use std::path::Path;
 
-use logtank_engine::error::Error;
 use logtank_engine::format::raw::{BlockError, FRAMES_OFFSET, HEADER_BYTES, Header, Seal, SealedBy};
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
 use logtank_engine::raw_log::frame::Frame;
-use logtank_engine::raw_log::scan::{EndReason, SegmentScan};
+use logtank_engine::raw_log::scan::{EndReason, Item, SegmentScan};
 use logtank_os::disk::UringDisk;
 use serde_json::json;
 
@@ -22,30 +21,27 @@ pub(super) async fn segment(
     if path.extension().is_some_and(|extension| extension == "rawlog") && !blocks(disk, path, out).await? {
         return Ok(());
     }
-    let mut scan = SegmentScan::open(disk, path, Transfer::Cached).await?;
-    loop {
-        match scan.next_frame().await {
-            Ok(Some(frame)) => print(&frame, records, out)?,
-            Ok(None) => break,
-            Err(Error::Corrupt(damage)) => {
-                out.damage(damage)?;
-                if !scan.skip_damage().await? {
-                    break;
-                }
+    let mut items = SegmentScan::open(disk, path, Transfer::Cached).await?.strict();
+    while let Some(item) = items.next().await? {
+        match item {
+            Item::Frame(frame) => print(&frame, records, out)?,
+            Item::Damage(damage) => out.damage(damage)?,
+            Item::End(end) => {
+                let why = why(end.reason);
+                out.row("end", json!({ "offset": end.offset, "reason": why }))?;
             }
-            Err(error) => return Err(error.into()),
         }
     }
-    if let Some(end) = scan.end() {
-        let why = match end.reason {
-            EndReason::Complete => "complete",
-            EndReason::Zero => "zeros follow",
-            EndReason::Torn => "a torn frame follows",
-            EndReason::Stale => "bytes of an earlier use of the file follow",
-        };
-        out.row("end", json!({ "offset": end.offset, "reason": why }))?;
-    }
     Ok(())
+}
+
+const fn why(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Complete => "complete",
+        EndReason::Zero => "zeros follow",
+        EndReason::Torn => "a torn frame follows",
+        EndReason::Stale => "bytes of an earlier use of the file follow",
+    }
 }
 
 /// Header and seal; `false` if there is nothing more to see.
