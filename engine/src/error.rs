@@ -1,13 +1,17 @@
 //! Errors by what the caller can do: a device's failure, corruption with its place, a refusal.
 
+mod verb;
+
 use std::path::{Path, PathBuf};
+
+pub use verb::Verb;
 
 /// A request to the filesystem that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{operation} {}: {source}", path.display())]
+#[error("{verb} {}: {source}", path.display())]
 pub struct DiskError {
-    /// The verb, as in "open" or "fdatasync".
-    pub operation: &'static str,
+    /// What was asked for.
+    pub verb: Verb,
     /// What it was applied to.
     pub path: PathBuf,
     /// The system's answer.
@@ -17,8 +21,8 @@ pub struct DiskError {
 impl DiskError {
     /// Attaches the verb and the path to a system error.
     #[must_use]
-    pub fn new(operation: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self { operation, path: path.to_owned(), source }
+    pub fn new(verb: Verb, path: &Path, source: std::io::Error) -> Self {
+        Self { verb, path: path.to_owned(), source }
     }
 
     /// Whether the file or folder is not there.
@@ -31,7 +35,7 @@ impl DiskError {
     /// proves nothing.
     #[must_use]
     pub fn is_failed_sync(&self) -> bool {
-        matches!(self.operation, "fsync" | "fdatasync" | "syncfs") && !self.is_not_found()
+        self.verb.is_sync() && !self.is_not_found()
     }
 
     /// Whether something was wanting that comes back by itself, descriptors above all; see [`is_shortage`]. A sync that failed
@@ -51,8 +55,12 @@ impl DiskError {
 /// Whether a call failed for want of something that comes back when others let go of it: descriptors, memory.
 #[must_use]
 pub fn is_shortage(error: &std::io::Error) -> bool {
-    // EMFILE, ENFILE, ENOBUFS, ENOMEM on Linux.
-    matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
+    /// Linux's numbers: the library has no kinds for most of these.
+    const ENOMEM: i32 = 12;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const ENOBUFS: i32 = 105;
+    matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
 }
 
 /// Bytes on disk that are not what was written there.
@@ -107,12 +115,11 @@ mod tests {
 
     #[test]
     fn descriptors_come_back_a_failed_drive_does_not() {
-        let error = |operation, code| {
-            DiskError::new(operation, Path::new("/x"), std::io::Error::from_raw_os_error(code))
-        };
-        assert!(error("open", 24).is_shortage() && Error::from(error("open", 23)).is_shortage());
-        assert!(!error("open", 24).is_failed_sync(), "nothing was asked of the drive");
-        assert!(!error("fsync", 12).is_shortage() && error("fsync", 12).is_failed_sync());
-        assert!(!error("fsync", 5).is_shortage() && error("fsync", 5).is_failed_sync());
+        let error =
+            |verb, code| DiskError::new(verb, Path::new("/x"), std::io::Error::from_raw_os_error(code));
+        assert!(error(Verb::Open, 24).is_shortage() && Error::from(error(Verb::Open, 23)).is_shortage());
+        assert!(!error(Verb::Open, 24).is_failed_sync(), "nothing was asked of the drive");
+        assert!(!error(Verb::Fsync, 12).is_shortage() && error(Verb::Fsync, 12).is_failed_sync());
+        assert!(!error(Verb::Fsync, 5).is_shortage() && error(Verb::Fsync, 5).is_failed_sync());
     }
 }

@@ -130,7 +130,7 @@ pub async fn token_key<D: Disk>(store: &Store<D>, random: [u8; 32]) -> DiskResul
     let key = bytes.try_into().map_err(|_| {
         let hint = "not 32 bytes: remove it, and recoveries under way start over";
         let source = std::io::Error::new(std::io::ErrorKind::InvalidData, hint);
-        crate::error::DiskError::new("read", &path, source)
+        crate::error::DiskError::new(crate::error::Verb::Read, &path, source)
     })?;
     Ok(TokenKey::new(key))
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use logtank_engine::deletions::DeletionLog;
-use logtank_engine::error::{DiskError, Result};
+use logtank_engine::error::{DiskError, Result, Verb};
 use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::io::disk::Transfer;
@@ -87,7 +87,7 @@ impl Tree {
                 Outcome::Blocked { corruption, .. } => return Err(corruption.into()),
                 Outcome::NoRoom { needed, .. } => {
                     let full = std::io::Error::other(format!("dealing needs {needed} bytes of the drive"));
-                    return Err(DiskError::new("deal in", self.store.layout().data(), full).into());
+                    return Err(DiskError::new(Verb::MakeRoomOn, self.store.layout().data(), full).into());
                 }
             }
         }

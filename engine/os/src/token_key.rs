@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use logtank_engine::error::DiskError;
+use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::io::disk::{DiskResult, parent, temporary_beside};
 
 use crate::random;
@@ -31,7 +31,7 @@ pub fn load_or_create(path: &Path) -> DiskResult<[u8; KEY_BYTES]> {
 }
 
 fn load(path: &Path) -> DiskResult<[u8; KEY_BYTES]> {
-    let failed = |source| DiskError::new("read", path, source);
+    let failed = |source| DiskError::new(Verb::Read, path, source);
     let mut key = Vec::with_capacity(KEY_BYTES + 1);
     let file = File::open(path).map_err(failed)?;
     file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key).map_err(failed)?;
@@ -55,20 +55,20 @@ fn create(path: &Path) -> DiskResult<Option<[u8; KEY_BYTES]>> {
         .create_new(true)
         .mode(0o600)
         .open(temporary)
-        .map_err(|source| DiskError::new("create", temporary, source))?;
-    file.write_all(&key).map_err(|source| DiskError::new("write", temporary, source))?;
-    file.sync_all().map_err(|source| DiskError::new("fsync", temporary, source))?;
+        .map_err(|source| DiskError::new(Verb::Create, temporary, source))?;
+    file.write_all(&key).map_err(|source| DiskError::new(Verb::Write, temporary, source))?;
+    file.sync_all().map_err(|source| DiskError::new(Verb::Fsync, temporary, source))?;
     // Unlike a rename, a link never replaces what another process has just put there.
     let linked = std::fs::hard_link(temporary, path);
-    std::fs::remove_file(temporary).map_err(|source| DiskError::new("unlink", temporary, source))?;
+    std::fs::remove_file(temporary).map_err(|source| DiskError::new(Verb::Unlink, temporary, source))?;
     match linked {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
-        Err(source) => return Err(DiskError::new("link", path, source)),
+        Err(source) => return Err(DiskError::new(Verb::Link, path, source)),
     }
     let folder = parent(path);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| DiskError::new("fsync", folder, source))?;
+    synced.map_err(|source| DiskError::new(Verb::Fsync, folder, source))?;
     Ok(Some(key))
 }
 

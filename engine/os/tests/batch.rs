@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use logtank_engine::error::Verb;
 use logtank_engine::io::disk::{Disk, EntryKind, NewFile};
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 
@@ -46,7 +47,7 @@ fn a_file_that_cannot_be_created_is_named() {
         let cases = [("taken/x", ErrorKind::NotADirectory), ("folder", ErrorKind::IsADirectory)];
         for (name, kind) in cases {
             let error = disk.create_all(vec![file(folder.join(name), b"x")]).await.unwrap_err();
-            assert_eq!((error.operation, error.path), ("create", folder.join(name)));
+            assert_eq!((error.verb, error.path), (Verb::Create, folder.join(name)));
             assert_eq!(error.source.kind(), kind, "{name}");
         }
     });
@@ -70,6 +71,6 @@ fn folders_are_listed_in_their_order_and_missing_ones_are_empty() {
         }
         std::fs::write(&folders[0], "").unwrap();
         let error = disk.list_all(folders.clone()).await.unwrap_err();
-        assert_eq!((error.operation, error.path), ("list", folders[0].clone()));
+        assert_eq!((error.verb, error.path), (Verb::List, folders[0].clone()));
     });
 }

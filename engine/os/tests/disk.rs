@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use logtank_engine::error::Verb;
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{Disk, DiskFile, EntryKind, Transfer, publish_small, read_small};
 use logtank_os::clock;
@@ -51,31 +52,39 @@ fn errors_name_verb_and_path() {
         std::fs::create_dir_all(folder.join("full/of")).unwrap();
         let below = taken.join("below");
         let errors = [
-            (disk.open(&missing, Transfer::Cached).await.unwrap_err(), "open", ErrorKind::NotFound),
-            (disk.open_write(&missing, Transfer::Direct).await.unwrap_err(), "open", ErrorKind::NotFound),
-            (disk.create(&taken, Transfer::Direct).await.unwrap_err(), "create", ErrorKind::AlreadyExists),
-            (disk.create(&below, Transfer::Cached).await.unwrap_err(), "create", ErrorKind::NotADirectory),
-            (disk.create_folder(&below).await.unwrap_err(), "mkdir", ErrorKind::NotADirectory),
-            (disk.create_folder(&taken).await.unwrap_err(), "mkdir", ErrorKind::NotADirectory),
-            (disk.list(&missing).await.unwrap_err(), "list", ErrorKind::NotFound),
-            (disk.list(&taken).await.unwrap_err(), "list", ErrorKind::NotADirectory),
-            (disk.rename(&missing, &taken).await.unwrap_err(), "rename", ErrorKind::NotFound),
-            (disk.remove_file(&missing).await.unwrap_err(), "unlink", ErrorKind::NotFound),
-            (disk.remove_folder(&taken).await.unwrap_err(), "rmdir", ErrorKind::NotADirectory),
+            (disk.open(&missing, Transfer::Cached).await.unwrap_err(), Verb::Open, ErrorKind::NotFound),
+            (disk.open_write(&missing, Transfer::Direct).await.unwrap_err(), Verb::Open, ErrorKind::NotFound),
+            (
+                disk.create(&taken, Transfer::Direct).await.unwrap_err(),
+                Verb::Create,
+                ErrorKind::AlreadyExists,
+            ),
+            (
+                disk.create(&below, Transfer::Cached).await.unwrap_err(),
+                Verb::Create,
+                ErrorKind::NotADirectory,
+            ),
+            (disk.create_folder(&below).await.unwrap_err(), Verb::Mkdir, ErrorKind::NotADirectory),
+            (disk.create_folder(&taken).await.unwrap_err(), Verb::Mkdir, ErrorKind::NotADirectory),
+            (disk.list(&missing).await.unwrap_err(), Verb::List, ErrorKind::NotFound),
+            (disk.list(&taken).await.unwrap_err(), Verb::List, ErrorKind::NotADirectory),
+            (disk.rename(&missing, &taken).await.unwrap_err(), Verb::Rename, ErrorKind::NotFound),
+            (disk.remove_file(&missing).await.unwrap_err(), Verb::Unlink, ErrorKind::NotFound),
+            (disk.remove_folder(&taken).await.unwrap_err(), Verb::Rmdir, ErrorKind::NotADirectory),
             (
                 disk.remove_folder(&folder.join("full")).await.unwrap_err(),
-                "rmdir",
+                Verb::Rmdir,
                 ErrorKind::DirectoryNotEmpty,
             ),
             // What can't be opened was not asked to be synced: nothing is lost by that.
-            (disk.sync_folder(&missing).await.unwrap_err(), "open", ErrorKind::NotFound),
-            (disk.sync_folder(&taken).await.unwrap_err(), "open", ErrorKind::NotADirectory),
-            (disk.sync_filesystem(&missing).await.unwrap_err(), "syncfs", ErrorKind::NotFound),
-            (disk.touch(&missing.join("x")).await.unwrap_err(), "touch", ErrorKind::NotFound),
-            (disk.space(&missing).await.unwrap_err(), "statfs", ErrorKind::NotFound),
+            (disk.sync_folder(&missing).await.unwrap_err(), Verb::Open, ErrorKind::NotFound),
+            (disk.sync_folder(&taken).await.unwrap_err(), Verb::Open, ErrorKind::NotADirectory),
+            (disk.sync_filesystem(&missing).await.unwrap_err(), Verb::Syncfs, ErrorKind::NotFound),
+            (disk.touch(&missing.join("x")).await.unwrap_err(), Verb::Touch, ErrorKind::NotFound),
+            (disk.space(&missing).await.unwrap_err(), Verb::Statfs, ErrorKind::NotFound),
         ];
         for (error, verb, kind) in errors {
-            assert_eq!((error.operation, error.source.kind()), (verb, kind), "{error}");
+            assert_eq!((error.verb, error.source.kind()), (verb, kind), "{error}");
             assert!(error.to_string().contains(folder.to_str().unwrap()), "{error}");
         }
         assert_eq!(disk.metadata(&missing).await.unwrap(), None);

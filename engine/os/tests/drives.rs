@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use logtank_engine::error::Verb;
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
 use logtank_engine::jobs::governor::Policy;
@@ -109,9 +110,9 @@ fn a_full_drive_is_said_to_be_full_and_heals() {
                 }
                 assert!(at < 16 * MIB as u64);
             };
-            assert!(error.is_full() && error.operation == "write", "{error}");
+            assert!(error.is_full() && error.verb == Verb::Write, "{error}");
             let error = file.allocate(32 * MIB as u64).await.unwrap_err();
-            assert!(error.is_full() && error.operation == "allocate", "{error}");
+            assert!(error.is_full() && error.verb == Verb::Allocate, "{error}");
             file.set_len(4096).await.unwrap();
             file.write_at(full_of(9, 2 * MIB), 4096).await.0.unwrap();
             file.sync().await.unwrap();
@@ -142,13 +143,13 @@ fn a_write_that_was_lost_is_reported_by_every_later_sync_of_the_filesystem() {
             .expect("whoever comes later is told nothing: that is what makes this test needed");
         for _ in 0..2 {
             let error = disk.sync_filesystem(drive.place()).await.unwrap_err();
-            assert_eq!(error.operation, "syncfs", "{error}");
+            assert_eq!(error.verb, Verb::Syncfs, "{error}");
             println!("{error}");
         }
         // A clone is the same disk: what one job was told holds for all of them.
         assert!(disk.clone().sync_filesystem(drive.place()).await.is_err());
         let error = file.sync().await.unwrap_err();
-        assert_eq!(error.operation, "fdatasync", "{error}");
+        assert_eq!(error.verb, Verb::Fdatasync, "{error}");
     })
     .unwrap();
 }

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use logtank_engine::error::Verb;
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
 use logtank_engine::jobs::governor::Policy;
@@ -185,7 +186,7 @@ fn the_buffer_comes_back_from_a_failure() {
             let file = disk.open(&path, transfer).await.unwrap();
             let (result, buffer) = file.write_at(AlignedBuf::copy_of(b"after"), 0).await;
             let error = result.unwrap_err();
-            assert_eq!((error.operation, error.path.as_path()), ("write", path.as_path()));
+            assert_eq!((error.verb, error.path.as_path()), (Verb::Write, path.as_path()));
             assert_eq!(&*buffer, b"after");
         }
         assert_eq!(std::fs::read(&path).unwrap(), b"before");
@@ -196,7 +197,7 @@ fn the_buffer_comes_back_from_a_failure() {
         }
         let file = disk.open(folder, Transfer::Cached).await.unwrap();
         let (result, buffer) = file.read_at(AlignedBuf::with_capacity(1), 0).await;
-        assert_eq!(result.unwrap_err().operation, "read");
+        assert_eq!(result.unwrap_err().verb, Verb::Read);
         assert!(buffer.is_empty());
     });
 }

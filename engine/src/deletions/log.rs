@@ -7,7 +7,7 @@ use super::archive::{self, ArchivedName};
 use super::cut::cut;
 use super::file::publish;
 use super::set::Deletions;
-use crate::error::{DiskError, Result};
+use crate::error::{DiskError, Result, Verb};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
@@ -120,7 +120,7 @@ impl State {
             let source =
                 std::io::Error::other("a sync failed here before; restart to find out what is durable");
             // A failed sync to whoever asks, so that background work halts and says so, instead of trying for ever.
-            return Err(DiskError::new("fsync", &store.layout().deletions(), source).into());
+            return Err(DiskError::new(Verb::Fsync, &store.layout().deletions(), source).into());
         }
         match self.known.take() {
             Some(known) => Ok(known),
@@ -236,21 +236,21 @@ mod tests {
 
     #[test]
     fn an_error_is_forgotten_when_its_cause_is_gone_but_not_a_failed_sync() {
-        let failing = Rc::new(Cell::new(""));
+        let failing = Rc::new(Cell::new(None));
         let memory = MemDisk::new();
         memory.put(layout().checkpoint(), b"15");
         let disk = Hooked::new(memory, {
             let failing = failing.clone();
             move |call, path| {
-                let fails = call == failing.get() && !path.ends_with("data");
+                let fails = Some(call) == failing.get() && !path.ends_with("data");
                 if fails { Err(DiskError::new(call, path, std::io::Error::other("!"))) } else { Ok(()) }
             }
         });
         let log = DeletionLog::new();
-        for (call, heals) in [("create", true), ("rename", true), ("fsync", false)] {
-            failing.set(call);
+        for (call, heals) in [(Verb::Create, true), (Verb::Rename, true), (Verb::Fsync, false)] {
+            failing.set(Some(call));
             assert!(run(log.delete(&store(&disk, &layout()), &code())).is_err(), "{call}");
-            failing.set("");
+            failing.set(None);
             let known = run(log.snapshot(&store(&disk, &layout())));
             assert_eq!(known.is_ok(), heals, "{call}");
             assert!(known.is_ok() || known.is_err_and(|error| error.is_failed_sync()), "the dealer halts");

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::buffers::AlignedBuf;
-use crate::error::DiskError;
+use crate::error::{DiskError, Verb};
 use crate::time::WallMillis;
 
 /// Result of a call on a [`Disk`].
@@ -208,7 +208,7 @@ pub async fn read_small<D: Disk>(disk: &D, path: &Path, bytes_max: usize) -> Dis
     if buffer.len() > bytes_max {
         let source =
             std::io::Error::new(std::io::ErrorKind::InvalidData, format!("longer than {bytes_max} bytes"));
-        return Err(DiskError::new("read", path, source));
+        return Err(DiskError::new(Verb::Read, path, source));
     }
     Ok(buffer.to_vec())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::framed::Blocks;
 use super::lost::Lost;
-use crate::error::{Corruption, DiskError, Error, Result};
+use crate::error::{Corruption, DiskError, Error, Result, Verb};
 use crate::format::names::RawName;
 use crate::format::raw::{BlockError, FRAMES_OFFSET, Header, SEAL_OFFSET, Seal, SealedBy};
 use crate::ids::{Epoch, Position};
@@ -116,7 +116,7 @@ impl LiveView {
             std::io::ErrorKind::ResourceBusy,
             format!("changed {LOOKS_MAX} times while being read; try again"),
         );
-        Err(DiskError::new("look at", &folder, source).into())
+        Err(DiskError::new(Verb::LookAt, &folder, source).into())
     }
 
     /// `None` if what was seen may not have been there at one moment.

@@ -9,7 +9,7 @@ pub use items::{Item, SegmentItems};
 use super::frame::Frame;
 use super::framed::FramedScan;
 use super::legacy::LegacyScan;
-use crate::error::{Corruption, DiskError, Result};
+use crate::error::{Corruption, DiskError, Result, Verb};
 use crate::format::names::RawName;
 use crate::format::raw::{Header, Seal};
 use crate::ids::{IndexCode, Position};
@@ -78,7 +78,7 @@ impl<F: DiskFile> SegmentScan<F> {
             Some(RawName::Lost(_)) | None => {
                 let source =
                     std::io::Error::new(std::io::ErrorKind::InvalidInput, "not the name of a raw segment");
-                Err(DiskError::new("scan", path, source).into())
+                Err(DiskError::new(Verb::Scan, path, source).into())
             }
         }
     }

@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use crate::error::Verb;
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Entry, Metadata, Space, Transfer};
 
-/// Asked before a call, with the verb as it stands in errors, and the path.
-type Hook = Rc<dyn Fn(&'static str, &Path) -> DiskResult<()>>;
+/// Asked before a call, with the verb of its errors, and the path.
+type Hook = Rc<dyn Fn(Verb, &Path) -> DiskResult<()>>;
 
 #[derive(Clone)]
 enum Before {
@@ -42,7 +43,7 @@ impl Future for Once {
 }
 
 impl Before {
-    async fn call(&self, verb: &'static str, path: &Path) -> DiskResult<()> {
+    async fn call(&self, verb: Verb, path: &Path) -> DiskResult<()> {
         match self {
             Self::Step => {
                 Once(false).await;
@@ -54,8 +55,8 @@ impl Before {
 }
 
 impl<D> Hooked<D> {
-    /// Asks `hook` before every call of `inner` whether it fails: with the verb as it stands in errors, and the path.
-    pub fn new(inner: D, hook: impl Fn(&'static str, &Path) -> DiskResult<()> + 'static) -> Self {
+    /// Asks `hook` before every call of `inner` whether it fails: with the verb of its errors, and the path.
+    pub fn new(inner: D, hook: impl Fn(Verb, &Path) -> DiskResult<()> + 'static) -> Self {
         Self { inner, before: Before::Ask(Rc::new(hook)) }
     }
 
@@ -112,109 +113,109 @@ impl<D: Disk> Disk for Hooked<D> {
     type File = HookedFile<D::File>;
 
     async fn open(&self, path: &Path, transfer: Transfer) -> DiskResult<Self::File> {
-        self.before.call("open", path).await?;
+        self.before.call(Verb::Open, path).await?;
         Ok(self.file(self.inner.open(path, transfer).await?))
     }
 
     async fn open_write(&self, path: &Path, transfer: Transfer) -> DiskResult<Self::File> {
-        self.before.call("open", path).await?;
+        self.before.call(Verb::Open, path).await?;
         Ok(self.file(self.inner.open_write(path, transfer).await?))
     }
 
     async fn create(&self, path: &Path, transfer: Transfer) -> DiskResult<Self::File> {
-        self.before.call("create", path).await?;
+        self.before.call(Verb::Create, path).await?;
         Ok(self.file(self.inner.create(path, transfer).await?))
     }
 
     async fn create_folder(&self, path: &Path) -> DiskResult<()> {
-        self.before.call("mkdir", path).await?;
+        self.before.call(Verb::Mkdir, path).await?;
         self.inner.create_folder(path).await
     }
 
     async fn list(&self, folder: &Path) -> DiskResult<Vec<Entry>> {
-        self.before.call("list", folder).await?;
+        self.before.call(Verb::List, folder).await?;
         self.inner.list(folder).await
     }
 
     async fn metadata(&self, path: &Path) -> DiskResult<Option<Metadata>> {
-        self.before.call("stat", path).await?;
+        self.before.call(Verb::Stat, path).await?;
         self.inner.metadata(path).await
     }
 
     async fn rename(&self, from: &Path, to: &Path) -> DiskResult<()> {
-        self.before.call("rename", from).await?;
+        self.before.call(Verb::Rename, from).await?;
         self.inner.rename(from, to).await
     }
 
     async fn remove_file(&self, path: &Path) -> DiskResult<()> {
-        self.before.call("unlink", path).await?;
+        self.before.call(Verb::Unlink, path).await?;
         self.inner.remove_file(path).await
     }
 
     async fn remove_folder(&self, path: &Path) -> DiskResult<()> {
-        self.before.call("rmdir", path).await?;
+        self.before.call(Verb::Rmdir, path).await?;
         self.inner.remove_folder(path).await
     }
 
     async fn sync_folder(&self, folder: &Path) -> DiskResult<()> {
-        self.before.call("fsync", folder).await?;
+        self.before.call(Verb::Fsync, folder).await?;
         self.inner.sync_folder(folder).await
     }
 
     async fn sync_filesystem(&self, path: &Path) -> DiskResult<()> {
-        self.before.call("syncfs", path).await?;
+        self.before.call(Verb::Syncfs, path).await?;
         self.inner.sync_filesystem(path).await
     }
 
     async fn touch(&self, path: &Path) -> DiskResult<()> {
-        self.before.call("touch", path).await?;
+        self.before.call(Verb::Touch, path).await?;
         self.inner.touch(path).await
     }
 
     async fn space(&self, path: &Path) -> DiskResult<Space> {
-        self.before.call("statfs", path).await?;
+        self.before.call(Verb::Statfs, path).await?;
         self.inner.space(path).await
     }
 }
 
 impl<F: DiskFile> HookedFile<F> {
-    async fn before(&self, verb: &'static str) -> DiskResult<()> {
+    async fn before(&self, verb: Verb) -> DiskResult<()> {
         self.before.call(verb, self.inner.path()).await
     }
 }
 
 impl<F: DiskFile> DiskFile for HookedFile<F> {
     async fn read_at(&self, buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
-        match self.before("read").await {
+        match self.before(Verb::Read).await {
             Ok(()) => self.inner.read_at(buffer, offset).await,
             Err(error) => (Err(error), buffer),
         }
     }
 
     async fn write_at(&self, buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
-        match self.before("write").await {
+        match self.before(Verb::Write).await {
             Ok(()) => self.inner.write_at(buffer, offset).await,
             Err(error) => (Err(error), buffer),
         }
     }
 
     async fn sync(&self) -> DiskResult<()> {
-        self.before("fdatasync").await?;
+        self.before(Verb::Fdatasync).await?;
         self.inner.sync().await
     }
 
     async fn len(&self) -> DiskResult<u64> {
-        self.before("stat").await?;
+        self.before(Verb::Stat).await?;
         self.inner.len().await
     }
 
     async fn set_len(&self, len: u64) -> DiskResult<()> {
-        self.before("ftruncate").await?;
+        self.before(Verb::Truncate).await?;
         self.inner.set_len(len).await
     }
 
     async fn allocate(&self, len: u64) -> DiskResult<()> {
-        self.before("fallocate").await?;
+        self.before(Verb::Allocate).await?;
         self.inner.allocate(len).await
     }
 

@@ -535,12 +535,12 @@ fn tell(recovered: &Recovered, took: Duration, metrics: &HostMetrics) {
 mod tests {
     use std::path::Path;
 
-    use logtank_engine::error::{DiskError, Error};
+    use logtank_engine::error::{DiskError, Error, Verb};
 
     use super::{advice, comes_back};
 
     fn failed(code: i32) -> anyhow::Error {
-        let error = DiskError::new("allocate", Path::new("/x"), std::io::Error::from_raw_os_error(code));
+        let error = DiskError::new(Verb::Allocate, Path::new("/x"), std::io::Error::from_raw_os_error(code));
         anyhow::Error::from(Error::from(error))
     }
 

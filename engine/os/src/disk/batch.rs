@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use logtank_engine::error::DiskError;
+use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::io::disk::{DiskResult, Entry, NewFile, parent};
 use logtank_engine::limits::DIRECT_BLOCK_BYTES;
 
@@ -29,7 +29,7 @@ pub(super) async fn create_all(throttle: &Throttle, files: Vec<NewFile>) -> Disk
         let path = first.path.clone();
         let chunk: Vec<NewFile> = files.by_ref().take(FILES_MAX).collect();
         let leave = throttle.admit(chunk.iter().map(|file| blocks_bytes(file.bytes.len())).sum()).await;
-        blocking("create", &path, move || Ok(create_chunk(chunk))).await??;
+        blocking(Verb::Create, &path, move || Ok(create_chunk(chunk))).await??;
         drop(leave);
     }
     Ok(())
@@ -40,7 +40,7 @@ pub(super) async fn list_all(folders: Vec<PathBuf>) -> DiskResult<Vec<Vec<Entry>
     let mut listings = Vec::with_capacity(folders.len());
     for chunk in folders.chunks(FOLDERS_MAX) {
         let chunk = chunk.to_vec();
-        listings.extend(blocking("list", &chunk[0].clone(), move || Ok(list_chunk(&chunk))).await??);
+        listings.extend(blocking(Verb::List, &chunk[0].clone(), move || Ok(list_chunk(&chunk))).await??);
     }
     Ok(listings)
 }
@@ -52,8 +52,8 @@ const fn blocks_bytes(len: usize) -> usize {
 
 fn create_chunk(files: Vec<NewFile>) -> DiskResult<()> {
     for NewFile { path, bytes } in files {
-        let mut file = create(&path).map_err(|source| DiskError::new("create", &path, source))?;
-        file.write_all(&bytes).map_err(|source| DiskError::new("write", &path, source))?;
+        let mut file = create(&path).map_err(|source| DiskError::new(Verb::Create, &path, source))?;
+        file.write_all(&bytes).map_err(|source| DiskError::new(Verb::Write, &path, source))?;
     }
     Ok(())
 }
@@ -75,7 +75,7 @@ fn create(path: &Path) -> io::Result<File> {
 fn list_chunk(folders: &[PathBuf]) -> DiskResult<Vec<Vec<Entry>>> {
     let list = |folder: &PathBuf| match listing::list(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        result => result.map_err(|source| DiskError::new("list", folder, source)),
+        result => result.map_err(|source| DiskError::new(Verb::List, folder, source)),
     };
     folders.iter().map(list).collect()
 }

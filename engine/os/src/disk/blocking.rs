@@ -2,7 +2,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use logtank_engine::error::DiskError;
+use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::io::disk::DiskResult;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -14,13 +14,13 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Runs a system call that io_uring does not have on a helper thread. If the future is dropped, the call is made
 /// nevertheless: so `call` owns what it works on.
 pub(super) async fn blocking<T: Send + 'static>(
-    operation: &'static str,
+    verb: Verb,
     path: &Path,
     call: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> DiskResult<T> {
     // One of its own, not one of tokio's: those are a panic where the system has no thread to give.
     let helper = |job: Job| std::thread::Builder::new().name("disk-call".to_owned()).spawn(job).map(drop);
-    run(helper, call).await.map_err(|source| DiskError::new(operation, path, source))
+    run(helper, call).await.map_err(|source| DiskError::new(verb, path, source))
 }
 
 /// Has `helper` make the call, or makes it here where there is no helper.
@@ -76,8 +76,9 @@ mod tests {
     fn a_call_is_made_also_if_nobody_waits_for_it() {
         let (made, seen) = std::sync::mpsc::channel();
         crate::disk::block_on(async {
-            let call =
-                blocking("try", Path::new("/"), move || made.send(()).map_err(|_| io::Error::other("gone")));
+            let call = blocking(Verb::Stat, Path::new("/"), move || {
+                made.send(()).map_err(|_| io::Error::other("gone"))
+            });
             // Begun, and dropped.
             drop(tokio::time::timeout(std::time::Duration::ZERO, call).await);
         })

@@ -3,7 +3,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logtank_engine::error::DiskError;
+use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::io::disk::{Disk, DiskResult, Entry, EntryKind, Metadata, NewFile, Space, Transfer};
 use logtank_engine::time::WallMillis;
 use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_NOW, futimens, open, statvfs};
@@ -35,20 +35,19 @@ impl UringDisk {
     pub fn new(roots: &[&Path], throttle: Throttle) -> DiskResult<Self> {
         let filesystems = Filesystems::default();
         for root in roots {
-            filesystems.watch(root).map_err(|source| DiskError::new("open", root, source))?;
+            filesystems.watch(root).map_err(|source| DiskError::new(Verb::Open, root, source))?;
         }
         Ok(Self { throttle, filesystems: Arc::new(filesystems) })
     }
 
     async fn open_as(
         &self,
-        operation: &'static str,
+        verb: Verb,
         path: &Path,
         options: &OpenOptions,
         transfer: Transfer,
     ) -> DiskResult<UringFile> {
-        let file =
-            open_detached(path, options).await.map_err(|source| DiskError::new(operation, path, source))?;
+        let file = open_detached(path, options).await.map_err(|source| DiskError::new(verb, path, source))?;
         Ok(UringFile::new(file, transfer, path, self.throttle.clone()))
     }
 }
@@ -83,22 +82,23 @@ impl Disk for UringDisk {
     type File = UringFile;
 
     async fn open(&self, path: &Path, transfer: Transfer) -> DiskResult<UringFile> {
-        self.open_as("open", path, &options(libc::O_NOFOLLOW), transfer).await
+        self.open_as(Verb::Open, path, &options(libc::O_NOFOLLOW), transfer).await
     }
 
     async fn open_write(&self, path: &Path, transfer: Transfer) -> DiskResult<UringFile> {
-        self.open_as("open", path, options(libc::O_NOFOLLOW).write(true), transfer).await
+        self.open_as(Verb::Open, path, options(libc::O_NOFOLLOW).write(true), transfer).await
     }
 
     async fn create(&self, path: &Path, transfer: Transfer) -> DiskResult<UringFile> {
-        self.open_as("create", path, options(libc::O_NOFOLLOW).write(true).create_new(true), transfer).await
+        self.open_as(Verb::Create, path, options(libc::O_NOFOLLOW).write(true).create_new(true), transfer)
+            .await
     }
 
     async fn create_folder(&self, path: &Path) -> DiskResult<()> {
         // Upwards to the first folder that is there, then down again.
         let mut missing = vec![path];
         while let Some(&folder) = missing.last() {
-            let failed = |source| DiskError::new("mkdir", folder, source);
+            let failed = |source| DiskError::new(Verb::Mkdir, folder, source);
             match retried(|| tokio_uring::fs::create_dir(folder)).await {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound && folder.parent().is_some() => {
@@ -121,7 +121,7 @@ impl Disk for UringDisk {
 
     async fn list(&self, folder: &Path) -> DiskResult<Vec<Entry>> {
         let owned = folder.to_owned();
-        blocking("list", folder, move || listing::list(&owned)).await
+        blocking(Verb::List, folder, move || listing::list(&owned)).await
     }
 
     async fn metadata(&self, path: &Path) -> DiskResult<Option<Metadata>> {
@@ -132,44 +132,44 @@ impl Disk for UringDisk {
                 modified: millis(status.stx_mtime),
             })),
             Err(error) if is_absent(&error) => Ok(None),
-            Err(source) => Err(DiskError::new("stat", path, source)),
+            Err(source) => Err(DiskError::new(Verb::Stat, path, source)),
         }
     }
 
     async fn rename(&self, from: &Path, to: &Path) -> DiskResult<()> {
         let renamed = tokio_uring::fs::rename(from, to).await;
-        renamed.map_err(|source| DiskError::new("rename", from, source))
+        renamed.map_err(|source| DiskError::new(Verb::Rename, from, source))
     }
 
     async fn remove_file(&self, path: &Path) -> DiskResult<()> {
-        tokio_uring::fs::remove_file(path).await.map_err(|source| DiskError::new("unlink", path, source))
+        tokio_uring::fs::remove_file(path).await.map_err(|source| DiskError::new(Verb::Unlink, path, source))
     }
 
     async fn remove_folder(&self, path: &Path) -> DiskResult<()> {
-        tokio_uring::fs::remove_dir(path).await.map_err(|source| DiskError::new("rmdir", path, source))
+        tokio_uring::fs::remove_dir(path).await.map_err(|source| DiskError::new(Verb::Rmdir, path, source))
     }
 
     async fn sync_folder(&self, folder: &Path) -> DiskResult<()> {
-        let failed = |operation| move |source| DiskError::new(operation, folder, source);
+        let failed = |verb| move |source| DiskError::new(verb, folder, source);
         // Without a descriptor nothing was asked of the drive, so nothing is lost.
-        let file = open_detached(folder, &options(libc::O_DIRECTORY)).await.map_err(failed("open"))?;
-        file.sync_all().await.map_err(failed("fsync"))
+        let file = open_detached(folder, &options(libc::O_DIRECTORY)).await.map_err(failed(Verb::Open))?;
+        file.sync_all().await.map_err(failed(Verb::Fsync))
     }
 
     async fn sync_filesystem(&self, path: &Path) -> DiskResult<()> {
         let filesystems = self.filesystems.clone();
         let owned = path.to_owned();
-        blocking("syncfs", path, move || filesystems.sync(&owned)).await
+        blocking(Verb::Syncfs, path, move || filesystems.sync(&owned)).await
     }
 
     async fn touch(&self, path: &Path) -> DiskResult<()> {
         let owned = path.to_owned();
-        blocking("touch", path, move || Ok(touch(&owned)?)).await
+        blocking(Verb::Touch, path, move || Ok(touch(&owned)?)).await
     }
 
     async fn space(&self, path: &Path) -> DiskResult<Space> {
         let owned = path.to_owned();
-        blocking("statfs", path, move || {
+        blocking(Verb::Statfs, path, move || {
             let room = statvfs(&owned)?;
             // Filesystems that make inodes as they need them report none at all.
             let available_files = if room.f_files == 0 { u64::MAX } else { room.f_favail };

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use logtank_engine::error::DiskError;
+use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{DiskFile, DiskResult, Transfer};
 use rustix::fs::ftruncate;
@@ -40,8 +40,8 @@ impl UringFile {
         Self { file: Rc::new(DirectFile::new(file, transfer)), path: path.to_owned(), throttle }
     }
 
-    fn failed(&self, operation: &'static str) -> impl FnOnce(io::Error) -> DiskError {
-        move |source| DiskError::new(operation, &self.path, source)
+    fn failed(&self, verb: Verb) -> impl FnOnce(io::Error) -> DiskError {
+        move |source| DiskError::new(verb, &self.path, source)
     }
 
     /// What [`DiskFile::allocate`] does where blocks can't be reserved: blocks that were written are there.
@@ -102,7 +102,7 @@ impl DiskFile for UringFile {
             None => transfer::read(self.file.clone(), None, buffer, offset).await,
             throttle => Governed::spawn(transfer::read(self.file.clone(), throttle, buffer, offset)).await,
         };
-        (result.map_err(self.failed("read")), buffer)
+        (result.map_err(self.failed(Verb::Read)), buffer)
     }
 
     async fn write_at(&self, buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
@@ -110,23 +110,24 @@ impl DiskFile for UringFile {
             None => transfer::write(self.file.clone(), None, buffer, offset).await,
             throttle => Governed::spawn(transfer::write(self.file.clone(), throttle, buffer, offset)).await,
         };
-        (result.map_err(self.failed("write")), buffer)
+        (result.map_err(self.failed(Verb::Write)), buffer)
     }
 
     async fn sync(&self) -> DiskResult<()> {
-        self.file.file().sync_data().await.map_err(self.failed("fdatasync"))
+        self.file.file().sync_data().await.map_err(self.failed(Verb::Fdatasync))
     }
 
     async fn len(&self) -> DiskResult<u64> {
-        let status = retried(|| self.file.file().statx()).await.map_err(self.failed("stat"))?;
+        let status = retried(|| self.file.file().statx()).await.map_err(self.failed(Verb::Stat))?;
         Ok(status.stx_size)
     }
 
     async fn set_len(&self, len: u64) -> DiskResult<()> {
         // A descriptor of its own: the call goes on if this future is dropped, and the file may be closed then.
-        let fd =
-            fcntl_dupfd_cloexec(self.file.fd(), 0).map_err(|error| self.failed("truncate")(error.into()))?;
-        blocking("truncate", &self.path, move || Ok(rustix::io::retry_on_intr(|| ftruncate(&fd, len))?)).await
+        let fd = fcntl_dupfd_cloexec(self.file.fd(), 0)
+            .map_err(|error| self.failed(Verb::Truncate)(error.into()))?;
+        blocking(Verb::Truncate, &self.path, move || Ok(rustix::io::retry_on_intr(|| ftruncate(&fd, len))?))
+            .await
     }
 
     async fn allocate(&self, len: u64) -> DiskResult<()> {
@@ -136,7 +137,7 @@ impl DiskFile for UringFile {
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                     return self.fill(present, len).await;
                 }
-                result => result.map_err(self.failed("allocate"))?,
+                result => result.map_err(self.failed(Verb::Allocate))?,
             }
         }
         if present > len { self.set_len(len).await } else { Ok(()) }

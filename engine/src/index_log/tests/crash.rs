@@ -12,7 +12,7 @@ use super::tree::{
     clean, code, deal, deal_legacy, empty_index, epoch, layout, limits, look, optimize, remove_strays, sort,
     state,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Verb};
 use crate::format::names::{self, SegmentKind};
 use crate::index_log::record::Record;
 use crate::index_log::sidecar_file::rebuild_sidecar;
@@ -145,7 +145,7 @@ fn each_fault(job: Job) {
         assert_eq!(run(state(&disk)).unwrap(), expected, "{what}");
         if let Err(error) = result {
             let left = disk.files().into_iter().any(|path| is_temporary(&path));
-            let removing = matches!(&error, Error::Disk(error) if error.operation == "unlink");
+            let removing = matches!(&error, Error::Disk(error) if error.verb == Verb::Unlink);
             assert!(!left || removing, "room is given back: {what}");
             run(perform(&disk, job)).unwrap();
         }

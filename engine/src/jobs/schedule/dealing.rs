@@ -13,7 +13,7 @@ use super::background::Turn;
 use super::failing::Failing;
 use super::local::Local;
 use super::standing::{Standing, Told};
-use crate::error::{Corruption, DiskError, Error, Result};
+use crate::error::{Corruption, DiskError, Error, Result, Verb};
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::Disk;
 use crate::jobs::cleaner::{Cleaned, Deleted, empty_trash};
@@ -343,7 +343,7 @@ impl<D: Disk, C: Clock> Dealing<D, C> {
             Outcome::Blocked { corruption, .. } => Err(Error::Corrupt(corruption)),
             Outcome::NoRoom { .. } => {
                 let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-                Err(DiskError::new("make room on", self.local.store.layout().data(), full).into())
+                Err(DiskError::new(Verb::MakeRoomOn, self.local.store.layout().data(), full).into())
             }
         }
     }

@@ -9,7 +9,7 @@ use futures_lite::future::{or, yield_now};
 
 use super::background::Turn;
 use super::local::{Bounds, Local};
-use crate::error::{Corruption, DiskError, Result};
+use crate::error::{Corruption, DiskError, Result, Verb};
 use crate::foreign;
 use crate::ids::IndexCode;
 use crate::index_log::chain::Chain;
@@ -158,7 +158,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             self.unaffordable.insert(code.clone(), now);
             let what = format!("{needed} bytes may be needed, {} are free", room.available_bytes);
             let full = std::io::Error::new(std::io::ErrorKind::StorageFull, what);
-            let error = DiskError::new("make room for", &local.store.layout().optimized(code), full);
+            let error = DiskError::new(Verb::MakeRoomFor, &local.store.layout().optimized(code), full);
             local.index_failed("optimize", code, error.into(), report);
         }
         Ok(None)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use logtank_wire::record::RecordView;
 
 use super::{Background, Drained};
-use crate::error::{DiskError, Error};
+use crate::error::{DiskError, Error, Verb};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentKind;
@@ -383,7 +383,7 @@ fn a_deleted_index_goes_and_starts_anew_while_everything_runs() {
 
 #[test]
 fn errors_heal_but_a_failed_sync_stops_everything() {
-    for (call, heals) in [("create", true), ("fdatasync", false), ("fsync", false)] {
+    for (call, heals) in [(Verb::Create, true), (Verb::Fdatasync, false), (Verb::Fsync, false)] {
         let memory = MemDisk::new();
         let failing = Rc::new(Cell::new(false));
         let disk = Hooked::new(memory.clone(), {
@@ -416,7 +416,7 @@ fn what_waits_is_known_before_dealing_it_has_ended() {
     let disk = Hooked::new(memory.clone(), {
         let (shared, seen) = (shared.clone(), seen.clone());
         move |name, path| {
-            if name == "create" && path.starts_with("/data/indexes") && seen.get().is_none() {
+            if name == Verb::Create && path.starts_with("/data/indexes") && seen.get().is_none() {
                 let stats = &shared.get().unwrap().stats;
                 seen.set(Some((stats.looks.get(), stats.waiting_epochs.get(), stats.needed_bytes.get() > 0)));
             }

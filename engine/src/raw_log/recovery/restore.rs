@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::report::RecoveryReport;
-use crate::error::{DiskError, Error, Result};
+use crate::error::{DiskError, Error, Result, Verb};
 use crate::format::names::RawName;
 use crate::format::raw::FRAMES_OFFSET;
 use crate::ids::Epoch;
@@ -147,7 +147,7 @@ async fn write<D: Disk>(disk: &D, path: &Path, offset: u64, bytes: &[u8]) -> Res
         write_and_sync(disk, path, offset, bytes, Transfer::Direct).await?;
         if read(disk, path, &blocks, Transfer::Direct).await?[..] != *bytes {
             let what = std::io::Error::other("the drive does not give back what was written");
-            return Err(Error::Disk(DiskError::new("restore", path, what)));
+            return Err(Error::Disk(DiskError::new(Verb::Restore, path, what)));
         }
     }
     Ok(bytes.len() as u64)

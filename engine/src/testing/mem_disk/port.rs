@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::faults::Fault;
 use super::tree::{Inode, Tree};
 use super::{MemDisk, State};
-use crate::error::DiskError;
+use crate::error::{DiskError, Verb};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, Entry, EntryKind, Metadata, Space, Transfer};
 use crate::limits::DIRECT_BLOCK_BYTES;
@@ -39,7 +39,7 @@ impl State {
 impl MemDisk {
     fn call<T>(
         &self,
-        verb: &'static str,
+        verb: Verb,
         path: &Path,
         work: impl FnOnce(&mut State) -> Result<T, ErrorKind>,
     ) -> DiskResult<T> {
@@ -49,7 +49,7 @@ impl MemDisk {
     /// A call that does `lose` if it fails.
     fn sync_call<T>(
         &self,
-        verb: &'static str,
+        verb: Verb,
         path: &Path,
         work: impl FnOnce(&mut State) -> Result<T, ErrorKind>,
         lose: impl FnOnce(&mut Tree),
@@ -75,7 +75,7 @@ impl Disk for MemDisk {
     type File = MemFile;
 
     async fn open(&self, path: &Path, transfer: Transfer) -> DiskResult<MemFile> {
-        let inode = self.call("open", path, |state| state.tree.file(path))?;
+        let inode = self.call(Verb::Open, path, |state| state.tree.file(path))?;
         Ok(self.opened(path, inode, transfer))
     }
 
@@ -84,22 +84,22 @@ impl Disk for MemDisk {
     }
 
     async fn create(&self, path: &Path, transfer: Transfer) -> DiskResult<MemFile> {
-        let inode = self.call("create", path, |state| state.tree.create(path, state.now))?;
+        let inode = self.call(Verb::Create, path, |state| state.tree.create(path, state.now))?;
         Ok(self.opened(path, inode, transfer))
     }
 
     async fn create_folder(&self, path: &Path) -> DiskResult<()> {
-        self.call("mkdir", path, |state| state.tree.create_folder(path))
+        self.call(Verb::Mkdir, path, |state| state.tree.create_folder(path))
     }
 
     async fn list(&self, folder: &Path) -> DiskResult<Vec<Entry>> {
-        let names = self.call("list", folder, |state| state.tree.list(folder))?;
+        let names = self.call(Verb::List, folder, |state| state.tree.list(folder))?;
         let kind = |is_file| if is_file { EntryKind::File } else { EntryKind::Folder };
         Ok(names.into_iter().map(|(name, is_file)| Entry { name, kind: kind(is_file) }).collect())
     }
 
     async fn metadata(&self, path: &Path) -> DiskResult<Option<Metadata>> {
-        self.call("stat", path, |state| {
+        self.call(Verb::Stat, path, |state| {
             Ok(state.tree.look(path).map(|found| match found {
                 Some(data) => Metadata {
                     kind: EntryKind::File,
@@ -112,20 +112,20 @@ impl Disk for MemDisk {
     }
 
     async fn rename(&self, from: &Path, to: &Path) -> DiskResult<()> {
-        self.call("rename", from, |state| state.tree.rename(from, to))
+        self.call(Verb::Rename, from, |state| state.tree.rename(from, to))
     }
 
     async fn remove_file(&self, path: &Path) -> DiskResult<()> {
-        self.call("unlink", path, |state| state.tree.remove_file(path))
+        self.call(Verb::Unlink, path, |state| state.tree.remove_file(path))
     }
 
     async fn remove_folder(&self, path: &Path) -> DiskResult<()> {
-        self.call("rmdir", path, |state| state.tree.remove_folder(path))
+        self.call(Verb::Rmdir, path, |state| state.tree.remove_folder(path))
     }
 
     async fn sync_folder(&self, folder: &Path) -> DiskResult<()> {
         let lose = |tree: &mut Tree| tree.fail_sync_folder(folder);
-        self.sync_call("fsync", folder, |state| state.tree.sync_folder(folder), lose)
+        self.sync_call(Verb::Fsync, folder, |state| state.tree.sync_folder(folder), lose)
     }
 
     async fn sync_filesystem(&self, path: &Path) -> DiskResult<()> {
@@ -133,11 +133,11 @@ impl Disk for MemDisk {
             state.tree.sync_all();
             Ok(())
         };
-        self.sync_call("syncfs", path, sync, Tree::fail_sync_all)
+        self.sync_call(Verb::Syncfs, path, sync, Tree::fail_sync_all)
     }
 
     async fn touch(&self, path: &Path) -> DiskResult<()> {
-        self.call("touch", path, |state| {
+        self.call(Verb::Touch, path, |state| {
             let now = state.now;
             let inode = match state.tree.file(path) {
                 Err(ErrorKind::NotFound) => state.tree.create(path, now)?,
@@ -149,7 +149,7 @@ impl Disk for MemDisk {
     }
 
     async fn space(&self, path: &Path) -> DiskResult<Space> {
-        let available = self.call("statfs", path, |state| Ok(state.room.or(state.available_bytes)))?;
+        let available = self.call(Verb::Statfs, path, |state| Ok(state.room.or(state.available_bytes)))?;
         Ok(Space {
             total_bytes: TOTAL_BYTES,
             available_bytes: available.unwrap_or(TOTAL_BYTES),
@@ -160,11 +160,7 @@ impl Disk for MemDisk {
 }
 
 impl MemFile {
-    fn call<T>(
-        &self,
-        verb: &'static str,
-        work: impl FnOnce(&mut State) -> Result<T, ErrorKind>,
-    ) -> DiskResult<T> {
+    fn call<T>(&self, verb: Verb, work: impl FnOnce(&mut State) -> Result<T, ErrorKind>) -> DiskResult<T> {
         self.disk.call(verb, &self.path, work)
     }
 
@@ -181,7 +177,7 @@ impl MemFile {
 impl DiskFile for MemFile {
     async fn read_at(&self, mut buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
         let begin = self.place(offset);
-        let result = self.call("read", |state| {
+        let result = self.call(Verb::Read, |state| {
             let bytes = state.tree.data_mut(self.inode).read(self.direct);
             let begin = begin.min(bytes.len());
             let end = bytes.len().min(begin + buffer.capacity());
@@ -194,7 +190,7 @@ impl DiskFile for MemFile {
 
     async fn write_at(&self, buffer: AlignedBuf, offset: u64) -> (DiskResult<()>, AlignedBuf) {
         let begin = self.place(offset);
-        let result = self.call("write", |state| {
+        let result = self.call(Verb::Write, |state| {
             state.take_room(buffer.len() as u64)?;
             let whole = buffer.len().is_multiple_of(DIRECT_BLOCK_BYTES);
             assert!(!self.direct || !state.aligned || whole, "direct writes are of whole blocks");
@@ -210,22 +206,22 @@ impl DiskFile for MemFile {
             Ok(())
         };
         let lose = |tree: &mut Tree| tree.data_mut(self.inode).fail_sync();
-        self.disk.sync_call("fdatasync", &self.path, sync, lose)
+        self.disk.sync_call(Verb::Fdatasync, &self.path, sync, lose)
     }
 
     async fn len(&self) -> DiskResult<u64> {
-        self.call("stat", |state| Ok(state.tree.data(self.inode).cached().len() as u64))
+        self.call(Verb::Stat, |state| Ok(state.tree.data(self.inode).cached().len() as u64))
     }
 
     async fn set_len(&self, len: u64) -> DiskResult<()> {
-        self.call("truncate", |state| {
+        self.call(Verb::Truncate, |state| {
             state.tree.data_mut(self.inode).set_len(usize::try_from(len).expect("test files are small"));
             Ok(())
         })
     }
 
     async fn allocate(&self, len: u64) -> DiskResult<()> {
-        self.call("allocate", |state| {
+        self.call(Verb::Allocate, |state| {
             state.take_room(len)?;
             state.tree.data_mut(self.inode).set_len(usize::try_from(len).expect("test files are small"));
             Ok(())

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use logtank_engine::error::DiskError;
+use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{Disk, DiskFile, DiskResult, Entry, EntryKind, Metadata, Space, Transfer};
 use logtank_engine::time::{Clock, WallMillis};
@@ -198,14 +198,14 @@ impl SimDisk {
 
     async fn call<T>(
         &self,
-        verb: &'static str,
+        verb: Verb,
         kind: Kind,
         path: &Path,
         effect: impl FnOnce(&mut Tree, &Random) -> Result<T, ErrorKind>,
     ) -> DiskResult<T> {
         let Shared { executor, faults, tree, .. } = &*self.0;
-        executor.trace().note(verb, path.to_str().unwrap_or_default(), 0);
-        executor.trace().count(verb);
+        executor.trace().note(verb.as_str(), path.to_str().unwrap_or_default(), 0);
+        executor.trace().count(verb.as_str());
         let chance = match kind {
             Kind::Read => Some((&faults.reads, "read error")),
             Kind::Write => Some((&faults.writes, "write error")),
@@ -234,12 +234,12 @@ impl SimDisk {
             executor.sleep_until(ends).await;
         }
         result.map_err(|kind| {
-            executor.trace().note("refused", verb, 0);
+            executor.trace().note("refused", verb.as_str(), 0);
             DiskError::new(verb, path, kind.into())
         })
     }
 
-    async fn open_file(&self, verb: &'static str, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+    async fn open_file(&self, verb: Verb, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
         let inode = self.call(verb, Kind::Look, path, |tree, _| tree.file(path)).await?;
         Ok(self.opened(path, inode, transfer))
     }
@@ -264,11 +264,11 @@ impl Disk for SimDisk {
     type File = SimFile;
 
     async fn open(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
-        self.open_file("open", path, transfer).await
+        self.open_file(Verb::Open, path, transfer).await
     }
 
     async fn open_write(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
-        self.open_file("open", path, transfer).await
+        self.open_file(Verb::Open, path, transfer).await
     }
 
     async fn create(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
@@ -279,7 +279,7 @@ impl Disk for SimDisk {
             tree.data(inode).modified = wall;
             Ok(inode)
         };
-        let inode = self.call("create", Kind::Names, path, create).await?;
+        let inode = self.call(Verb::Create, Kind::Names, path, create).await?;
         Ok(self.opened(path, inode, transfer))
     }
 
@@ -288,7 +288,7 @@ impl Disk for SimDisk {
             self.fits(tree, 1)?;
             tree.create_folder(path)
         };
-        self.call("mkdir", Kind::Names, path, create).await
+        self.call(Verb::Mkdir, Kind::Names, path, create).await
     }
 
     async fn list(&self, folder: &Path) -> DiskResult<Vec<Entry>> {
@@ -302,7 +302,7 @@ impl Disk for SimDisk {
             };
             Ok(tree.folder(folder)?.names.iter().map(entry).collect())
         };
-        self.call("list", Kind::Read, folder, list).await
+        self.call(Verb::List, Kind::Read, folder, list).await
     }
 
     async fn metadata(&self, path: &Path) -> DiskResult<Option<Metadata>> {
@@ -315,11 +315,11 @@ impl Disk for SimDisk {
                 Node::Folder(_) => Metadata { kind: EntryKind::Folder, len: 0, modified: WallMillis(0) },
             }))
         };
-        self.call("stat", Kind::Look, path, look).await
+        self.call(Verb::Stat, Kind::Look, path, look).await
     }
 
     async fn rename(&self, from: &Path, to: &Path) -> DiskResult<()> {
-        self.call("rename", Kind::Names, from, |tree, _| tree.rename(from, to)).await
+        self.call(Verb::Rename, Kind::Names, from, |tree, _| tree.rename(from, to)).await
     }
 
     async fn remove_file(&self, path: &Path) -> DiskResult<()> {
@@ -327,11 +327,11 @@ impl Disk for SimDisk {
         let remove = |tree: &mut Tree, _: &Random| {
             if faults.strikes(&faults.removals) { Err(ErrorKind::Other) } else { tree.remove_file(path) }
         };
-        self.call("unlink", Kind::Names, path, remove).await
+        self.call(Verb::Unlink, Kind::Names, path, remove).await
     }
 
     async fn remove_folder(&self, path: &Path) -> DiskResult<()> {
-        self.call("rmdir", Kind::Names, path, |tree, _| tree.remove_folder(path)).await
+        self.call(Verb::Rmdir, Kind::Names, path, |tree, _| tree.remove_folder(path)).await
     }
 
     async fn sync_folder(&self, folder: &Path) -> DiskResult<()> {
@@ -340,10 +340,10 @@ impl Disk for SimDisk {
             tree.folder(folder).is_ok_and(|folder| folder.names.keys().any(|name| name.contains(".sorted_")))
         };
         if self.0.tampering.skips_folder_sync(folder, sorted) {
-            return self.call("fsync", Kind::Look, folder, |tree, _| tree.folder(folder).map(drop)).await;
+            return self.call(Verb::Fsync, Kind::Look, folder, |tree, _| tree.folder(folder).map(drop)).await;
         }
         let up_to = self.0.tree.borrow().last_number();
-        self.call("fsync", Kind::Sync, folder, |tree, _| tree.sync_folder(folder, up_to)).await
+        self.call(Verb::Fsync, Kind::Sync, folder, |tree, _| tree.sync_folder(folder, up_to)).await
     }
 
     async fn sync_filesystem(&self, path: &Path) -> DiskResult<()> {
@@ -355,7 +355,7 @@ impl Disk for SimDisk {
             tree.sync_all(up_to);
             Ok(())
         };
-        self.call("syncfs", Kind::Sync, path, sync).await
+        self.call(Verb::Syncfs, Kind::Sync, path, sync).await
     }
 
     async fn touch(&self, path: &Path) -> DiskResult<()> {
@@ -368,12 +368,12 @@ impl Disk for SimDisk {
             tree.data(inode).modified = wall;
             Ok(())
         };
-        self.call("touch", Kind::Names, path, touch).await
+        self.call(Verb::Touch, Kind::Names, path, touch).await
     }
 
     async fn space(&self, path: &Path) -> DiskResult<Space> {
         let capacity = self.0.faults.capacity.get().min(1 << 40);
-        let used = self.call("statfs", Kind::Look, path, |tree, _| Ok(tree.used())).await?;
+        let used = self.call(Verb::Statfs, Kind::Look, path, |tree, _| Ok(tree.used())).await?;
         let available_bytes = capacity.saturating_sub(used);
         Ok(Space { total_bytes: capacity, available_bytes, total_files: 0, available_files: u64::MAX })
     }
@@ -382,7 +382,7 @@ impl Disk for SimDisk {
 impl SimFile {
     async fn call<T>(
         &self,
-        verb: &'static str,
+        verb: Verb,
         kind: Kind,
         effect: impl FnOnce(&mut Tree, &Random) -> Result<T, ErrorKind>,
     ) -> DiskResult<T> {
@@ -400,7 +400,7 @@ impl DiskFile for SimFile {
             buffer.extend(&shown[begin..end]);
             Ok(())
         };
-        let result = self.call("read", Kind::Read, read).await;
+        let result = self.call(Verb::Read, Kind::Read, read).await;
         (result, buffer)
     }
 
@@ -418,7 +418,7 @@ impl DiskFile for SimFile {
             data.modified = wall;
             Ok(())
         };
-        let result = self.call("write", Kind::Write, write).await;
+        let result = self.call(Verb::Write, Kind::Write, write).await;
         (result, buffer)
     }
 
@@ -431,7 +431,7 @@ impl DiskFile for SimFile {
             tree.data(self.inode).sync(up_to);
             Ok(())
         };
-        let result = self.call("fdatasync", Kind::Sync, sync).await;
+        let result = self.call(Verb::Fdatasync, Kind::Sync, sync).await;
         if result.is_err() {
             let mut tree = self.disk.0.tree.borrow_mut();
             tree.data(self.inode).fail_sync(up_to, self.disk.0.faults.random());
@@ -454,7 +454,7 @@ impl DiskFile for SimFile {
             tree.data(self.inode).set_len(number, len);
             Ok(())
         };
-        self.call("ftruncate", Kind::Write, set).await
+        self.call(Verb::Truncate, Kind::Write, set).await
     }
 
     async fn allocate(&self, len: u64) -> DiskResult<()> {

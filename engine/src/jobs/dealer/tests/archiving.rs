@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
-use crate::error::DiskError;
+use crate::error::{DiskError, Verb};
 use crate::io::disk::DiskResult;
 use crate::testing::Hooked;
 
@@ -45,8 +45,8 @@ fn what_was_dealt_is_told_before_what_moving_its_segments_met() {
     let fails = Rc::new(Cell::new(true));
     let failing = fails.clone();
     let hooked = Hooked::new(disk.clone(), move |verb, path| -> DiskResult<()> {
-        if failing.get() && verb == "rename" && path.starts_with(layout().raw_live()) {
-            return Err(DiskError::new("rename", path, std::io::ErrorKind::PermissionDenied.into()));
+        if failing.get() && verb == Verb::Rename && path.starts_with(layout().raw_live()) {
+            return Err(DiskError::new(Verb::Rename, path, std::io::ErrorKind::PermissionDenied.into()));
         }
         Ok(())
     });

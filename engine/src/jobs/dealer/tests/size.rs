@@ -3,6 +3,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
+use crate::error::Verb;
 use crate::testing::Hooked;
 
 /// An epoch in which each of `indexes` indexes has one record.
@@ -18,8 +19,8 @@ fn wide(disk: &MemDisk, millis: u64, indexes: usize) {
 #[test]
 fn calls_per_index_are_few_and_syncs_do_not_grow_with_indexes() {
     for (indexes, again) in [(1, true), (1_000, true), (20_000, false)] {
-        let counts: Rc<RefCell<BTreeMap<&str, usize>>> = Rc::default();
-        let of = |name| counts.borrow().get(name).copied().unwrap_or_default();
+        let counts: Rc<RefCell<BTreeMap<Verb, usize>>> = Rc::default();
+        let of = |verb| counts.borrow().get(&verb).copied().unwrap_or_default();
         let memory = empty();
         let disk = Hooked::new(memory.clone(), {
             let counts = counts.clone();
@@ -31,9 +32,9 @@ fn calls_per_index_are_few_and_syncs_do_not_grow_with_indexes() {
         wide(&memory, 10, indexes);
         let mut dealer = dealer(&disk, 64 << 20);
         assert!(matches!(run(dealer.deal_next(&DeletionLog::new())).unwrap(), Outcome::Dealt(_)));
-        assert_eq!(of("mkdir"), indexes, "the first time their folders are created");
-        assert!(of("create") <= 3 * indexes + 6 && of("rename") <= 6);
-        assert!(of("fsync") + of("fdatasync") + of("syncfs") < 20);
+        assert_eq!(of(Verb::Mkdir), indexes, "the first time their folders are created");
+        assert!(of(Verb::Create) <= 3 * indexes + 6 && of(Verb::Rename) <= 6);
+        assert!(of(Verb::Fsync) + of(Verb::Fdatasync) + of(Verb::Syncfs) < 20);
         if !again {
             continue;
         }
@@ -41,13 +42,13 @@ fn calls_per_index_are_few_and_syncs_do_not_grow_with_indexes() {
         wide(&memory, 20, indexes);
         let Outcome::Dealt(dealt) = run(dealer.deal_next(&DeletionLog::new())).unwrap() else { panic!() };
         assert_eq!((dealt.indexes.len(), dealt.records(), dealt.passes), (indexes, indexes as u64, 1));
-        assert_eq!(of("mkdir"), 0);
+        assert_eq!(of(Verb::Mkdir), 0);
         // Two files for each index, and some calls for all.
-        assert!(of("create") <= 2 * indexes + 2 && of("write") <= 2 * indexes + 2);
-        assert!(of("rename") <= 3);
-        assert!(of("list") < 10 && of("stat") + of("open") < 20);
-        assert!(of("fsync") + of("fdatasync") + of("syncfs") < 12);
-        assert_eq!(of("syncfs"), if indexes < 16 { 0 } else { 1 });
+        assert!(of(Verb::Create) <= 2 * indexes + 2 && of(Verb::Write) <= 2 * indexes + 2);
+        assert!(of(Verb::Rename) <= 3);
+        assert!(of(Verb::List) < 10 && of(Verb::Stat) + of(Verb::Open) < 20);
+        assert!(of(Verb::Fsync) + of(Verb::Fdatasync) + of(Verb::Syncfs) < 12);
+        assert_eq!(of(Verb::Syncfs), if indexes < 16 { 0 } else { 1 });
         let segments = memory
             .files()
             .into_iter()

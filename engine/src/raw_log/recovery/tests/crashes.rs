@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
+use crate::error::Verb;
 use crate::raw_log::test_support::Cut;
 use crate::testing::Hooked;
 
@@ -109,8 +110,8 @@ fn all_that_was_left_open_is_durable_before_any_is_sealed() {
     });
     run(recover(&store(&hooked, &layout()), NOW, &mut |_| {})).unwrap();
     let calls = calls.borrow();
-    let written = calls.iter().position(|(call, _)| ["create", "write"].contains(call)).unwrap();
-    let synced = calls[..written].iter().filter(|(call, _)| *call == "fdatasync").map(|(_, path)| path);
+    let written = calls.iter().position(|(call, _)| [Verb::Create, Verb::Write].contains(call)).unwrap();
+    let synced = calls[..written].iter().filter(|(call, _)| *call == Verb::Fdatasync).map(|(_, path)| path);
     let paths: Vec<_> = open.iter().map(|segment| layout().live(segment.name())).collect();
     assert_eq!(synced.cloned().collect::<Vec<_>>(), paths);
 }

@@ -4,7 +4,7 @@ use crate::testing::store;
 use std::io::ErrorKind;
 
 use super::*;
-use crate::error::Error;
+use crate::error::{Error, Verb};
 use crate::format::raw::{FRAME_HEADER_BYTES, FrameHeader, HEADER_BYTES, SEAL_OFFSET};
 use crate::raw_log::test_support::{Cut, epoch, raw_disk};
 use crate::raw_log::verify::verify;
@@ -176,10 +176,10 @@ fn while_reading_fails_nothing_is_changed() {
             Ok(start) if met_by_restoring(&start) => continue,
             _ => break,
         };
-        if error.operation == "write" {
+        if error.verb == Verb::Write {
             break;
         }
-        if error.operation == "read" {
+        if error.verb == Verb::Read {
             reads += 1;
             assert_eq!(disk.contents(), untouched.contents(), "call {call}");
         }
