@@ -12,7 +12,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
     // Version 1.0: no chunks, and the end of the body is the end of the connection.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let parsed = text.split_once("\r\n\r\n").and_then(|(head, body)| {
@@ -36,9 +36,13 @@ mod tests {
         let server = std::thread::spawn(move || {
             for answer in answers {
                 let (mut stream, _) = listener.accept().unwrap();
-                let mut asked = [0; 64];
-                let length = stream.read(&mut asked).unwrap();
-                assert!(asked[..length].starts_with(b"GET /readyz HTTP/1.0\r\n"));
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    asked.push(byte[0]);
+                }
+                assert!(asked.starts_with(b"GET /readyz HTTP/1.0\r\n"));
                 stream.write_all(answer.as_bytes()).unwrap();
             }
         });
