@@ -86,7 +86,8 @@ pub(crate) fn index_segment(data: &[u8]) {
         }
     }
     disk.put(&damaged, &bytes);
-    let (found, stream) = (served(&store(&disk, &layout), &code, name), streamed(&store(&disk, &layout), &code, name));
+    let (found, stream) =
+        (served(&store(&disk, &layout), &code, name), streamed(&store(&disk, &layout), &code, name));
     if !(of_sidecar && forged) {
         assert!(original.starts_with(&found), "something else than was written is served");
         assert!(original.starts_with(&stream), "something else than was written is merged");

@@ -63,6 +63,7 @@ pub(crate) fn recovery(data: &[u8]) {
     let known = all(&before);
     assert!(all(&after).iter().all(|frame| known.contains(frame)), "a start found what was not there");
     run(verify(&store(&disk, &layout))).expect("the disk is well");
-    run(recover(&store(&disk, &layout), NOW, &mut |_| {})).expect("what a start put in order, the next one takes");
+    run(recover(&store(&disk, &layout), NOW, &mut |_| {}))
+        .expect("what a start put in order, the next one takes");
     assert_eq!(all(&found(&disk)), all(&after), "the second start found something else");
 }
