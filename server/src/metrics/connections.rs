@@ -81,6 +81,8 @@ async fn converse(
     place: &Place,
 ) {
     let mut builder = http1::Builder::new();
+    // Whoever formats the date gives up on a clock before 1970 or after 9999.
+    builder.auto_date_header(false);
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let router = TowerToHyperService::new(router);
     let answer = service_fn(|request| {
