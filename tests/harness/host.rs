@@ -2,16 +2,15 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-
-use crate::http::get;
 
 /// What `drain` says where it has dealt what is there, and something is not.
 const MISSING: &str = "what is here is dealt, but something is missing of the raw log";
@@ -65,7 +64,6 @@ pub struct Host {
     arguments: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
     addresses: [SocketAddr; 4],
-    encrypted: bool,
     running: Option<Running>,
 }
 
@@ -108,7 +106,6 @@ impl Host {
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             environment: Vec::new(),
             addresses: free_addresses(),
-            encrypted: arguments.contains(&"--tls-cert"),
             running: None,
         }
     }
@@ -161,7 +158,7 @@ impl Host {
         self.running.as_ref().expect("the host runs").child.id()
     }
 
-    /// Starts it and waits until its start is over.
+    /// Starts it and waits until it says that it is ready.
     ///
     /// # Panics
     /// If it does not get ready; the panic shows its log.
@@ -186,7 +183,7 @@ impl Host {
         log
     }
 
-    /// Starts it and waits until its start is over.
+    /// Starts it and waits until it is ready.
     ///
     /// # Errors
     /// How it ended instead, and its log. No status: it hung.
@@ -197,7 +194,7 @@ impl Host {
         self.try_start_and(|_| {})
     }
 
-    /// Starts it, does something to its process (by its id), and waits until its start is over.
+    /// Starts it, does something to its process (by its id), and waits until it is ready.
     ///
     /// # Errors
     /// As [`Self::try_start`].
@@ -216,33 +213,25 @@ impl Host {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("logtank starts");
         let log = Arc::new(Mutex::new(String::new()));
+        let (ready, is_ready) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let sink = log.clone();
-        let follower = std::thread::spawn(move || follow(stderr, &sink));
+        std::thread::spawn(move || follow(stderr, &sink, &ready));
         meanwhile(child.id());
         let deadline = Instant::now() + START_TIMEOUT;
-        while !self.has_started() {
-            let ended = child.try_wait().expect("it can be waited for");
-            if ended.is_some() || Instant::now() >= deadline {
+        let outcome = is_ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        if let Err(why) = outcome {
+            let hung = matches!(why, RecvTimeoutError::Timeout);
+            // Where it closed its log it is ending by itself.
+            if hung {
                 let _ = child.kill();
-                child.wait().expect("it can be waited for");
-                follower.join().expect("collecting lines does not fail");
-                let log = log.lock().expect("log").clone();
-                return Err((ended, log));
             }
-            std::thread::sleep(Duration::from_millis(5));
+            let status = child.wait().expect("it can be waited for");
+            let log = log.lock().expect("log").clone();
+            return Err(((!hung).then_some(status), log));
         }
         self.running = Some(Running { child, log });
         Ok(())
-    }
-
-    /// Whether its start is over, whatever it serves.
-    fn has_started(&self) -> bool {
-        if self.encrypted {
-            // It opens this port last.
-            return TcpStream::connect(self.writer()).is_ok();
-        }
-        get(self.metrics(), "/startedz", "*/*").is_ok_and(|(status, ..)| status == 200)
     }
 
     /// What it has logged since its last start.
@@ -329,14 +318,24 @@ impl Drop for Host {
     }
 }
 
-/// Collects the log.
-fn follow(stderr: impl Read, sink: &Mutex<String>) {
+/// Collects the log; tells once when the line of readiness has come.
+fn follow(stderr: impl Read, sink: &Mutex<String>, ready: &mpsc::Sender<()>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let is_ready = line.contains("ready");
         let mut log = sink.lock().expect("log");
         // A host that fails in a loop must not fill the test's memory.
         if log.len() < 4 << 20 {
             log.push_str(&line);
             log.push('\n');
+        }
+        drop(log);
+        if is_ready
+            && (line.contains("ready:")
+                || line.contains("ready to serve")
+                || line.contains("\"ready\"")
+                || line.contains("is ready"))
+        {
+            let _ = ready.send(());
         }
     }
 }
