@@ -194,6 +194,16 @@ impl<F: DiskFile> FramedScan<F> {
         }
     }
 
+    /// How much of what is at hand from `offset` on is empty, in whole steps; looked at once for each block.
+    async fn empty_at(&mut self, offset: u64) -> Result<u64> {
+        if !offset.is_multiple_of(DIRECT_BLOCK_BYTES as u64) {
+            return Ok(0);
+        }
+        self.window.load(offset, FRAME_HEADER_BYTES).await?;
+        let step = u64::from(self.header.block_bytes);
+        Ok(leading_zeros(self.window.at_hand(offset)) / step * step)
+    }
+
     pub(super) async fn skip_damage(&mut self) -> Result<bool> {
         self.current = None;
         self.end = None;
@@ -204,13 +214,10 @@ impl<F: DiskFile> FramedScan<F> {
         let mut offset = self.at;
         let limit = self.limit.min(self.window.file_len().await?);
         while offset + FRAME_HEADER_BYTES_MIN as u64 <= limit {
-            if offset.is_multiple_of(DIRECT_BLOCK_BYTES as u64) {
-                self.window.load(offset, FRAME_HEADER_BYTES).await?;
-                let empty = leading_zeros(self.window.at_hand(offset)) / step * step;
-                if empty > 0 {
-                    offset += empty;
-                    continue;
-                }
+            let empty = self.empty_at(offset).await?;
+            if empty > 0 {
+                offset += empty;
+                continue;
             }
             if let Some(header) = self.plausible(offset, self.least).await? {
                 if self.check(offset, self.least).await?.is_ok() {

@@ -1,11 +1,10 @@
 //! What lies behind damage that is proven to hold nothing that is asked for (decision page 11).
 
-use super::{FramedScan, leading_zeros};
+use super::FramedScan;
 use crate::error::Result;
 use crate::format::frame_indexes::FrameIndexes;
-use crate::format::raw::{FRAME_HEADER_BYTES, FRAME_HEADER_BYTES_MIN, FrameHeader, SealedBy};
+use crate::format::raw::{FRAME_HEADER_BYTES_MIN, FrameHeader, SealedBy};
 use crate::io::disk::DiskFile;
-use crate::limits::DIRECT_BLOCK_BYTES;
 use crate::mutant::bug;
 
 impl<F: DiskFile> FramedScan<F> {
@@ -61,13 +60,10 @@ impl<F: DiskFile> FramedScan<F> {
         let limit = self.limit.min(self.window.file_len().await?);
         let mut offset = at + step;
         while offset + FRAME_HEADER_BYTES_MIN as u64 <= limit {
-            if offset.is_multiple_of(DIRECT_BLOCK_BYTES as u64) {
-                self.window.load(offset, FRAME_HEADER_BYTES).await?;
-                let empty = leading_zeros(self.window.at_hand(offset)) / step * step;
-                if empty > 0 {
-                    offset += empty;
-                    continue;
-                }
+            let empty = self.empty_at(offset).await?;
+            if empty > 0 {
+                offset += empty;
+                continue;
             }
             if let Some(header) = self.vouched(offset).await? {
                 return Ok(Some((offset, header)));
