@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logtank_tests::client::Client;
 use logtank_tests::host::{Host, run};
-use logtank_tests::metrics::metric;
+use logtank_tests::metrics::{get, metric};
 use logtank_tests::thrift::Change;
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -141,6 +141,8 @@ fn steps_of_the_clock_change_no_order_and_stop_no_dealing() {
             host.kill();
             host.start();
             assert_eq!(recovered(&host), number, "killed, after a step to {step} ms");
+            let answer = get(host.metrics(), "/readyz").unwrap();
+            assert!(answer.starts_with("HTTP/1.1 "), "asked after a start at {step} ms: {answer}");
             since_start = 0.0;
         }
     }

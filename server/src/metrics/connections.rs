@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::serve::Listener;
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use super::dateless::{answer_one, has_date};
 use super::places::{Full, Places};
 
 /// At once; beyond that the one that is worth least has to go. A handful of scrapers and people is what there is.
@@ -80,11 +81,13 @@ async fn converse(
     router: Router,
     place: &Place,
 ) {
-    let mut builder = http1::Builder::new();
-    // Whoever formats the date gives up on a clock before 1970 or after 9999.
-    builder.auto_date_header(false);
-    builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let router = TowerToHyperService::new(router);
+    if !has_date(SystemTime::now()) {
+        let _ = timeout(PATIENCE, answer_one(stream, router)).await;
+        return;
+    }
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let answer = service_fn(|request| {
         lock(&place.places).asked(place.number);
         let answer = router.call(request);

@@ -3,6 +3,7 @@
 
 mod connections;
 mod damaged;
+mod dateless;
 mod exporter;
 mod exposition;
 mod health;
