@@ -2,7 +2,7 @@
 //!
 //! Sans-IO: a driver feeds it bytes, completions, mail and the time, and takes operations and events from its
 //! outbox. It only joins rooms: `connections` (what each peer sent and is owed), `batch` (what a batch may
-//! hold), [`crate::raw_log::writer`] (frames, segments, syncs) and `waiters` (who is answered when).
+//! hold), [`crate::raw_log::write::writer`] (frames, segments, syncs) and `waiters` (who is answered when).
 //!
 //! One turn of the driver's loop:
 //!
@@ -19,8 +19,8 @@ use logtank_wire::inbound::InboundLimits;
 
 use crate::io::op::{Completion, ConnectionId, Op, Outbox, ShardEvent};
 use crate::metrics::ShardMetrics;
-use crate::raw_log::segment::ReadySegment;
-use crate::raw_log::writer::Writer;
+use crate::raw_log::write::segment::ReadySegment;
+use crate::raw_log::write::writer::Writer;
 use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
 use crate::time::{MonoNanos, Now};
@@ -169,7 +169,7 @@ impl Shard {
     /// Mail: a segment made ready ahead of time.
     ///
     /// # Panics
-    /// If its file is shorter than [`crate::raw_log::config::WriterConfig::ready_file_bytes_min`].
+    /// If its file is shorter than [`crate::raw_log::write::config::WriterConfig::ready_file_bytes_min`].
     pub fn ready_segment(&mut self, segment: ReadySegment) {
         self.writer.ready_segment(segment);
     }

@@ -5,7 +5,7 @@ use crate::ids::{Epoch, Position};
 /// The first position that a deletion made now does not cover: behind everything that was acknowledged, at or
 /// before everything that is received from now on, and not inside an epoch that the dealer may have begun.
 ///
-/// `end` is how far raw/live/ reaches ([`crate::raw_log::tails::Tails::next_position`]). It must have been
+/// `end` is how far raw/live/ reaches ([`crate::raw_log::read::tails::Tails::next_position`]). It must have been
 /// looked at before `checkpoint` (the next epoch to deal) was read: while a dealt epoch's files move to
 /// history, what is left of them in raw/live/ looks like an epoch that is still open, and only the checkpoint
 /// tells that it is not. `newest_segment` is the greatest time of the index's own segments, which counts where

@@ -13,8 +13,8 @@ use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult, Transfer};
 use crate::mutant::or_bug;
-use crate::raw_log::live::LiveView;
-use crate::raw_log::tails::Tails;
+use crate::raw_log::read::live::LiveView;
+use crate::raw_log::read::tails::Tails;
 use crate::store::Store;
 
 /// Deletes indexes, and tells the dealer which are deleted. Shared by the manager and the background jobs.

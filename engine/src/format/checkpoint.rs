@@ -49,7 +49,7 @@ impl Checkpoint {
     /// The next epoch to deal; [`Epoch::ZERO`] if there is no checkpoint.
     ///
     /// # Errors
-    /// The corruption, if it is unreadable; [`crate::raw_log::dealt::repair`] mends it.
+    /// The corruption, if it is unreadable; [`crate::raw_log::recover::dealt::repair`] mends it.
     pub fn next(self) -> Result<Epoch, Error> {
         match self {
             Self::Missing => Ok(Epoch::ZERO),

@@ -6,8 +6,8 @@ use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::{FRAMES_OFFSET, HEADER_BYTES, Header, Salt, Seal, SealedBy};
 use crate::ids::{Epoch, Position, ShardId};
 use crate::io::disk::Transfer;
-use crate::raw_log::config::AppendMode;
-use crate::raw_log::scan::{EndReason, SegmentScan};
+use crate::raw_log::read::scan::{EndReason, SegmentScan};
+use crate::raw_log::write::config::AppendMode;
 use crate::testing::{raw_record, run};
 use crate::time::WallMillis;
 

@@ -10,8 +10,8 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::layout::Layout;
 use crate::identity::{Identity, Written};
 use crate::ids::{Epoch, IndexCode, Position};
-use crate::raw_log::lost::Lost;
-use crate::raw_log::stray::{read_unarchived, write_unarchived};
+use crate::raw_log::read::lost::Lost;
+use crate::raw_log::recover::stray::{read_unarchived, write_unarchived};
 use crate::testing::{MemDisk, run};
 
 const EPOCH: u64 = 1_795_343_512_642;

@@ -9,7 +9,7 @@ use logtank_wire::page::LogPageToken;
 use super::files::{names, read, same};
 use crate::format::names::{RawName, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position, ShardId};
-use crate::raw_log::scan::ScanPoint;
+use crate::raw_log::read::scan::ScanPoint;
 use crate::recovery_read::error::StartOver;
 use crate::recovery_read::token::{LiveHint, Place, Progress, SegmentPlace, TokenKey};
 use crate::time::WallMillis;

@@ -7,7 +7,7 @@ use crate::ids::ShardId;
 use crate::io::disk::Space;
 use crate::limits::Limits;
 use crate::mutant::bug;
-use crate::raw_log::config::WriterConfig;
+use crate::raw_log::write::config::WriterConfig;
 use crate::room::gate::{Gate, Sight};
 use crate::room::ledger::Ledger;
 use crate::room::reserve::Reserve;

@@ -7,8 +7,8 @@ use crate::format::checkpoint::Checkpoint;
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, EntryKind, Transfer};
 use crate::jobs::shared::Shared;
-use crate::raw_log::live::{EpochView, LiveView};
-use crate::raw_log::merged::EpochScan;
+use crate::raw_log::read::live::{EpochView, LiveView};
+use crate::raw_log::read::merged::EpochScan;
 use crate::store::Store;
 
 /// How often raw segments may move while they are read.

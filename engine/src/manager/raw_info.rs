@@ -5,7 +5,7 @@ use super::index_info::saturated;
 use crate::format::checkpoint::Checkpoint;
 use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer};
-use crate::raw_log::live::{LiveView, SegmentState, SegmentView};
+use crate::raw_log::read::live::{LiveView, SegmentState, SegmentView};
 use crate::store::Store;
 
 /// What `get_raw_log_info` answers: the raw segments that are not dealt, by time, each shard's by itself, and

@@ -9,7 +9,11 @@ use crate::store::Store;
 
 /// Gives a file in use its name in `raw/live/`, after making its bytes durable: so a file with such a name has a
 /// valid header, or is damaged. `false` if the file was not there: it was renamed or archived meanwhile.
-pub(super) async fn name_durably<D: Disk>(store: &Store<D>, from: &Path, name: RawName) -> Result<bool> {
+pub(in crate::raw_log) async fn name_durably<D: Disk>(
+    store: &Store<D>,
+    from: &Path,
+    name: RawName,
+) -> Result<bool> {
     let synced = async { store.disk().open_write(from, Transfer::Direct).await?.sync().await };
     match synced.await {
         Err(error) if error.is_not_found() => return Ok(false),
@@ -19,7 +23,11 @@ pub(super) async fn name_durably<D: Disk>(store: &Store<D>, from: &Path, name: R
 }
 
 /// The same for a file whose header is known to be durable.
-pub(super) async fn name_durable<D: Disk>(store: &Store<D>, from: &Path, name: RawName) -> Result<bool> {
+pub(in crate::raw_log) async fn name_durable<D: Disk>(
+    store: &Store<D>,
+    from: &Path,
+    name: RawName,
+) -> Result<bool> {
     match store.disk().rename(from, &store.layout().live(name)).await {
         Err(error) if error.is_not_found() => return Ok(false),
         renamed => renamed?,

@@ -6,7 +6,7 @@ use super::token::{Place, Progress};
 use crate::error::Corruption;
 use crate::ids::{IndexCode, Position};
 use crate::index_log::segment_reader::RawRecords;
-use crate::raw_log::frame::Frame;
+use crate::raw_log::read::frame::Frame;
 
 /// A page while it is being filled.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use super::token::{HINTS_MAX, LiveHint, Place};
 use crate::format::names::RawName;
 use crate::ids::Position;
 use crate::io::disk::{Disk, DiskFile, Transfer};
-use crate::raw_log::live::EpochView;
-use crate::raw_log::merged::EpochScan;
-use crate::raw_log::scan::ScanPoint;
+use crate::raw_log::read::live::EpochView;
+use crate::raw_log::read::merged::EpochScan;
+use crate::raw_log::read::scan::ScanPoint;
 use crate::time::{Clock, MonoNanos};
 
 /// How reading the raw log for a page ended.

@@ -10,7 +10,7 @@ use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment, describe};
 use crate::io::disk::{Disk, Transfer};
 use crate::mutant::or_bug;
-use crate::raw_log::live::LiveView;
+use crate::raw_log::read::live::LiveView;
 use crate::store::Store;
 
 /// How often the files may change while they are looked at.

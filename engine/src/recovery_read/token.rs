@@ -29,7 +29,7 @@ use super::error::StartOver;
 use crate::format::names::{RawName, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position, ShardId};
 use crate::limits;
-use crate::raw_log::scan::ScanPoint;
+use crate::raw_log::read::scan::ScanPoint;
 use crate::time::WallMillis;
 
 const VERSION: u8 = 2;

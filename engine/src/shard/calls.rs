@@ -13,7 +13,7 @@ use super::{Received, Shard};
 use crate::io::op::{ConnectionId, Op, ShardEvent};
 use crate::limits::Limits;
 use crate::metrics::ShardMetrics;
-use crate::raw_log::writer::Writer;
+use crate::raw_log::write::writer::Writer;
 use crate::time::Now;
 
 impl Shard {

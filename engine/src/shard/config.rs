@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::ids::ShardId;
 use crate::limits::{IDLE_TIMEOUT, Limits, MESSAGE_TIMEOUT};
-use crate::raw_log::config::WriterConfig;
+use crate::raw_log::write::config::WriterConfig;
 
 /// What a shard is to do; the same for all shards of a host but for its number.
 #[derive(Clone, Debug)]

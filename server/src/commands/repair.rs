@@ -45,7 +45,8 @@ pub(crate) fn run(args: &RepairArgs) -> anyhow::Result<ExitCode> {
 
 /// Returns how many records are gone.
 async fn repair_raw_log(store: &Store<UringDisk>) -> anyhow::Result<u64> {
-    let repaired = raw_log::repair::repair(store, &store.layout().raw().join(ASIDE), clock::wall()).await?;
+    let repaired =
+        raw_log::recover::repair::repair(store, &store.layout().raw().join(ASIDE), clock::wall()).await?;
     for segment in &repaired.segments {
         say!(
             "{}: {} records are whole; the damaged file is {}",

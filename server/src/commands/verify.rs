@@ -68,7 +68,7 @@ async fn verify(store: &Store<UringDisk>) -> anyhow::Result<Verified> {
     progress.set_message("raw log");
     progress.tick();
     verify_small_files(store, &progress, &mut verified).await?;
-    let raw = raw_log::verify::verify(store).await.context("reading the raw log")?;
+    let raw = raw_log::recover::verify::verify(store).await.context("reading the raw log")?;
     verified.files += raw.files;
     verified.records += raw.records;
     verified.bytes += raw.bytes;

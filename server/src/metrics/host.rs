@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use logtank_engine::error::Corruption;
 use logtank_engine::ids::Epoch;
 use logtank_engine::io::disk::Space;
-use logtank_engine::raw_log::recovery::RecoveryReport;
+use logtank_engine::raw_log::recover::RecoveryReport;
 
 use super::Slowest;
 use super::damaged::DamagedPlaces;

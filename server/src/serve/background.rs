@@ -10,7 +10,7 @@ use logtank_engine::jobs::report::Report;
 use logtank_engine::jobs::schedule::Background;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::limits::Limits;
-use logtank_engine::raw_log::config::AppendMode;
+use logtank_engine::raw_log::write::config::AppendMode;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};

@@ -13,7 +13,7 @@ use anyhow::{Context, anyhow};
 use logtank_engine::host::raw_room::Indexes;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::jobs::stats::{JobStats, Turns};
-use logtank_engine::raw_log::config::AppendMode;
+use logtank_engine::raw_log::write::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::mailbox::Mail;

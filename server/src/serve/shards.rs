@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use logtank_engine::ids::ShardId;
 use logtank_engine::io::op::ShardEvent;
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::raw_log::config::SyncMode;
+use logtank_engine::raw_log::write::config::SyncMode;
 use logtank_engine::room::ledger::Ledger;
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::ShardConfig;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use logtank_engine::format::layout::Layout;
 use logtank_engine::io::disk::{DiskResult, parent};
-use logtank_engine::raw_log::promoted;
+use logtank_engine::raw_log::recover::promoted;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_engine::roles::{self, Initialized};
 use logtank_engine::store::Store;

@@ -9,8 +9,8 @@ use logtank_engine::ids::IndexCode;
 use logtank_engine::index_log::verify::verify_index;
 use logtank_engine::io::disk::Transfer;
 use logtank_engine::jobs::dealer;
-use logtank_engine::raw_log::live::LiveView;
-use logtank_engine::raw_log::verify::verify;
+use logtank_engine::raw_log::read::live::LiveView;
+use logtank_engine::raw_log::recover::verify::verify;
 
 use crate::damage::damage;
 use crate::disk::MetadataModel;

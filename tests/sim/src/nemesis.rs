@@ -9,7 +9,7 @@ use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::format::names::RawName;
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::io::disk::Transfer;
-use logtank_engine::raw_log::live::LiveView;
+use logtank_engine::raw_log::read::live::LiveView;
 
 use crate::disk::{CutPolicy, Hidden};
 use crate::finale;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use logtank_engine::io::disk::Transfer;
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::limits::{Limits, SORT_SEGMENTS_MAX};
-use logtank_engine::raw_log::config::{AppendMode, SyncMode};
+use logtank_engine::raw_log::write::config::{AppendMode, SyncMode};
 
 use crate::disk::MetadataModel;
 use crate::oracle::Promise;

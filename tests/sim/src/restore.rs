@@ -11,7 +11,7 @@ use logtank_engine::ids::Epoch;
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::jobs::schedule::Background;
 use logtank_engine::jobs::shared::Shared;
-use logtank_engine::raw_log::recovery::recover;
+use logtank_engine::raw_log::recover::recover;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_engine::roles;

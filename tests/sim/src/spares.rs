@@ -3,7 +3,7 @@
 use logtank_engine::format::names::RawName;
 use logtank_engine::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Salt};
 use logtank_engine::ids::{Epoch, Position, ShardId};
-use logtank_engine::raw_log::config::AppendMode;
+use logtank_engine::raw_log::write::config::AppendMode;
 use logtank_engine::time::WallMillis;
 use logtank_wire::record::RecordWriter;
 

@@ -9,7 +9,7 @@ use io_uring::{Submitter, opcode, squeue};
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::in_flight::{InFlight, Token};
 use logtank_engine::io::op::{Completion, FileSlot};
-use logtank_engine::raw_log::config::AppendMode;
+use logtank_engine::raw_log::write::config::AppendMode;
 use logtank_engine::time::MonoNanos;
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 

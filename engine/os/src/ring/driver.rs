@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use logtank_engine::io::op::{self, Op, ShardEvent};
-use logtank_engine::raw_log::segment::ReadySegment;
+use logtank_engine::raw_log::write::segment::ReadySegment;
 use logtank_engine::shard::{Shard, ShardConfig};
 use logtank_engine::time::MonoNanos;
 

@@ -9,7 +9,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{SIDECAR_SUFFIX, SegmentKind, SegmentName, TEMPORARY_PREFIX};
 use crate::ids::{Epoch, IndexCode};
 use crate::io::disk::{Disk, Entry, EntryKind, Transfer};
-use crate::raw_log::live::LiveView;
+use crate::raw_log::read::live::LiveView;
 use crate::store::Store;
 
 /// The epochs of which indexes may have segments that don't count, whole or in part: to be dealt, with their raw segments

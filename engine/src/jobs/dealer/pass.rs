@@ -9,9 +9,9 @@ use crate::deletions::Deletions;
 use crate::error::{Corruption, Result};
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::{Disk, Transfer};
-use crate::raw_log::frame::Record;
-use crate::raw_log::live::EpochView;
-use crate::raw_log::merged::EpochScan;
+use crate::raw_log::read::frame::Record;
+use crate::raw_log::read::live::EpochView;
+use crate::raw_log::read::merged::EpochScan;
 use crate::store::Store;
 
 /// One pass over an epoch.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::files::Outcome;
 use super::world::World;
 use crate::io::op::ShardEvent;
-use crate::raw_log::config::{AppendMode, SyncMode};
+use crate::raw_log::write::config::{AppendMode, SyncMode};
 
 /// One thing that happens. Numbers are taken modulo what there is.
 #[derive(Clone, Debug)]

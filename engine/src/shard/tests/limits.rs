@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::world::World;
 use crate::io::op::ShardEvent;
-use crate::raw_log::config::{AppendMode, SyncMode};
+use crate::raw_log::write::config::{AppendMode, SyncMode};
 use crate::shard::Received;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@ use logtank_wire::message::{Dialect, Message, MessageKind};
 use logtank_wire::record::RecordWriter;
 
 use super::world::{DIALECT, World, encode};
-use crate::raw_log::config::{AppendMode, SyncMode};
+use crate::raw_log::write::config::{AppendMode, SyncMode};
 
 fn world() -> World {
     let mut world =

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::files::Outcome;
 use super::world::World;
 use crate::io::op::{Op, ShardEvent};
-use crate::raw_log::config::{AppendMode, SyncMode};
+use crate::raw_log::write::config::{AppendMode, SyncMode};
 
 const SECOND: Duration = Duration::from_secs(1);
 const INTERVAL: SyncMode = SyncMode::Interval(SECOND);

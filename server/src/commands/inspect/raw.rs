@@ -3,8 +3,8 @@ use std::path::Path;
 use logtank_engine::format::raw::{BlockError, FRAMES_OFFSET, HEADER_BYTES, Header, Seal, SealedBy};
 use logtank_engine::io::buffers::AlignedBuf;
 use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
-use logtank_engine::raw_log::frame::Frame;
-use logtank_engine::raw_log::scan::{EndReason, Item, SegmentScan};
+use logtank_engine::raw_log::read::frame::Frame;
+use logtank_engine::raw_log::read::scan::{EndReason, Item, SegmentScan};
 use logtank_os::disk::UringDisk;
 use serde_json::json;
 

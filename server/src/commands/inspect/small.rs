@@ -8,7 +8,7 @@ use logtank_engine::format::layout::Layout;
 use logtank_engine::identity::{Mark, Written};
 use logtank_engine::ids::{Epoch, IndexCode};
 use logtank_engine::io::disk::parent;
-use logtank_engine::raw_log::lost::Lost;
+use logtank_engine::raw_log::read::lost::Lost;
 use logtank_engine::store::Store;
 use logtank_os::disk::UringDisk;
 use serde_json::json;

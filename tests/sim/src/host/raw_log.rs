@@ -12,8 +12,8 @@ use logtank_engine::ids::ShardId;
 use logtank_engine::io::disk::{Disk, Transfer};
 use logtank_engine::io::op::ShardEvent;
 use logtank_engine::jobs::dealer::Dealer;
-use logtank_engine::raw_log::prepare::Preparer;
-use logtank_engine::raw_log::segment::ReadySegment;
+use logtank_engine::raw_log::files::prepare::Preparer;
+use logtank_engine::raw_log::write::segment::ReadySegment;
 
 use super::life::{Exit, Host, Mail};
 use crate::disk::SimDisk;

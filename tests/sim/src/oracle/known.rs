@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use logtank_engine::ids::{Epoch, Position};
-use logtank_engine::raw_log::recovery::RecoveryReport;
+use logtank_engine::raw_log::recover::RecoveryReport;
 
 use super::document::Record;
 

@@ -17,7 +17,7 @@ use logtank_engine::ids::{Epoch, Position, ShardId};
 use logtank_engine::io::op::ShardEvent;
 use logtank_engine::limits::Limits;
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::raw_log::config::{AppendMode, SyncMode};
+use logtank_engine::raw_log::write::config::{AppendMode, SyncMode};
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::ShardConfig;
 use logtank_wire::record::RecordView;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::Corruption;
 use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, SEAL_OFFSET};
-use crate::raw_log::lost::Lost;
+use crate::raw_log::read::lost::Lost;
 use crate::testing::store;
 
 fn blocked(outcome: Outcome) -> (u64, Corruption) {

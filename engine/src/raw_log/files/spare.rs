@@ -1,0 +1,117 @@
+//! `raw/spare/`: segments that history no longer needs, kept for recycling.
+//!
+//! Their blocks are written already, so a segment made of one costs its user no metadata with each fdatasync. They
+//! keep the names that they had; what is in them means nothing.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::format::names::RawName;
+use crate::io::disk::{Disk, DiskResult, EntryKind, parent};
+use crate::raw_log::read::live::raw_names;
+use crate::store::Store;
+
+/// What became of a file of history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retired {
+    /// It waits in `raw/spare/` to be recycled.
+    Spared,
+    /// It is deleted.
+    Deleted,
+    /// It was not there any more.
+    Gone,
+}
+
+/// Gives up a file of `raw/history/`: keeps it for recycling if it is a segment of this host and fewer than
+/// `spares_max` wait already, otherwise deletes it. Durable: a spare file is written over, so it must not come
+/// back under its old name.
+///
+/// # Errors
+/// The disk's.
+pub async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize) -> Result<Retired> {
+    let path = store.layout().history(name);
+    let recyclable = match name {
+        RawName::Segment { .. } => {
+            raw_names(store.disk(), &store.layout().raw_spare()).await?.len() < spares_max
+        }
+        RawName::Legacy(_) | RawName::Ready(_) | RawName::Lost(_) => false,
+    };
+    let done = if recyclable {
+        if store.disk().metadata(&store.layout().raw_spare()).await?.is_none() {
+            store.disk().create_folder(&store.layout().raw_spare()).await?;
+            store.disk().sync_folder(store.layout().raw()).await?;
+        }
+        store.disk().rename(&path, &store.layout().raw_spare().join(name.to_string())).await
+    } else {
+        store.disk().remove_file(&path).await
+    };
+    match done {
+        Err(error) if error.is_not_found() => return Ok(Retired::Gone),
+        done => done?,
+    }
+    if recyclable {
+        store.disk().sync_folder(&store.layout().raw_spare()).await?;
+    }
+    store.disk().sync_folder(&store.layout().raw_history()).await?;
+    Ok(if recyclable { Retired::Spared } else { Retired::Deleted })
+}
+
+/// Gives the room of all spare files back to the filesystem; returns how many there were. That they go need not be durable:
+/// they mean nothing.
+///
+/// # Errors
+/// The disk's.
+pub async fn give_up<D: Disk>(store: &Store<D>) -> DiskResult<u64> {
+    let folder = store.layout().raw_spare();
+    let entries = match store.disk().list(&folder).await {
+        Err(error) if error.is_not_found() => return Ok(0),
+        entries => entries?,
+    };
+    let mut given_up = 0;
+    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
+        match store.disk().remove_file(&folder.join(&entry.name)).await {
+            // Recycled meanwhile, or given up by another process.
+            Err(error) if error.is_not_found() => {}
+            done => {
+                done?;
+                given_up += 1;
+            }
+        }
+    }
+    Ok(given_up)
+}
+
+/// Takes a spare file of this length to `to`, durably; deletes those of another length. `false` if there is none.
+pub(super) async fn take<D: Disk>(store: &Store<D>, file_bytes: u64, to: &Path) -> DiskResult<bool> {
+    let folder = store.layout().raw_spare();
+    let entries = match store.disk().list(&folder).await {
+        Err(error) if error.is_not_found() => return Ok(false),
+        entries => entries?,
+    };
+    // A folder or a link is somebody else's: it is passed over.
+    for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
+        let path = folder.join(&entry.name);
+        match store.disk().metadata(&path).await? {
+            Some(metadata) if metadata.len == file_bytes => {
+                // What moved it here made that durable, unless it was interrupted; writing to a file that a power
+                // cut gives back to history would destroy it there.
+                store.disk().sync_folder(&folder).await?;
+                store.disk().sync_folder(&store.layout().raw_history()).await?;
+                match store.disk().rename(&path, to).await {
+                    // Given up meanwhile, by whoever prunes history.
+                    Err(error) if error.is_not_found() => continue,
+                    done => done?,
+                }
+                store.disk().sync_folder(parent(to)).await?;
+                store.disk().sync_folder(&folder).await?;
+                return Ok(true);
+            }
+            Some(_) => match store.disk().remove_file(&path).await {
+                Err(error) if error.is_not_found() => {}
+                done => done?,
+            },
+            None => {}
+        }
+    }
+    Ok(false)
+}
