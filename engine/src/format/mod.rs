@@ -5,4 +5,5 @@ pub mod frame_indexes;
 pub mod index;
 pub mod layout;
 pub mod names;
+pub mod pack;
 pub mod raw;
