@@ -5,6 +5,7 @@
 //! ([`jobs`], [`recovery_read`], [`manager`]) is plain async code over the port [`io::disk::Disk`].
 #![forbid(unsafe_code)]
 
+pub mod connection_places;
 pub mod deletions;
 pub mod error;
 pub mod foreign;

@@ -12,6 +12,7 @@ mod logging;
 mod metrics;
 mod output;
 mod plain;
+mod port_places;
 mod record_json;
 mod serve;
 mod stderr;

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::serve::Listener;
@@ -10,6 +10,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use logtank_engine::connection_places::Full;
+use logtank_os::clock::mono;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -18,9 +20,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::dateless::{answer_one, has_date};
-use super::places::{Full, Places};
+use crate::port_places::PortPlaces;
 
-/// At once; beyond that the one that is worth least has to go. A handful of scrapers and people is what there is.
+/// At once; beyond that one that rests has to go. A handful of scrapers and people is what there is.
 const CONNECTIONS_MAX: usize = 256;
 /// For a handshake, for the head of a request, for taking the last response.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,11 +32,11 @@ const LIFETIME: Duration = Duration::from_secs(600);
 /// Takes connections for ever, each on a task of its own.
 pub(super) async fn accept(mut listener: TcpListener, tls: Option<Arc<ServerConfig>>, router: Router) {
     let acceptor = tls.map(TlsAcceptor::from);
-    let places = Arc::new(Mutex::new(Places::new(CONNECTIONS_MAX)));
+    let places = Arc::new(Mutex::new(PortPlaces::new(CONNECTIONS_MAX)));
     loop {
         // Errors are waited out by this method of the library.
-        let (stream, _) = Listener::accept(&mut listener).await;
-        match lock(&places).make_room() {
+        let (stream, peer) = Listener::accept(&mut listener).await;
+        match lock(&places).make_room(peer.ip(), mono()) {
             Ok(None) => {}
             Ok(Some(least)) => least.abort(),
             Err(Full) => continue,
@@ -54,13 +56,13 @@ pub(super) async fn accept(mut listener: TcpListener, tls: Option<Arc<ServerConf
             }
         });
         // The task has not begun: it runs on this thread, which has not waited since.
-        lock(&places).come(number, task.abort_handle(), Instant::now());
+        lock(&places).come(number, peer.ip(), task.abort_handle(), mono());
     }
 }
 
-type AllPlaces = Arc<Mutex<Places<AbortHandle>>>;
+type AllPlaces = Arc<Mutex<PortPlaces<AbortHandle>>>;
 
-fn lock(places: &AllPlaces) -> MutexGuard<'_, Places<AbortHandle>> {
+fn lock(places: &AllPlaces) -> MutexGuard<'_, PortPlaces<AbortHandle>> {
     places.lock().expect("nobody panics while holding it")
 }
 
@@ -89,11 +91,11 @@ async fn converse(
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let answer = service_fn(|request| {
-        lock(&place.places).asked(place.number);
+        lock(&place.places).asks(place.number);
         let answer = router.call(request);
         async {
             let answer = answer.await;
-            lock(&place.places).answered(place.number, Instant::now());
+            lock(&place.places).is_answered(place.number, mono());
             answer
         }
     });

@@ -12,7 +12,6 @@ mod host;
 mod http;
 mod names;
 mod page;
-mod places;
 mod process;
 
 pub(crate) use exporter::Exporter;
