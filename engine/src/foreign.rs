@@ -24,10 +24,10 @@ pub async fn look<D: Disk>(store: &Store<D>) -> DiskResult<Vec<Corruption>> {
         store.layout().rejected(),
     ];
     for folder in of_files {
-        others(&folder, &entries(store.disk(), &folder).await?, EntryKind::File, &mut found);
+        others(&folder, &store.list(&folder).await?, EntryKind::File, &mut found);
     }
     let indexes = store.layout().indexes();
-    others(&indexes, &entries(store.disk(), &indexes).await?, EntryKind::Folder, &mut found);
+    others(&indexes, &store.list(&indexes).await?, EntryKind::Folder, &mut found);
     Ok(found)
 }
 
@@ -37,7 +37,7 @@ pub async fn look<D: Disk>(store: &Store<D>) -> DiskResult<Vec<Corruption>> {
 /// The disk's.
 pub async fn look_everywhere<D: Disk>(store: &Store<D>) -> DiskResult<Vec<Corruption>> {
     let mut found = look(store).await?;
-    let indexes = entries(store.disk(), &store.layout().indexes()).await?;
+    let indexes = store.list(&store.layout().indexes()).await?;
     let indexes: Vec<PathBuf> = indexes
         .iter()
         .filter(|entry| entry.kind == EntryKind::Folder)
@@ -84,13 +84,6 @@ fn foreign(path: PathBuf, kind: EntryKind) -> Corruption {
         }
     };
     Corruption { path, offset: 0, what: what.to_owned() }
-}
-
-async fn entries<D: Disk>(disk: &D, folder: &Path) -> DiskResult<Vec<Entry>> {
-    match disk.list(folder).await {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        entries => entries,
-    }
 }
 
 #[cfg(test)]

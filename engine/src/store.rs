@@ -56,6 +56,19 @@ impl<D: Disk> Store<D> {
         }
     }
 
+    /// Renames, replacing what had the new name; whether there was anything to rename. The new name's folder must be there.
+    /// Durable after both folders are synced.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn rename(&self, from: &Path, to: &Path) -> DiskResult<bool> {
+        match self.disk.rename(from, to).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a whole file that is known to be small; `None` if there is none.
     ///
     /// # Errors
@@ -68,3 +81,6 @@ impl<D: Disk> Store<D> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,10 +99,7 @@ pub(super) async fn keep_all<D: Disk>(store: &Store<D>, deletions: &Deletions) -
 /// Removes one that a later deletion of the same index covers, or that concerns nothing any more. Not durable: it does no harm
 /// if it comes back.
 pub(crate) async fn forget<D: Disk>(store: &Store<D>, name: &ArchivedName) -> DiskResult<()> {
-    match store.disk().remove_file(&path(store.layout(), name)).await {
-        Err(error) if error.is_not_found() => Ok(()),
-        done => done,
-    }
+    store.remove(&path(store.layout(), name)).await.map(drop)
 }
 
 /// Takes over the deletions that were put into `raw/live/` with segments of history: they hold from here on, and are kept with
@@ -113,10 +110,7 @@ pub(crate) async fn forget<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Di
 /// The disk's.
 pub(crate) async fn take_over<D: Disk>(store: &Store<D>) -> Result<Vec<Corruption>> {
     let live = store.layout().raw_live();
-    let entries = match store.disk().list(&live).await {
-        Err(error) if error.is_not_found() => return Ok(Vec::new()),
-        entries => entries?,
-    };
+    let entries = store.list(&live).await?;
     let (mut damaged, mut moved) = (Vec::new(), false);
     for name in names(&entries) {
         let mut tries = 1;
@@ -181,10 +175,7 @@ async fn take_over_one<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result
 pub(crate) async fn verify<D: Disk>(store: &Store<D>) -> Result<(u64, Vec<Corruption>)> {
     let (mut files, mut damaged) = (0, Vec::new());
     for folder in [store.layout().raw_live(), store.layout().raw_history()] {
-        let entries = match store.disk().list(&folder).await {
-            Err(error) if error.is_not_found() => continue,
-            entries => entries?,
-        };
+        let entries = store.list(&folder).await?;
         for name in names(&entries) {
             let path = folder.join(name.to_string());
             match read(store.disk(), &path).await {

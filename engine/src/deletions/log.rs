@@ -160,15 +160,9 @@ impl State {
 async fn newest_segment<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResult<Option<Epoch>> {
     let mut newest = None;
     for folder in [store.layout().segments(code), store.layout().optimized(code)] {
-        match store.disk().list(&folder).await {
-            Ok(entries) => {
-                let times =
-                    entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
-                newest = newest.max(times.max());
-            }
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
-        }
+        let entries = store.list(&folder).await?;
+        let times = entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
+        newest = newest.max(times.max());
     }
     Ok(newest)
 }

@@ -39,7 +39,7 @@ impl History {
     /// The first epoch of which the data directory lacks something, if `next` is the first that it has not dealt.
     pub(super) async fn ahead<D: Disk>(&self, store: &Store<D>, next: Epoch) -> Result<Option<Epoch>> {
         let mut first = self.epochs.iter().copied().filter(|&epoch| epoch >= next).min();
-        let live = segments(&list(store.disk(), &store.layout().raw_live()).await?);
+        let live = segments(&store.list(&store.layout().raw_live()).await?);
         for ArchivedName { before, code } in &self.deletions {
             if *before < Position::new(next, 0) || first.is_some_and(|first| first <= before.epoch()) {
                 continue;
@@ -72,18 +72,10 @@ fn segments(entries: &[Entry]) -> Vec<Epoch> {
 
 async fn has_segment_before<D: Disk>(store: &Store<D>, code: &IndexCode, before: Epoch) -> DiskResult<bool> {
     for folder in [store.layout().segments(code), store.layout().optimized(code)] {
-        let entries = list(store.disk(), &folder).await?;
+        let entries = store.list(&folder).await?;
         if entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).any(|name| name.time < before) {
             return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// A folder that is not there has nothing in it.
-async fn list<D: Disk>(disk: &D, folder: &std::path::Path) -> DiskResult<Vec<Entry>> {
-    match disk.list(folder).await {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        entries => entries,
-    }
 }

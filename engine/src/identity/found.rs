@@ -143,16 +143,12 @@ async fn moves_out<D: Disk>(store: &Store<D>, opened: bool, next: Option<Epoch>)
 
 /// Whether any index has a segment; stops at the first.
 async fn is_indexed<D: Disk>(store: &Store<D>) -> DiskResult<bool> {
-    let names = async |path: &Path| match store.disk().list(path).await {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        entries => entries,
-    };
-    for index in names(&store.layout().indexes()).await? {
+    for index in store.list(&store.layout().indexes()).await? {
         if index.kind != EntryKind::Folder {
             continue;
         }
         for part in ["segments", "optimized"] {
-            let entries = names(&store.layout().indexes().join(&index.name).join(part)).await?;
+            let entries = store.list(&store.layout().indexes().join(&index.name).join(part)).await?;
             if entries.iter().any(|entry| SegmentName::parse(&entry.name).is_some()) {
                 return Ok(true);
             }

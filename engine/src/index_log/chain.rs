@@ -283,10 +283,7 @@ fn order(name: &SegmentName) -> (Epoch, SegmentKind, u64) {
 async fn list<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResult<Listing> {
     let mut listing = Listing::default();
     for folder in [store.layout().optimized(code), store.layout().segments(code)] {
-        let entries = match store.disk().list(&folder).await {
-            Err(error) if error.is_not_found() => continue,
-            result => result?,
-        };
+        let entries = store.list(&folder).await?;
         let mut files: Vec<&str> = Vec::new();
         for entry in &entries {
             match entry.kind {

@@ -13,10 +13,7 @@ use crate::store::Store;
 /// # Errors
 /// The disk's.
 pub async fn foreign_indexes<D: Disk>(store: &Store<D>) -> Result<Vec<PathBuf>> {
-    let entries = match store.disk().list(&store.layout().indexes()).await {
-        Err(error) if error.is_not_found() => return Ok(Vec::new()),
-        entries => entries?,
-    };
+    let entries = store.list(&store.layout().indexes()).await?;
     let folders = entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
     let foreign = folders.filter(|entry| IndexCode::new(entry.name.as_bytes()).is_err());
     Ok(foreign.map(|entry| store.layout().indexes().join(&entry.name)).collect())

@@ -81,11 +81,11 @@ async fn repair_segment<D: Disk>(
         && let SidecarOrigin::Damaged(_) = segment.origin()
     {
         // The segment itself may be whole: without its sidecar, which is made anew, only reading it tells.
-        keep_aside(store.disk(), code, &names::sidecar_of(&path), aside).await?;
+        keep_aside(store, code, &names::sidecar_of(&path), aside).await?;
         return Ok(None);
     }
     if let Ok(segment) = &segment
-        && let Some(taken) = taken_whole(store.disk(), code, name, segment, aside).await?
+        && let Some(taken) = taken_whole(store, code, name, segment, aside).await?
     {
         return Ok(taken);
     }
@@ -99,7 +99,7 @@ async fn repair_segment<D: Disk>(
     if let (Ok(segment), Some(epochs)) = (segment, epochs) {
         let points: Vec<Point> = segment.sidecar().points().collect();
         let folder = disk::parent(&path).to_owned();
-        let mut writer = SegmentWriter::create(store.disk(), &folder, name.kind, name.time).await?;
+        let mut writer = SegmentWriter::create(store, &folder, name.kind, name.time).await?;
         match copy_whole(store, code, name, segment, &points, &mut writer).await {
             Ok(()) if writer.records() > 0 && writer.records() < records => {
                 kept_records = writer.records();
@@ -123,8 +123,8 @@ async fn repair_segment<D: Disk>(
     }
     let damaged = path.clone();
     // The new one is there: for a moment both are, and whoever reads says that one is damaged.
-    keep_aside(store.disk(), code, &names::sidecar_of(&path), aside).await?;
-    let aside = keep_aside(store.disk(), code, &path, aside).await?;
+    keep_aside(store, code, &names::sidecar_of(&path), aside).await?;
+    let aside = keep_aside(store, code, &path, aside).await?;
     let lost_records = records.saturating_sub(kept_records);
     Ok(Some(RepairedSegment { damaged, aside, name: kept, records: kept_records, lost_records }))
 }
@@ -134,19 +134,19 @@ async fn repair_segment<D: Disk>(
 /// aside, and is made anew. `None` if that is not so; of records that were only written in another order there is nothing
 /// to report.
 async fn taken_whole<D: Disk>(
-    disk: &D,
+    store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,
     segment: &OpenSegment<D>,
     aside: &Path,
 ) -> Result<Option<Option<RepairedSegment>>> {
-    let Some(made) = reread(disk, segment.path(), name).await? else { return Ok(None) };
+    let Some(made) = reread(store.disk(), segment.path(), name).await? else { return Ok(None) };
     let same = made.written_anew(segment.sidecar()).is_some();
     if !same && !made.shares_nothing_with(segment.sidecar()) {
         return Ok(None);
     }
     let damaged = names::sidecar_of(segment.path());
-    let aside = keep_aside(disk, code, &damaged, aside).await?;
+    let aside = keep_aside(store, code, &damaged, aside).await?;
     let records = made.header().records;
     let told = RepairedSegment { damaged, aside, name: Some(name), records, lost_records: 0 };
     Ok(Some((!same).then_some(told)))
@@ -191,18 +191,20 @@ async fn copy_whole<D: Disk>(
 }
 
 /// Moves a file to `aside/CODE/`, durably; a file that is not there is no error.
-async fn keep_aside<D: Disk>(disk: &D, code: &IndexCode, path: &Path, aside: &Path) -> Result<PathBuf> {
+async fn keep_aside<D: Disk>(
+    store: &Store<D>,
+    code: &IndexCode,
+    path: &Path,
+    aside: &Path,
+) -> Result<PathBuf> {
     let folder = aside.join(code.as_str());
-    disk.create_folder(&folder).await?;
-    disk.sync_folder(aside).await?;
-    disk.sync_folder(disk::parent(aside)).await?;
+    store.disk().create_folder(&folder).await?;
+    store.disk().sync_folder(aside).await?;
+    store.disk().sync_folder(disk::parent(aside)).await?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let to = unused(disk, &folder, &name).await?;
-    match disk.rename(path, &to).await {
-        Err(error) if !error.is_not_found() => return Err(error.into()),
-        _ => {}
-    }
-    disk.sync_folder(&folder).await?;
-    disk.sync_folder(disk::parent(path)).await?;
+    let to = unused(store.disk(), &folder, &name).await?;
+    store.rename(path, &to).await?;
+    store.disk().sync_folder(&folder).await?;
+    store.disk().sync_folder(disk::parent(path)).await?;
     Ok(to)
 }

@@ -129,13 +129,8 @@ impl<D: Disk> Unsorted<'_, D> {
     async fn create_run(&self, runs: &mut Runs) -> Result<SegmentWriter<D>> {
         runs.made += 1;
         let first = self.names.first().expect("there is something to sort").time;
-        SegmentWriter::create_run(
-            self.store.disk(),
-            &self.store.layout().segments(self.code),
-            first,
-            runs.made,
-        )
-        .await
+        SegmentWriter::create_run(self.store, &self.store.layout().segments(self.code), first, runs.made)
+            .await
     }
 
     async fn open_runs(&self, files: &[(PathBuf, Sidecar)]) -> Result<Vec<RecordStream<D>>> {

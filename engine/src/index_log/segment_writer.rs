@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::sidecar_file::{self, remove_if_there};
-use crate::error::{Error, Result};
+use super::sidecar_file;
+use crate::error::Result;
 use crate::format::index::{EpochRange, SidecarBuilder};
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::Epoch;
@@ -11,6 +11,7 @@ use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{self, Disk, DiskFile, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, MIB};
 use crate::room::ledger::Promise;
+use crate::store::Store;
 
 /// Bytes of one write: the segment is written in pieces of this length.
 pub const CHUNK_BYTES: usize = MIB as usize;
@@ -19,7 +20,7 @@ pub const CHUNK_BYTES: usize = MIB as usize;
 /// behind and a start removes.
 #[derive(Debug)]
 pub struct SegmentWriter<D: Disk> {
-    disk: D,
+    store: Store<D>,
     folder: PathBuf,
     kind: SegmentKind,
     time: Epoch,
@@ -48,30 +49,35 @@ impl<D: Disk> SegmentWriter<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn create(disk: &D, folder: &Path, kind: SegmentKind, time: Epoch) -> Result<Self> {
+    pub async fn create(store: &Store<D>, folder: &Path, kind: SegmentKind, time: Epoch) -> Result<Self> {
         // The final name has the record count, which only the end knows.
         let unfinished = SegmentName { time, kind, records: 0 };
         let temporary = disk::temporary_beside(&folder.join(unfinished.to_string()));
-        Self::create_at(disk, folder, temporary, kind, time).await
+        Self::create_at(store, folder, temporary, kind, time).await
     }
 
     /// Begins a run: a sorted stretch that is not to be published but read again by this job.
-    pub(super) async fn create_run(disk: &D, folder: &Path, time: Epoch, number: usize) -> Result<Self> {
+    pub(super) async fn create_run(
+        store: &Store<D>,
+        folder: &Path,
+        time: Epoch,
+        number: usize,
+    ) -> Result<Self> {
         let temporary = disk::temporary_beside(&folder.join(format!("run-{time}-{number}")));
-        Self::create_at(disk, folder, temporary, SegmentKind::Sorted, time).await
+        Self::create_at(store, folder, temporary, SegmentKind::Sorted, time).await
     }
 
     async fn create_at(
-        disk: &D,
+        store: &Store<D>,
         folder: &Path,
         temporary: PathBuf,
         kind: SegmentKind,
         time: Epoch,
     ) -> Result<Self> {
-        remove_if_there(disk, &temporary).await?;
-        let file = disk.create(&temporary, Transfer::Direct).await?;
+        store.remove(&temporary).await?;
+        let file = store.disk().create(&temporary, Transfer::Direct).await?;
         Ok(Self {
-            disk: disk.clone(),
+            store: store.clone(),
             folder: folder.to_owned(),
             kind,
             time,
@@ -146,23 +152,23 @@ impl<D: Disk> SegmentWriter<D> {
         let sidecar_path = names::sidecar_of(&path);
         let bytes = self.sidecar.bytes();
         let sidecar = std::mem::take(&mut self.sidecar).finish(self.kind, epochs).encode();
-        if let Some(there) = self.disk.metadata(&path).await? {
+        if let Some(there) = self.store.disk().metadata(&path).await? {
             // Replacing another segment could not be done in one step with its sidecar.
             let same = there.len == bytes
-                && read_if_there(&self.disk, &sidecar_path, sidecar.len()).await? == sidecar;
+                && read_if_there(&self.store, &sidecar_path, sidecar.len()).await? == sidecar;
             if !same {
                 let what = "another segment of this name is to be published; move this one away".to_owned();
                 return Err(crate::error::Corruption { path, offset: 0, what }.into());
             }
-            self.disk.sync_folder(&self.folder).await?;
-            self.disk.remove_file(&self.temporary).await?;
+            self.store.disk().sync_folder(&self.folder).await?;
+            self.store.disk().remove_file(&self.temporary).await?;
             return Ok(Published { name, bytes, already: true });
         }
-        sidecar_file::publish_new(&self.disk, &sidecar_path, &sidecar).await?;
-        self.disk.rename(&self.temporary, &path).await?;
-        if let Err(error) = self.disk.sync_folder(&self.folder).await {
+        sidecar_file::publish_new(&self.store, &sidecar_path, &sidecar).await?;
+        self.store.disk().rename(&self.temporary, &path).await?;
+        if let Err(error) = self.store.disk().sync_folder(&self.folder).await {
             // A second fsync would prove nothing. If the removal fails too, there is no more to be done here.
-            drop(self.disk.remove_file(&path).await);
+            drop(self.store.disk().remove_file(&path).await);
             return Err(error.into());
         }
         Ok(Published { name, bytes, already: false })
@@ -183,7 +189,7 @@ impl<D: Disk> SegmentWriter<D> {
     /// Gives up: removes the temporary file, as far as that can be done.
     pub async fn discard(self) {
         // If that fails, the cleaner removes the file once it is an hour old; the caller has a cause to report.
-        drop(self.disk.remove_file(&self.temporary).await);
+        drop(self.store.disk().remove_file(&self.temporary).await);
     }
 
     async fn write_tail(&mut self) -> Result<()> {
@@ -214,11 +220,9 @@ impl<D: Disk> SegmentWriter<D> {
     }
 }
 
-async fn read_if_there<D: Disk>(disk: &D, path: &Path, bytes_max: usize) -> Result<Vec<u8>> {
-    match disk::read_small(disk, path, bytes_max).await {
-        Err(error) if error.is_not_found() || error.source.kind() == std::io::ErrorKind::InvalidData => {
-            Ok(Vec::new())
-        }
-        result => result.map_err(Error::from),
+async fn read_if_there<D: Disk>(store: &Store<D>, path: &Path, bytes_max: usize) -> Result<Vec<u8>> {
+    match store.read_small(path, bytes_max).await {
+        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => Ok(Vec::new()),
+        bytes => Ok(bytes?.unwrap_or_default()),
     }
 }

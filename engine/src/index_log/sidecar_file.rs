@@ -174,11 +174,11 @@ async fn publish<D: Disk>(disk: &D, path: &Path, sidecar: &Sidecar) -> Result<()
 }
 
 /// Publishes the sidecar of a segment that is just being published, and is the only one to do so.
-pub(super) async fn publish_new<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) async fn publish_new<D: Disk>(store: &Store<D>, path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = disk::temporary_beside(path);
-    remove_if_there(disk, &temporary).await?;
-    let file = disk.create(&temporary, Transfer::Cached).await?;
-    Ok(publish_file(disk, file, &temporary, path, bytes).await?)
+    store.remove(&temporary).await?;
+    let file = store.disk().create(&temporary, Transfer::Cached).await?;
+    Ok(publish_file(store.disk(), file, &temporary, path, bytes).await?)
 }
 
 async fn publish_file<D: Disk>(
@@ -199,13 +199,6 @@ async fn publish_file<D: Disk>(
         return Err(error);
     }
     disk.sync_folder(disk::parent(path)).await
-}
-
-pub(super) async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> DiskResult<()> {
-    match disk.remove_file(path).await {
-        Err(error) if error.is_not_found() => Ok(()),
-        result => result,
-    }
 }
 
 // What a segment must hold to be taken as it is.

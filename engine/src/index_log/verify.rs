@@ -46,10 +46,7 @@ pub async fn verify_index<D: Disk>(
 ) -> Result<Verified> {
     let mut verified = Verified::default();
     for folder in [store.layout().optimized(code), store.layout().segments(code)] {
-        let entries = match store.disk().list(&folder).await {
-            Err(error) if error.is_not_found() => continue,
-            result => result?,
-        };
+        let entries = store.list(&folder).await?;
         for entry in entries {
             let Some(name) = SegmentName::parse(&entry.name).filter(|_| entry.kind == EntryKind::File) else {
                 continue;

@@ -142,10 +142,7 @@ impl<D: Disk> History<D> {
 
     /// The files of history by epoch, with their lengths; and the deletions.
     async fn measure(&mut self, checkpoint: Epoch) -> DiskResult<(Epochs, Vec<ArchivedName>)> {
-        let entries = match self.store.disk().list(&self.store.layout().raw_history()).await {
-            Err(error) if error.is_not_found() => Vec::new(),
-            entries => entries?,
-        };
+        let entries = self.store.list(&self.store.layout().raw_history()).await?;
         let mut epochs = Epochs::new();
         for entry in entries.iter().filter(|entry| entry.kind == EntryKind::File) {
             let Some(name) = RawName::parse(&entry.name) else { continue };

@@ -131,8 +131,7 @@ async fn optimize<D: Disk>(
     let folder = store.layout().optimized(code);
     store.disk().create_folder(&folder).await?;
     store.disk().sync_folder(disk::parent(&folder)).await?;
-    let mut target =
-        SegmentWriter::create(store.disk(), &folder, SegmentKind::Optimized, last.name.time).await?;
+    let mut target = SegmentWriter::create(store, &folder, SegmentKind::Optimized, last.name.time).await?;
     target.takes_of(promise);
     if let Err(error) = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts).await
     {

@@ -5,8 +5,6 @@
 //! merged in it, so its inputs are known to be leftovers, whichever of them are still there: they are neither
 //! read nor sorted again, but removed.
 
-use std::path::Path;
-
 use crate::error::{Corruption, Result};
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
@@ -92,7 +90,7 @@ async fn sort_stretch<D: Disk>(
     let epochs =
         stretch.iter().map(|segment| segment.epochs).reduce(|a, b| a.joined(b)).expect("it is not empty");
     let folder = store.layout().segments(code);
-    let mut target = SegmentWriter::create(store.disk(), &folder, SegmentKind::Sorted, epochs.first).await?;
+    let mut target = SegmentWriter::create(store, &folder, SegmentKind::Sorted, epochs.first).await?;
     let input = Unsorted { store, code, names: &names, limits };
     if let Err(error) = input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings).await {
         target.discard().await;
@@ -106,16 +104,9 @@ async fn sort_stretch<D: Disk>(
 async fn remove<D: Disk>(store: &Store<D>, code: &IndexCode, names: &[SegmentName]) -> Result<()> {
     for &name in names {
         let path = store.layout().segment(code, name);
-        remove_if_there(store.disk(), &path).await?;
+        store.remove(&path).await?;
         // Behind its segment: a sidecar alone is recognized as an orphan.
-        remove_if_there(store.disk(), &names::sidecar_of(&path)).await?;
+        store.remove(&names::sidecar_of(&path)).await?;
     }
     Ok(store.disk().sync_folder(&store.layout().segments(code)).await?)
-}
-
-async fn remove_if_there<D: Disk>(disk: &D, path: &Path) -> Result<()> {
-    match disk.remove_file(path).await {
-        Err(error) if error.is_not_found() => Ok(()),
-        result => Ok(result?),
-    }
 }

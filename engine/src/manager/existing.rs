@@ -26,10 +26,7 @@ pub async fn list_existing_indexes<D: Disk>(
 ) -> Result<BTreeSet<IndexCode>, ManagerError> {
     // The raw log first: what is dealt meanwhile has a folder by the time that those are listed.
     let mut codes = in_raw_log(store, shared).await?;
-    let entries = match store.disk().list(&store.layout().indexes()).await {
-        Err(error) if error.is_not_found() => Vec::new(),
-        result => result?,
-    };
+    let entries = store.list(&store.layout().indexes()).await?;
     let deletions = shared.deletions.snapshot(store).await?;
     for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Folder) {
         // Other names can't have been created by this host.

@@ -28,9 +28,8 @@ pub(in crate::raw_log) async fn name_durable<D: Disk>(
     from: &Path,
     name: RawName,
 ) -> Result<bool> {
-    match store.disk().rename(from, &store.layout().live(name)).await {
-        Err(error) if error.is_not_found() => return Ok(false),
-        renamed => renamed?,
+    if !store.rename(from, &store.layout().live(name)).await? {
+        return Ok(false);
     }
     store.disk().sync_folder(&store.layout().raw_live()).await?;
     Ok(true)

@@ -10,7 +10,7 @@ use logtank_engine::format::checkpoint::Checkpoint;
 use logtank_engine::ids::IndexCode;
 use logtank_engine::index_log::foreign::foreign_indexes;
 use logtank_engine::index_log::verify::verify_index;
-use logtank_engine::io::disk::{Disk, EntryKind};
+use logtank_engine::io::disk::EntryKind;
 use logtank_engine::jobs::dealer;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log;
@@ -153,10 +153,7 @@ async fn verify_small_files(
 
 /// Indexes that have a folder, in order.
 pub(super) async fn indexes(store: &Store<UringDisk>) -> anyhow::Result<Vec<IndexCode>> {
-    let entries = match store.disk().list(&store.layout().indexes()).await {
-        Err(error) if error.is_not_found() => return Ok(Vec::new()),
-        entries => entries?,
-    };
+    let entries = store.list(&store.layout().indexes()).await?;
     let folders = entries.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
     Ok(folders.filter_map(|entry| IndexCode::new(entry.name.as_bytes()).ok()).collect())
 }

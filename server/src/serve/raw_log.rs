@@ -14,7 +14,7 @@ use logtank_engine::error::is_shortage;
 use logtank_engine::format::names::{RawName, time_of};
 use logtank_engine::host::raw_room::{Indexes, RawRoom};
 use logtank_engine::ids::ShardId;
-use logtank_engine::io::disk::{Disk, Space, Transfer};
+use logtank_engine::io::disk::{Space, Transfer};
 use logtank_engine::io::op::ShardEvent;
 use logtank_engine::jobs::dealer::Dealer;
 use logtank_engine::jobs::governor::Policy;
@@ -375,13 +375,10 @@ impl RawLog {
             ShardEvent::Abandoned { ready, epoch, part } => {
                 let names = [RawName::Ready(ready), RawName::Segment { epoch, shard, part }];
                 for name in names {
-                    match store.disk().remove_file(&store.layout().live(name)).await {
-                        Err(error) if !error.is_not_found() => {
-                            tracing::error!(
-                                "a raw segment that failed can't be removed; the next start will see to it: {error}"
-                            );
-                        }
-                        _ => {}
+                    if let Err(error) = store.remove(&store.layout().live(name)).await {
+                        tracing::error!(
+                            "a raw segment that failed can't be removed; the next start will see to it: {error}"
+                        );
                     }
                 }
             }

@@ -68,7 +68,8 @@ pub(super) fn empty_index() -> MemDisk {
 /// Deals an epoch, as this host does.
 pub(super) async fn deal<D: Disk>(disk: &D, time: Epoch, records: &[Record]) -> Result<SegmentName> {
     let folder = layout().segments(&code());
-    let mut writer = SegmentWriter::create(disk, &folder, SegmentKind::Unsorted, time).await?;
+    let mut writer =
+        SegmentWriter::create(&store(disk, &layout()), &folder, SegmentKind::Unsorted, time).await?;
     let mut bytes = Vec::new();
     for record in records {
         bytes.clear();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Cleaned;
-use super::files::{Files, remove, remove_segment, sync_folders};
+use super::files::{Files, remove_segment, sync_folders};
 use super::trash::throw_away;
 use crate::deletions::DeletionLog;
 use crate::error::Result;
@@ -79,7 +79,7 @@ impl<D: Disk> Deleted<D> {
         if files != Files::default() {
             return Ok(false);
         }
-        remove(self.store.disk(), &self.store.layout().last_read(code)).await?;
+        self.store.remove(&self.store.layout().last_read(code)).await?;
         for folder in [
             self.store.layout().segments(code),
             self.store.layout().optimized(code),

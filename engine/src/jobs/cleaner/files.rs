@@ -23,7 +23,7 @@ impl Files {
     pub(super) async fn list<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResult<Self> {
         let mut files = Self::default();
         for folder in [store.layout().optimized(code), store.layout().segments(code)] {
-            files.add(&folder, &entries(store.disk(), &folder).await?);
+            files.add(&folder, &store.list(&folder).await?);
         }
         Ok(files)
     }
@@ -50,23 +50,6 @@ impl Files {
     }
 }
 
-/// Entries of a folder; none if it is not there.
-pub(super) async fn entries<D: Disk>(disk: &D, folder: &Path) -> DiskResult<Vec<Entry>> {
-    match disk.list(folder).await {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        entries => entries,
-    }
-}
-
-/// Removes a file; whether it was there.
-pub(super) async fn remove<D: Disk>(disk: &D, path: &Path) -> DiskResult<bool> {
-    match disk.remove_file(path).await {
-        Ok(()) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Removes a segment and its sidecar; its length, if it was there.
 pub(super) async fn remove_segment<D: Disk>(
     store: &Store<D>,
@@ -75,9 +58,9 @@ pub(super) async fn remove_segment<D: Disk>(
 ) -> DiskResult<Option<u64>> {
     let path = store.layout().segment(code, name);
     let metadata = store.disk().metadata(&path).await?;
-    let there = remove(store.disk(), &path).await?;
+    let there = store.remove(&path).await?;
     // Behind its segment: a sidecar alone is recognized as a stray.
-    remove(store.disk(), &sidecar_of(&path)).await?;
+    store.remove(&sidecar_of(&path)).await?;
     Ok(metadata.filter(|_| there).map(|metadata| metadata.len))
 }
 

@@ -2,7 +2,7 @@
 //! sidecars, and it serves every segment whose name it knows.
 
 use super::deleted::Deleted;
-use super::files::{Files, entries, remove, remove_segment, sync_folders};
+use super::files::{Files, remove_segment, sync_folders};
 use super::{Cleaned, empty_trash};
 use crate::deletions::DeletionLog;
 use crate::error::{Corruption, Result};
@@ -38,7 +38,7 @@ pub async fn hand_over<D: Disk>(
         return Err(damage.clone().into());
     }
     let mut cleaned = Deleted::new(store.clone()).carry_out(deletions, checkpoint, now).await?;
-    let indexes = entries(store.disk(), &store.layout().indexes()).await?;
+    let indexes = store.list(&store.layout().indexes()).await?;
     for (number, entry) in indexes.iter().enumerate() {
         progress(number, indexes.len());
         let Ok(code) = IndexCode::new(entry.name.as_bytes()) else { continue };
@@ -74,7 +74,7 @@ async fn publish_beginning<D: Disk>(store: &Store<D>, checkpoint: Epoch) -> Resu
             return Err(Corruption { path, offset: 0, what }.into());
         }
         if name != beginning {
-            remove(store.disk(), &path).await?;
+            store.remove(&path).await?;
         }
     }
     Ok(publish_small(store.disk(), &folder.join(beginning.to_string()), b"").await?)
@@ -105,10 +105,10 @@ async fn finish<D: Disk>(
     sync_folders(store, code).await?;
     let files = Files::list(store, code).await?;
     for path in &files.strays {
-        cleaned.leftovers += u64::from(remove(store.disk(), path).await?);
+        cleaned.leftovers += u64::from(store.remove(path).await?);
     }
     for name in files.segments.iter().filter(|name| name.kind == SegmentKind::Optimized) {
-        remove(store.disk(), &store.layout().sidecar(code, *name)).await?;
+        store.remove(&store.layout().sidecar(code, *name)).await?;
     }
     Ok(sync_folders(store, code).await?)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Cleaned;
-use super::files::{Files, remove, remove_segment, sync_folders};
+use super::files::{Files, remove_segment, sync_folders};
 use super::idle::Idle;
 use crate::error::{Corruption, Result};
 use crate::format::names::{SegmentKind, SegmentName, sidecar_of};
@@ -150,7 +150,7 @@ impl<D: Disk> Superseded<D> {
         // A sidecar goes only once its segment is gone for good.
         sync_folders(&self.store, code).await?;
         for path in due {
-            visit.cleaned.leftovers += u64::from(remove(self.store.disk(), path).await?);
+            visit.cleaned.leftovers += u64::from(self.store.remove(path).await?);
             self.strays.forget(path);
         }
         Ok(())

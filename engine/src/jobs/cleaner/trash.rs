@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{entries, remove};
 use crate::io::disk::{Disk, DiskResult, EntryKind, parent};
 use crate::store::Store;
 
@@ -16,23 +15,22 @@ pub(super) async fn throw_away<D: Disk>(store: &Store<D>, folder: &Path) -> Disk
     }
     // Left over by an error; a name that is taken would make the rename fail.
     let target = trash.join(folder.file_name().unwrap_or_default());
-    remove_from_trash(store.disk(), &trash, &target).await?;
-    match store.disk().rename(folder, &target).await {
-        Err(error) if error.is_not_found() => return Ok(false),
-        result => result?,
+    remove_from_trash(store, &trash, &target).await?;
+    if !store.rename(folder, &target).await? {
+        return Ok(false);
     }
     // The old name first: after a power cut the folder may be found nowhere, and that is where it is going.
     store.disk().sync_folder(parent(folder)).await?;
     store.disk().sync_folder(&trash).await?;
-    remove_from_trash(store.disk(), &trash, &target).await?;
+    remove_from_trash(store, &trash, &target).await?;
     Ok(true)
 }
 
 /// Removes what has this name in trash/, whatever it is: also a link to a folder elsewhere, which may stand for an index.
-async fn remove_from_trash<D: Disk>(disk: &D, trash: &Path, target: &Path) -> DiskResult<()> {
+async fn remove_from_trash<D: Disk>(store: &Store<D>, trash: &Path, target: &Path) -> DiskResult<()> {
     let name = target.file_name().unwrap_or_default();
-    for entry in entries(disk, trash).await?.iter().filter(|entry| *entry.name == *name) {
-        remove_any(disk, target, entry.kind).await?;
+    for entry in store.list(trash).await?.iter().filter(|entry| *entry.name == *name) {
+        remove_any(store, target, entry.kind).await?;
     }
     Ok(())
 }
@@ -43,36 +41,36 @@ async fn remove_from_trash<D: Disk>(disk: &D, trash: &Path, target: &Path) -> Di
 /// The disk's.
 pub async fn empty_trash<D: Disk>(store: &Store<D>) -> DiskResult<()> {
     let trash = store.layout().trash();
-    for entry in entries(store.disk(), &trash).await? {
-        remove_any(store.disk(), &trash.join(&entry.name), entry.kind).await?;
+    for entry in store.list(&trash).await? {
+        remove_any(store, &trash.join(&entry.name), entry.kind).await?;
     }
     Ok(())
 }
 
-async fn remove_any<D: Disk>(disk: &D, path: &Path, kind: EntryKind) -> DiskResult<()> {
+async fn remove_any<D: Disk>(store: &Store<D>, path: &Path, kind: EntryKind) -> DiskResult<()> {
     match kind {
-        EntryKind::Folder => remove_tree(disk, path).await,
+        EntryKind::Folder => remove_tree(store, path).await,
         // Never followed: of a link, the link is removed.
-        EntryKind::File | EntryKind::Other => remove(disk, path).await.map(drop),
+        EntryKind::File | EntryKind::Other => store.remove(path).await.map(drop),
     }
 }
 
 /// Removes a folder and all that is in it; fine if it is not there.
-async fn remove_tree<D: Disk>(disk: &D, root: &Path) -> DiskResult<()> {
+async fn remove_tree<D: Disk>(store: &Store<D>, root: &Path) -> DiskResult<()> {
     let mut open: Vec<PathBuf> = vec![root.to_owned()];
     while let Some(folder) = open.last().cloned() {
         let mut folders = Vec::new();
-        for entry in entries(disk, &folder).await? {
+        for entry in store.list(&folder).await? {
             let path = folder.join(&entry.name);
             match entry.kind {
                 EntryKind::Folder => folders.push(path),
                 EntryKind::File | EntryKind::Other => {
-                    remove(disk, &path).await?;
+                    store.remove(&path).await?;
                 }
             }
         }
         if folders.is_empty() {
-            match disk.remove_folder(&folder).await {
+            match store.disk().remove_folder(&folder).await {
                 Err(error) if error.is_not_found() => {}
                 result => result?,
             }

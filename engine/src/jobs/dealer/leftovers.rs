@@ -36,7 +36,7 @@ pub(super) async fn remove<D: Disk>(
 ) -> Result<BTreeMap<IndexCode, usize>> {
     let mut left = BTreeMap::new();
     let undealt = |epoch: Epoch| epoch >= checkpoint && view.epochs.contains_key(&epoch);
-    let indexes = list(store.disk(), &store.layout().indexes()).await?;
+    let indexes = store.list(&store.layout().indexes()).await?;
     let indexes: Vec<_> = indexes.iter().filter(|entry| entry.kind == EntryKind::Folder).collect();
     for indexes in indexes.chunks(FOLDERS_AT_ONCE) {
         let folder = |index: &&Entry| store.layout().indexes().join(&index.name).join("segments");
@@ -51,7 +51,7 @@ pub(super) async fn remove<D: Disk>(
             }
         }
     }
-    let rejected = list(store.disk(), &store.layout().rejected()).await?;
+    let rejected = store.list(&store.layout().rejected()).await?;
     remove_from(store.disk(), &store.layout().rejected(), rejected, undealt).await?;
     store.disk().sync_filesystem(store.layout().data()).await?;
     Ok(left)
@@ -85,13 +85,6 @@ fn dealt_as(name: &str) -> Option<Epoch> {
     match segment.kind {
         SegmentKind::Unsorted => Some(segment.time),
         SegmentKind::Sorted | SegmentKind::Optimized => None,
-    }
-}
-
-async fn list<D: Disk>(disk: &D, folder: &Path) -> Result<Vec<Entry>> {
-    match disk.list(folder).await {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        entries => Ok(entries?),
     }
 }
 

@@ -53,8 +53,7 @@ impl<'p, D: Disk> Publisher<'p, D> {
                 let folder = self.folder(target);
                 self.create_folder(&folder).await?;
                 let writer =
-                    SegmentWriter::create(self.store.disk(), &folder, SegmentKind::Unsorted, self.epoch)
-                        .await?;
+                    SegmentWriter::create(self.store, &folder, SegmentKind::Unsorted, self.epoch).await?;
                 self.spilled.insert((target.clone(), writer))
             }
         };

@@ -258,10 +258,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
     }
 
     async fn indexes(&mut self) -> Result<Vec<IndexCode>> {
-        let entries = match self.local.store.disk().list(&self.local.store.layout().indexes()).await {
-            Err(error) if error.is_not_found() => Vec::new(),
-            entries => entries?,
-        };
+        let entries = self.local.store.list(&self.local.store.layout().indexes()).await?;
         let folders = entries.iter().filter(|entry| entry.kind == EntryKind::Folder);
         // What has no name of an index is not ours.
         let codes: Vec<_> = folders.filter_map(|entry| IndexCode::new(entry.name.as_bytes()).ok()).collect();

@@ -103,10 +103,8 @@ async fn move_to_history<D: Disk>(
 ) -> Result<bool> {
     let target = store.layout().history(name);
     for from in places {
-        match store.disk().rename(&from, &target).await {
-            Ok(()) => return Ok(true),
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
+        if store.rename(&from, &target).await? {
+            return Ok(true);
         }
     }
     Ok(false)

@@ -44,7 +44,7 @@ impl<D: Disk> Preparer<D> {
         let file_bytes = limits.segment_file_bytes();
         // Also behind those that are no longer ready: renaming to their names would destroy them.
         let mut next_number = 0;
-        for name in raw_names(store.disk(), &store.layout().raw_live()).await? {
+        for name in raw_names(&store, &store.layout().raw_live()).await? {
             if let RawName::Ready(number) = name {
                 next_number = next_number.max(number + 1);
             }

@@ -31,23 +31,20 @@ pub enum Retired {
 pub async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize) -> Result<Retired> {
     let path = store.layout().history(name);
     let recyclable = match name {
-        RawName::Segment { .. } => {
-            raw_names(store.disk(), &store.layout().raw_spare()).await?.len() < spares_max
-        }
+        RawName::Segment { .. } => raw_names(store, &store.layout().raw_spare()).await?.len() < spares_max,
         RawName::Legacy(_) | RawName::Ready(_) | RawName::Lost(_) => false,
     };
-    let done = if recyclable {
+    let there = if recyclable {
         if store.disk().metadata(&store.layout().raw_spare()).await?.is_none() {
             store.disk().create_folder(&store.layout().raw_spare()).await?;
             store.disk().sync_folder(store.layout().raw()).await?;
         }
-        store.disk().rename(&path, &store.layout().raw_spare().join(name.to_string())).await
+        store.rename(&path, &store.layout().raw_spare().join(name.to_string())).await?
     } else {
-        store.disk().remove_file(&path).await
+        store.remove(&path).await?
     };
-    match done {
-        Err(error) if error.is_not_found() => return Ok(Retired::Gone),
-        done => done?,
+    if !there {
+        return Ok(Retired::Gone);
     }
     if recyclable {
         store.disk().sync_folder(&store.layout().raw_spare()).await?;
@@ -63,20 +60,11 @@ pub async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize)
 /// The disk's.
 pub async fn give_up<D: Disk>(store: &Store<D>) -> DiskResult<u64> {
     let folder = store.layout().raw_spare();
-    let entries = match store.disk().list(&folder).await {
-        Err(error) if error.is_not_found() => return Ok(0),
-        entries => entries?,
-    };
+    let entries = store.list(&folder).await?;
     let mut given_up = 0;
     for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
-        match store.disk().remove_file(&folder.join(&entry.name)).await {
-            // Recycled meanwhile, or given up by another process.
-            Err(error) if error.is_not_found() => {}
-            done => {
-                done?;
-                given_up += 1;
-            }
-        }
+        // It may have been recycled meanwhile, or given up by another process.
+        given_up += u64::from(store.remove(&folder.join(&entry.name)).await?);
     }
     Ok(given_up)
 }
@@ -84,10 +72,7 @@ pub async fn give_up<D: Disk>(store: &Store<D>) -> DiskResult<u64> {
 /// Takes a spare file of this length to `to`, durably; deletes those of another length. `false` if there is none.
 pub(super) async fn take<D: Disk>(store: &Store<D>, file_bytes: u64, to: &Path) -> DiskResult<bool> {
     let folder = store.layout().raw_spare();
-    let entries = match store.disk().list(&folder).await {
-        Err(error) if error.is_not_found() => return Ok(false),
-        entries => entries?,
-    };
+    let entries = store.list(&folder).await?;
     // A folder or a link is somebody else's: it is passed over.
     for entry in entries.into_iter().filter(|entry| entry.kind == EntryKind::File) {
         let path = folder.join(&entry.name);
@@ -97,19 +82,15 @@ pub(super) async fn take<D: Disk>(store: &Store<D>, file_bytes: u64, to: &Path) 
                 // cut gives back to history would destroy it there.
                 store.disk().sync_folder(&folder).await?;
                 store.disk().sync_folder(&store.layout().raw_history()).await?;
-                match store.disk().rename(&path, to).await {
+                if !store.rename(&path, to).await? {
                     // Given up meanwhile, by whoever prunes history.
-                    Err(error) if error.is_not_found() => continue,
-                    done => done?,
+                    continue;
                 }
                 store.disk().sync_folder(parent(to)).await?;
                 store.disk().sync_folder(&folder).await?;
                 return Ok(true);
             }
-            Some(_) => match store.disk().remove_file(&path).await {
-                Err(error) if error.is_not_found() => {}
-                done => done?,
-            },
+            Some(_) => _ = store.remove(&path).await?,
             None => {}
         }
     }

@@ -104,7 +104,7 @@ impl LiveView {
         let folder = store.layout().raw_live();
         let mut sealed = Sealed::new();
         for _ in 0..LOOKS_MAX {
-            match Self::try_look(store.disk(), &folder, transfer, &mut sealed).await {
+            match Self::try_look(store, &folder, transfer, &mut sealed).await {
                 Ok(Some(view)) => return Ok(view),
                 Ok(None) => {}
                 // Renamed or archived between listing and opening.
@@ -121,26 +121,26 @@ impl LiveView {
 
     /// `None` if what was seen may not have been there at one moment.
     async fn try_look<D: Disk>(
-        disk: &D,
+        store: &Store<D>,
         folder: &Path,
         transfer: Transfer,
         sealed: &mut Sealed,
     ) -> Result<Option<Self>> {
-        let names = raw_names(disk, folder).await?;
+        let names = raw_names(store, folder).await?;
         let mut view = Self::default();
         for name in &names {
-            view.add(disk, folder.join(name.to_string()), *name, transfer, sealed).await?;
+            view.add(store.disk(), folder.join(name.to_string()), *name, transfer, sealed).await?;
         }
         // A file may have been taken into use after it was read, and files read after it may hold what came
         // later. If none was, then everything above was so at the moment before this.
         let unused = view.ready.iter().map(|file| (file, BlockError::Empty));
         let unusable = view.unusable.iter().map(|unusable| (&unusable.file, unusable.error));
         for (file, error) in unused.chain(unusable) {
-            if read_blocks(disk, &file.path, transfer).await?.0.header != Err(error) {
+            if read_blocks(store.disk(), &file.path, transfer).await?.0.header != Err(error) {
                 return Ok(None);
             }
         }
-        Ok((raw_names(disk, folder).await? == names).then_some(view))
+        Ok((raw_names(store, folder).await? == names).then_some(view))
     }
 
     async fn add<D: Disk>(
@@ -422,11 +422,8 @@ pub fn name_of(header: &Header) -> RawName {
 }
 
 /// The raw files in a folder, in order; a missing folder has none.
-pub(in crate::raw_log) async fn raw_names<D: Disk>(disk: &D, folder: &Path) -> Result<Vec<RawName>> {
-    let entries = match disk.list(folder).await {
-        Err(error) if error.is_not_found() => Vec::new(),
-        entries => entries?,
-    };
+pub(in crate::raw_log) async fn raw_names<D: Disk>(store: &Store<D>, folder: &Path) -> Result<Vec<RawName>> {
+    let entries = store.list(folder).await?;
     let files = entries.iter().filter(|entry| entry.kind == EntryKind::File);
     Ok(files.filter_map(|entry| RawName::parse(&entry.name)).collect())
 }

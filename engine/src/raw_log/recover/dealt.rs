@@ -11,13 +11,11 @@
 //! and records, and if it was merged already, applying a stretch of the log to a state that includes it ends in
 //! the same state.
 
-use std::path::Path;
-
 use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{RawName, SegmentName};
 use crate::ids::Epoch;
-use crate::io::disk::{Disk, Entry, EntryKind, Transfer};
+use crate::io::disk::{Disk, EntryKind, Transfer};
 use crate::raw_log::read::live::{LiveView, raw_names};
 use crate::store::Store;
 
@@ -45,7 +43,7 @@ pub async fn repair<D: Disk>(store: &Store<D>) -> Result<Epoch> {
 /// # Errors
 /// The disk's.
 pub async fn next_to_deal<D: Disk>(store: &Store<D>, stored: &Checkpoint) -> Result<Epoch> {
-    let history = raw_names(store.disk(), &store.layout().raw_history()).await?;
+    let history = raw_names(store, &store.layout().raw_history()).await?;
     if let Checkpoint::At(next) = stored {
         let legacy = history.iter().filter(|name| matches!(name, RawName::Legacy(_)));
         let behind = legacy.filter_map(|name| name.epoch()).max().map_or(Epoch::ZERO, Epoch::next);
@@ -67,27 +65,17 @@ pub async fn next_to_deal<D: Disk>(store: &Store<D>, stored: &Checkpoint) -> Res
 /// The greatest time of a segment of any index before `before`.
 async fn greatest_segment<D: Disk>(store: &Store<D>, before: Epoch) -> Result<Option<Epoch>> {
     let mut greatest = None;
-    for index in entries(store.disk(), &store.layout().indexes())
-        .await?
-        .iter()
-        .filter(|entry| entry.kind == EntryKind::Folder)
+    for index in
+        store.list(&store.layout().indexes()).await?.iter().filter(|entry| entry.kind == EntryKind::Folder)
     {
         for folder in ["segments", "optimized"] {
-            let entries =
-                entries(store.disk(), &store.layout().indexes().join(&index.name).join(folder)).await?;
+            let entries = store.list(&store.layout().indexes().join(&index.name).join(folder)).await?;
             let times =
                 entries.iter().filter_map(|entry| SegmentName::parse(&entry.name)).map(|name| name.time);
             greatest = greatest.max(times.filter(|time| *time < before).max());
         }
     }
     Ok(greatest)
-}
-
-async fn entries<D: Disk>(disk: &D, folder: &Path) -> Result<Vec<Entry>> {
-    match disk.list(folder).await {
-        Err(error) if error.is_not_found() => Ok(Vec::new()),
-        entries => Ok(entries?),
-    }
 }
 
 #[cfg(test)]

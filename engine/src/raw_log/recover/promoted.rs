@@ -40,7 +40,7 @@ pub async fn place_after_dealt<D: Disk>(store: &Store<D>) -> Result<u64> {
 }
 
 async fn last_to_place<D: Disk>(store: &Store<D>, next: Epoch) -> Result<Option<(RawName, Epoch)>> {
-    let live = raw_names(store.disk(), &store.layout().raw_live()).await?;
+    let live = raw_names(store, &store.layout().raw_live()).await?;
     let follows = live.iter().filter_map(|name| name.epoch()).filter(|&epoch| epoch >= next).min();
     let mut before = Vec::new();
     for name in live {
@@ -86,7 +86,7 @@ mod tests {
 
     /// What is in live, in order.
     fn left(disk: &MemDisk) -> Vec<(String, String)> {
-        let names = run(raw_names(disk, &layout().raw_live())).unwrap();
+        let names = run(raw_names(&store(disk, &layout()), &layout().raw_live())).unwrap();
         let text = |name: &RawName| {
             let bytes = run(read_small(disk, &layout().live(*name), 64)).unwrap();
             String::from_utf8(bytes).unwrap()

@@ -36,7 +36,7 @@ const PIECE: u64 = SCAN_CHUNK_BYTES as u64;
 /// have it. What else goes wrong with a segment is told in the report.
 pub(super) async fn restore<D: Disk>(store: &Store<D>, report: &mut RecoveryReport) -> Result<()> {
     or_bug!(CacheAbandoned, (), return Ok(()));
-    let names = raw_names(store.disk(), &store.layout().raw_live()).await?;
+    let names = raw_names(store, &store.layout().raw_live()).await?;
     let lost = names.iter().filter_map(|name| match name {
         RawName::Lost(epoch) => Some(*epoch),
         RawName::Legacy(_) | RawName::Segment { .. } | RawName::Ready(_) => None,

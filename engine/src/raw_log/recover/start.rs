@@ -120,7 +120,7 @@ fn is_empty(epoch: &EpochView) -> bool {
 
 /// Epochs of which history has a segment.
 async fn segments_in_history<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch>> {
-    let names = raw_names(store.disk(), &store.layout().raw_history()).await?;
+    let names = raw_names(store, &store.layout().raw_history()).await?;
     Ok(names
         .into_iter()
         .filter(|name| !matches!(name, RawName::Lost(_)))
@@ -178,7 +178,7 @@ async fn first_epoch<D: Disk>(
         let path = epoch.segments.first().map(|segment| segment.path.clone());
         consider(epoch.epoch, path.unwrap_or_else(|| store.layout().live(RawName::Lost(epoch.epoch))));
     }
-    for name in raw_names(store.disk(), &store.layout().raw_history()).await? {
+    for name in raw_names(store, &store.layout().raw_history()).await? {
         if let Some(epoch) = name.epoch() {
             consider(epoch, store.layout().history(name));
         }

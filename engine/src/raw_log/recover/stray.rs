@@ -124,10 +124,8 @@ pub async fn read_unarchived<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch
 pub async fn write_unarchived<D: Disk>(store: &Store<D>, epochs: &BTreeSet<Epoch>) -> Result<()> {
     let path = store.layout().unarchived();
     if epochs.is_empty() {
-        return match store.disk().remove_file(&path).await {
-            Err(error) if error.is_not_found() => Ok(()),
-            result => Ok(result?),
-        };
+        store.remove(&path).await?;
+        return Ok(());
     }
     let mut text = String::new();
     for epoch in epochs {

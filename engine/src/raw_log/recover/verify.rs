@@ -110,7 +110,7 @@ pub async fn verify<D: Disk>(store: &Store<D>) -> Result<VerifyReport> {
         report.short_epochs(store, &view, checkpoint).await?;
     }
     // After raw/live/: what moved meanwhile is here.
-    for name in raw_names(store.disk(), &store.layout().raw_history()).await? {
+    for name in raw_names(store, &store.layout().raw_history()).await? {
         report.file(store.disk(), &store.layout().history(name), name, false).await?;
     }
     let (files, damaged) = archive::verify(store).await?;

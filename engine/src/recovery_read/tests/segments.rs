@@ -27,9 +27,7 @@ fn optimized(host: &Host, lengths: &[usize]) -> (SegmentName, Vec<u8>) {
     let mut bytes = Vec::new();
     let published = run(async {
         let mut writer =
-            SegmentWriter::create(host.store.disk(), &folder, SegmentKind::Optimized, epoch(1_500))
-                .await
-                .unwrap();
+            SegmentWriter::create(&host.store, &folder, SegmentKind::Optimized, epoch(1_500)).await.unwrap();
         for (number, &length) in lengths.iter().enumerate() {
             let docid = format!("{number:08}");
             let raw = raw_record("m", &docid, Some(&"x".repeat(length)));

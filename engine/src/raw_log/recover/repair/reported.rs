@@ -92,7 +92,7 @@ async fn lost_in_history<D: Disk>(
 /// Whether a shard's frame that begins at `position` can be read, in raw/live/ or in raw/history/.
 async fn is_there<D: Disk>(store: &Store<D>, shard: ShardId, position: Position) -> Result<bool> {
     for folder in [store.layout().raw_live(), store.layout().raw_history()] {
-        for name in raw_names(store.disk(), &folder).await? {
+        for name in raw_names(store, &folder).await? {
             let of_shard = matches!(
                 name,
                 RawName::Segment { epoch, shard: its, .. } if epoch == position.epoch() && its == shard
