@@ -45,6 +45,12 @@ impl DiskError {
         is_shortage(&self.source) && !self.is_failed_sync()
     }
 
+    /// Whether a folder changed all the time while it was listed.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        self.source.get_ref().is_some_and(|cause| cause.is::<Changing>())
+    }
+
     /// Whether the drive is full (ENOSPC, EDQUOT).
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -61,6 +67,27 @@ pub fn is_shortage(error: &std::io::Error) -> bool {
     const EMFILE: i32 = 24;
     const ENOBUFS: i32 = 105;
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
+}
+
+/// Why a [`Disk`](crate::io::disk::Disk) can't say what is in a folder at one moment; the cause inside a [`DiskError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it changes faster than it can be read; try again")]
+pub struct Changing;
+
+/// Files kept changing while they were being looked at: nobody failed, and another attempt may succeed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} changed {looks} times while it was being looked at{}; try again", path.display(), last(missing.as_deref()))]
+pub struct Unsettled {
+    /// The folder or file that was looked at.
+    pub path: PathBuf,
+    /// How often that was.
+    pub looks: u32,
+    /// What the last look did not find, if that is why.
+    pub missing: Option<String>,
+}
+
+fn last(missing: Option<&str>) -> String {
+    missing.map(|missing| format!(" (at last {missing})")).unwrap_or_default()
 }
 
 /// Bytes on disk that are not what was written there.
@@ -84,6 +111,9 @@ pub enum Error {
     /// Bytes on disk are damaged.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
+    /// Files kept changing while they were being looked at.
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
 }
 
 impl Error {

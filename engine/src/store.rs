@@ -1,9 +1,26 @@
 //! One host's data: a disk, and where everything is on it.
 
+use std::fmt::Display;
 use std::path::Path;
 
+use crate::error::{Error, Unsettled};
 use crate::format::layout::Layout;
 use crate::io::disk::{self, Disk, DiskResult, Entry};
+
+/// How often what is looked at may change meanwhile before that is given up.
+pub const LOOKS_MAX: u32 = 10;
+
+/// An error of a look at files that others may move at any time.
+pub trait MayVanish: From<Unsettled> + Display {
+    /// Whether a file or folder was not there: often another job moved it, and a fresh look finds it.
+    fn is_not_found(&self) -> bool;
+}
+
+impl MayVanish for Error {
+    fn is_not_found(&self) -> bool {
+        Self::is_not_found(self)
+    }
+}
 
 /// One host's data: a disk, and where everything is on it.
 #[derive(Clone, Debug)]
@@ -33,6 +50,28 @@ impl<D> Store<D> {
 }
 
 impl<D: Disk> Store<D> {
+    /// Takes a look at what others may be moving, and again until it succeeds: it has to if it gives `None`, because what it saw
+    /// was not there at one moment, or if something that it had seen was not found any more. `path` is what is looked at.
+    ///
+    /// # Errors
+    /// What the look fails with otherwise; [`Unsettled`] after [`LOOKS_MAX`] looks.
+    pub async fn settle<T, E: MayVanish>(
+        &self,
+        path: &Path,
+        mut look: impl AsyncFnMut() -> Result<Option<T>, E>,
+    ) -> Result<T, E> {
+        let mut missing = None;
+        for _ in 0..LOOKS_MAX {
+            match look().await {
+                Ok(Some(seen)) => return Ok(seen),
+                Ok(None) => missing = None,
+                Err(error) if error.is_not_found() => missing = Some(error.to_string()),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Unsettled { path: path.to_owned(), looks: LOOKS_MAX, missing }.into())
+    }
+
     /// Entries of a folder, sorted by name; none if there is no such folder.
     ///
     /// # Errors

@@ -22,9 +22,6 @@ use crate::store::Store;
 
 const SUFFIX: &str = ".deleted";
 
-/// A start of the writer deletes temporary files, also one that is being written here; more than once is nobody's start.
-const TRIES: usize = 3;
-
 /// The name of a deletion that is kept with history.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ArchivedName {
@@ -65,21 +62,18 @@ pub(crate) fn names(entries: &[Entry]) -> Vec<ArchivedName> {
 }
 
 /// Keeps a deletion with history, durably.
-pub(super) async fn keep<D: Disk>(store: &Store<D>, name: &ArchivedName) -> DiskResult<()> {
+pub(super) async fn keep<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result<()> {
     or_bug!(DeletionUnarchived, (), return Ok(()));
     create_history(store).await?;
     let bytes = encode(&name.code, name.before);
-    let mut tries = 1;
-    loop {
-        match publish_small(store.disk(), &path(store.layout(), name), bytes.as_bytes()).await {
-            Err(error) if error.is_not_found() && tries < TRIES => tries += 1,
-            done => return done,
-        }
-    }
+    let path = path(store.layout(), name);
+    // A start of the writer deletes temporary files, also one that is being written here.
+    let publish = async || Ok(Some(publish_small(store.disk(), &path, bytes.as_bytes()).await?));
+    store.settle(&path, publish).await
 }
 
 /// Keeps each of these with history that is not kept yet.
-pub(super) async fn keep_all<D: Disk>(store: &Store<D>, deletions: &Deletions) -> DiskResult<()> {
+pub(super) async fn keep_all<D: Disk>(store: &Store<D>, deletions: &Deletions) -> Result<()> {
     if deletions.iter().next().is_none() {
         return Ok(());
     }
@@ -113,23 +107,15 @@ pub(crate) async fn take_over<D: Disk>(store: &Store<D>) -> Result<Vec<Corruptio
     let entries = store.list(&live).await?;
     let (mut damaged, mut moved) = (Vec::new(), false);
     for name in names(&entries) {
-        let mut tries = 1;
-        let outcome = loop {
-            match take_over_one(store, &name).await {
-                Err(Error::Disk(error)) if error.is_not_found() => {
-                    // The other role of this host starts as well, and did it first: then it holds already.
-                    if store.disk().metadata(&live.join(name.to_string())).await?.is_none() {
-                        break None;
-                    }
-                    if tries == TRIES {
-                        return Err(error.into());
-                    }
-                    tries += 1;
-                }
-                outcome => break outcome?,
+        let path = live.join(name.to_string());
+        let take_over = async || match take_over_one(store, &name).await {
+            // The other role of this host starts as well, and did it first: then it holds already.
+            Err(error) if error.is_not_found() && store.disk().metadata(&path).await?.is_none() => {
+                Ok(Some(None))
             }
+            damage => damage.map(Some),
         };
-        damaged.extend(outcome);
+        damaged.extend(store.settle(&path, take_over).await?);
         moved = true;
     }
     if moved {

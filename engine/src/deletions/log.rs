@@ -7,7 +7,7 @@ use super::archive::{self, ArchivedName};
 use super::cut::cut;
 use super::file::publish;
 use super::set::Deletions;
-use crate::error::{DiskError, Result, Verb};
+use crate::error::{DiskError, Error, Result, Verb};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
@@ -32,9 +32,6 @@ struct State {
     lost_track: bool,
 }
 
-// Times that the raw log is looked at again because a file moved meanwhile: it does once an epoch.
-const LOOKS_MAX: usize = 10;
-
 impl DeletionLog {
     /// Reads nothing yet.
     #[must_use]
@@ -51,7 +48,7 @@ impl DeletionLog {
         let known = state.take(store).await?;
         // A full drive must not keep the dealer from dealing: then it is done the next time.
         match state.archive(store, &known).await {
-            Err(error) if error.is_failed_sync() => return Err(error.into()),
+            Err(error) if error.is_failed_sync() => return Err(error),
             _ => {}
         }
         state.known = Some(known.clone());
@@ -80,7 +77,7 @@ impl DeletionLog {
         // Behind that: an index that is still there must not be gone in what is restored.
         if let Err(error) = archive::keep(store, &ArchivedName { before, code: code.clone() }).await {
             state.lost_track |= error.is_failed_sync();
-            return Err(error.into());
+            return Err(error);
         }
         if let Some(earlier) = earlier.filter(|earlier| *earlier < before) {
             // What is left of it says less than this one; a failure costs nothing.
@@ -133,10 +130,10 @@ impl State {
     }
 
     /// Keeps with history what is not kept yet.
-    async fn archive<D: Disk>(&mut self, store: &Store<D>, known: &Deletions) -> DiskResult<()> {
+    async fn archive<D: Disk>(&mut self, store: &Store<D>, known: &Deletions) -> Result<()> {
         if !self.archived {
             let kept = archive::keep_all(store, known).await;
-            self.lost_track |= kept.as_ref().is_err_and(DiskError::is_failed_sync);
+            self.lost_track |= kept.as_ref().is_err_and(Error::is_failed_sync);
             kept?;
             self.archived = true;
         }
@@ -144,15 +141,12 @@ impl State {
     }
 
     async fn log_end<D: Disk>(&mut self, store: &Store<D>) -> Result<Option<Position>> {
-        let mut looks = 0;
-        loop {
+        let look = async || {
             let view = LiveView::look(store, Transfer::Cached).await?;
-            looks += 1;
-            match self.tails.next_position(store.disk(), &view).await {
-                Err(error) if error.is_not_found() && looks < LOOKS_MAX => {}
-                result => return result,
-            }
-        }
+            Ok(Some(self.tails.next_position(store.disk(), &view).await?))
+        };
+        // What is not found was moved while it was looked at: that happens once an epoch.
+        store.settle(&store.layout().raw_live(), look).await
     }
 }
 

@@ -15,8 +15,6 @@ pub enum Verb {
     Link,
     /// List a folder.
     List,
-    /// See what `raw/live/` holds at one moment.
-    LookAt,
     /// Find free space for what a job writes into a folder.
     MakeRoomFor,
     /// Find free space on the drive of a folder.
@@ -68,7 +66,6 @@ impl Verb {
             Self::Fsync => "fsync",
             Self::Link => "link",
             Self::List => "list",
-            Self::LookAt => "look at",
             Self::MakeRoomFor => "make room for",
             Self::MakeRoomOn => "make room on",
             Self::Mkdir => "mkdir",

@@ -73,8 +73,8 @@ async fn gone<D: Disk>(store: &Store<D>, code: &IndexCode) -> Result<Vec<Corrupt
     let deletion = deletions::load_one(store, code).await;
     match (checkpoint, deletion) {
         (Ok(checkpoint), Ok(deletion)) => Ok(Chain::look(store, code, checkpoint, deletion).await?.gone),
-        (Err(Error::Disk(error)), _) | (_, Err(Error::Disk(error))) => Err(error.into()),
         (Err(Error::Corrupt(_)), _) | (_, Err(Error::Corrupt(_))) => Ok(Vec::new()),
+        (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }
 

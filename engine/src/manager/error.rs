@@ -1,4 +1,4 @@
-use crate::error::{Corruption, DiskError, Error};
+use crate::error::{Corruption, DiskError, Error, Unsettled};
 use crate::ids::InvalidIndexCode;
 
 /// Why a call of the control plane failed. Each text is meant for whoever runs the client.
@@ -13,6 +13,9 @@ pub enum ManagerError {
     /// A file that the answer depends on is damaged.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
+    /// Files kept changing while they were being looked at.
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
 }
 
 impl From<Error> for ManagerError {
@@ -20,6 +23,7 @@ impl From<Error> for ManagerError {
         match error {
             Error::Disk(error) => Self::Disk(error),
             Error::Corrupt(error) => Self::Corrupt(error),
+            Error::Unsettled(error) => Self::Unsettled(error),
         }
     }
 }

@@ -11,9 +11,6 @@ use crate::raw_log::read::live::{EpochView, LiveView};
 use crate::raw_log::read::merged::EpochScan;
 use crate::store::Store;
 
-/// How often raw segments may move while they are read.
-const LOOKS_MAX: u32 = 10;
-
 /// What `list_existing_indexes` answers, in order: the indexes that have a folder, unless all in it is deleted, and those
 /// that so far are only in the raw log, of which all that is not dealt is read for that.
 ///
@@ -40,20 +37,17 @@ pub async fn list_existing_indexes<D: Disk>(
 }
 
 async fn in_raw_log<D: Disk>(store: &Store<D>, shared: &Shared) -> Result<BTreeSet<IndexCode>> {
-    let mut looks = 0;
-    'look: loop {
-        looks += 1;
+    let look = async || {
         let live = LiveView::look(store, Transfer::Cached).await?;
         let next = Checkpoint::read(store).await?.next()?;
         let mut found = Found { shared, codes: BTreeSet::new() };
         for (_, epoch) in live.epochs.range(next..) {
-            match found.add(store, epoch).await {
-                Err(error) if error.is_not_found() && looks < LOOKS_MAX => continue 'look,
-                result => result?,
-            }
+            found.add(store, epoch).await?;
         }
-        return Ok(found.codes);
-    }
+        Ok(Some(found.codes))
+    };
+    // What is not found was moved while it was read.
+    store.settle(&store.layout().raw_live(), look).await
 }
 
 struct Found<'s> {

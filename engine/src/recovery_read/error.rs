@@ -1,7 +1,8 @@
 //! Why there is no page.
 
-use crate::error::{Corruption, DiskError, Error};
+use crate::error::{Corruption, DiskError, Error, Unsettled};
 use crate::ids::InvalidIndexCode;
+use crate::store::MayVanish;
 
 /// What is said of an error that may pass by itself, so that a client can tell it from one that stays.
 pub const TRY_AGAIN: &str = "try the same token again";
@@ -60,11 +61,7 @@ pub enum StartOver {
 
 impl From<DiskError> for ReadError {
     fn from(error: DiskError) -> Self {
-        match error.source.kind() {
-            // How a look at the raw log says so.
-            std::io::ErrorKind::ResourceBusy => Self::Unsettled,
-            _ => Self::Disk(error),
-        }
+        if error.is_unsettled() { Self::Unsettled } else { Self::Disk(error) }
     }
 }
 
@@ -73,14 +70,37 @@ impl From<Error> for ReadError {
         match error {
             Error::Disk(error) => error.into(),
             Error::Corrupt(error) => Self::Corrupt(error),
+            Error::Unsettled(error) => error.into(),
         }
     }
 }
 
-impl ReadError {
-    /// Whether a file or folder was not there.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
+impl From<Unsettled> for ReadError {
+    fn from(_: Unsettled) -> Self {
+        Self::Unsettled
+    }
+}
+
+impl MayVanish for ReadError {
+    fn is_not_found(&self) -> bool {
         matches!(self, Self::Disk(error) if error.is_not_found())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::error::{Changing, Verb};
+
+    #[test]
+    fn only_what_kept_changing_is_unsettled() {
+        let listing = |source| DiskError::new(Verb::List, Path::new("/data/raw/live"), source);
+        let changing = std::io::Error::other(Changing);
+        assert!(matches!(ReadError::from(listing(changing)), ReadError::Unsettled));
+        // EBUSY of a drive is a failure of the drive.
+        let busy = std::io::Error::from(std::io::ErrorKind::ResourceBusy);
+        assert!(matches!(ReadError::from(listing(busy)), ReadError::Disk(_)));
     }
 }

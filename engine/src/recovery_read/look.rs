@@ -13,9 +13,6 @@ use crate::mutant::or_bug;
 use crate::raw_log::read::live::LiveView;
 use crate::store::Store;
 
-/// How often the files may change while they are looked at.
-const LOOKS_MAX: u32 = 10;
-
 /// What was on disk at one moment.
 #[derive(Debug)]
 pub(super) struct Look {
@@ -36,7 +33,7 @@ impl Look {
         from: Epoch,
     ) -> Result<Self, ReadError> {
         let mut deletion = deletions::load_one(store, code).await?;
-        for _ in 0..LOOKS_MAX {
+        let look = async || {
             let early = or_bug!(LookReversed, None, Some(dealt(store, code, deletion).await?));
             // What was just written is in the page cache, and must not be driven out to the drive by reading it.
             let live = LiveView::look(store, Transfer::Cached).await?;
@@ -45,18 +42,19 @@ impl Look {
             let stretches = stretches(store, code, &chain, from).await?;
             let known = std::mem::replace(&mut deletion, deletions::load_one(store, code).await?);
             // The segments were seen by the light of another deletion, or one has gone meanwhile.
-            let Some(stretches) = stretches.filter(|_| known == deletion) else { continue };
+            let Some(stretches) = stretches.filter(|_| known == deletion) else { return Ok(None) };
             let superseded = chain.superseded.iter().copied();
             let mut optimized: Vec<_> =
                 superseded.filter(|name| name.kind == SegmentKind::Optimized).collect();
             optimized.extend(chain.optimized.map(|segment| segment.name));
             let cleaned = optimized.iter().filter_map(|name| cleaned(&chain, *name, next_to_deal)).max();
-            chain.whole().map_err(ReadError::Gone)?;
             let deletion = deletion.unwrap_or(Position::ZERO);
             let view = View { next_to_deal, stretches, optimized, cleaned, deletion };
-            return Ok(Self { live, chain, view });
-        }
-        Err(ReadError::Unsettled)
+            Ok::<_, ReadError>(Some(Self { live, chain, view }))
+        };
+        let look = store.settle(&store.layout().index(code), look).await?;
+        look.chain.whole().map_err(ReadError::Gone)?;
+        Ok(look)
     }
 }
 

@@ -21,13 +21,9 @@ use crate::format::names::SegmentKind;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::Disk;
 use crate::roles;
-use crate::store::Store;
+use crate::store::{LOOKS_MAX, MayVanish, Store};
 use crate::time::{Clock, MonoNanos, Now};
 
-/// How often files may vanish while one page is read.
-const VANISHED_MAX: u32 = 10;
-/// How often the cleaner may overtake a recovery in its first page.
-const BEGINNINGS_MAX: u32 = 3;
 /// How long to leave a hole in the raw log alone before looking again.
 const GAP_PAUSE: Duration = Duration::from_millis(2);
 
@@ -101,17 +97,17 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     }
 
     async fn first_page(&self, code: IndexCode, now: Now) -> Result<Page, ReadError> {
-        for _ in 0..BEGINNINGS_MAX {
+        let begun = async || {
             let look = Look::take(&self.store, &code, Epoch::MAX).await?;
             let draft =
                 Draft::new(code.clone(), begin(&look, now, self.options.boot), self.options.page_bytes_max);
             match self.fill(draft, Some(look), now.mono).await {
                 // The cleaner overtook it. Beginning anew is what the client would be told to do.
-                Err(ReadError::StartOver(StartOver::Superseded)) => {}
-                result => return result,
+                Err(ReadError::StartOver(StartOver::Superseded)) => Ok(None),
+                page => page.map(Some),
             }
-        }
-        Err(ReadError::Unsettled)
+        };
+        self.store.settle(&self.store.layout().index(&code), begun).await
     }
 
     /// Takes back memory of a page that was sent ([`super::page::Chunk::into_parts`]).
@@ -161,7 +157,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                 Ok(Step::More) => {}
                 Ok(Step::Full) => return Ok(self.page(draft, true)),
                 Ok(Step::End) => return Ok(self.page(draft, false)),
-                Err(error) if error.is_not_found() && vanished < VANISHED_MAX => {
+                Err(error) if error.is_not_found() && vanished < LOOKS_MAX => {
                     // Dealt, sorted or removed since the look.
                     vanished += 1;
                     look = None;

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use logtank_engine::error::Changing;
 use logtank_engine::io::disk::{Entry, EntryKind};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, open, seek, statat};
 
@@ -47,7 +48,7 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<Entry>> {
             previous = Some(reading.entries);
         }
     }
-    Err(io::Error::new(io::ErrorKind::ResourceBusy, "the folder changes faster than it can be read"))
+    Err(io::Error::other(Changing))
 }
 
 /// `None` if an entry vanished while its kind was asked for.

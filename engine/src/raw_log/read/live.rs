@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::blocks::Blocks;
 use super::lost::Lost;
-use crate::error::{Corruption, DiskError, Error, Result, Verb};
+use crate::error::{Corruption, Error, Result};
 use crate::format::names::RawName;
 use crate::format::raw::{BlockError, FRAMES_OFFSET, Header, SEAL_OFFSET, Seal, SealedBy};
 use crate::ids::{Epoch, Position};
@@ -14,9 +14,6 @@ use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, EntryKind, Transfer};
 use crate::mutant::bug;
 use crate::store::Store;
-
-/// Looks that may fail because the folder changed meanwhile, before that is an error.
-const LOOKS_MAX: u32 = 10;
 
 /// Segments that were seen sealed, under the name that they keep. They don't change any more, so a look that is taken again
 /// reads only the others: else a long folder could change faster than it is read, for ever.
@@ -99,24 +96,12 @@ impl LiveView {
     /// Takes a look. The view is as `raw/live/` was at one moment. A missing folder is an empty one.
     ///
     /// # Errors
-    /// The disk's; also if the folder changed ten times while looking.
+    /// The disk's, or [`Error::Unsettled`].
     pub async fn look<D: Disk>(store: &Store<D>, transfer: Transfer) -> Result<Self> {
         let folder = store.layout().raw_live();
         let mut sealed = Sealed::new();
-        for _ in 0..LOOKS_MAX {
-            match Self::try_look(store, &folder, transfer, &mut sealed).await {
-                Ok(Some(view)) => return Ok(view),
-                Ok(None) => {}
-                // Renamed or archived between listing and opening.
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let source = std::io::Error::new(
-            std::io::ErrorKind::ResourceBusy,
-            format!("changed {LOOKS_MAX} times while being read; try again"),
-        );
-        Err(DiskError::new(Verb::LookAt, &folder, source).into())
+        // What is not found was renamed or archived between listing and opening.
+        store.settle(&folder, async || Self::try_look(store, &folder, transfer, &mut sealed).await).await
     }
 
     /// `None` if what was seen may not have been there at one moment.

@@ -177,3 +177,23 @@ fn an_epoch_is_not_dealt_while_the_one_before_it_has_not_reached_the_disk() {
     put_segment(&disk, &SegmentBytes::new(8, 0, 0, 8).frame(0, 1).sealed(1));
     assert_eq!(look(&disk).complete_from(Epoch::ZERO).count(), 2);
 }
+
+#[test]
+fn a_folder_that_changes_all_the_time_is_unsettled() {
+    let memory = MemDisk::new();
+    let disk = Hooked::new(memory.clone(), {
+        let number = std::cell::Cell::new(0);
+        move |call, _| {
+            if call == crate::error::Verb::List {
+                number.set(number.get() + 1);
+                put(&memory, &format!("ready-{}.rawlog", number.get()), &[0; 12_288]);
+            }
+            Ok(())
+        }
+    });
+    let found = run(LiveView::look(&store(&disk, &layout()), Transfer::Cached));
+    assert!(
+        matches!(&found, Err(Error::Unsettled(unsettled)) if unsettled.path == layout().raw_live()),
+        "{found:?}"
+    );
+}

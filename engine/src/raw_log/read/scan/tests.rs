@@ -30,7 +30,7 @@ fn frames(scan: &mut SegmentScan<MemFile>) -> Vec<(u32, u32)> {
 fn corruption(scan: &mut SegmentScan<MemFile>) -> Corruption {
     match run(scan.advance()).unwrap_err() {
         Error::Corrupt(corruption) => corruption,
-        Error::Disk(error) => panic!("{error}"),
+        error @ (Error::Disk(_) | Error::Unsettled(_)) => panic!("{error}"),
     }
 }
 
@@ -150,7 +150,7 @@ fn a_sealed_segment_that_is_cut_or_miscounted_is_corrupt() {
                 Ok(true) => {}
                 Ok(false) => panic!("cut at {len}: taken for the end"),
                 Err(Error::Corrupt(found)) => break found,
-                Err(Error::Disk(error)) => panic!("{error}"),
+                Err(error @ (Error::Disk(_) | Error::Unsettled(_))) => panic!("{error}"),
             }
         };
         assert!(found.offset <= len.next_multiple_of(4096) as u64);
