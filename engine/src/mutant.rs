@@ -79,11 +79,13 @@ pub enum Mutant {
     AtHandUncounted,
     /// A shard gets a second segment before each has one.
     SecondBeforeFirst,
+    /// Batches are taken without a segment that they have a place in.
+    PlaceForgotten,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -120,6 +122,7 @@ impl Mutant {
         Self::PromiseForgotten,
         Self::AtHandUncounted,
         Self::SecondBeforeFirst,
+        Self::PlaceForgotten,
     ];
 }
 

@@ -127,7 +127,12 @@ impl Shard {
     /// Whether [`Self::receive`] has room for at least one more message.
     #[must_use]
     pub fn may_receive(&self) -> bool {
-        self.writer.has_room() && !self.waiters.is_full() && !self.waits_for_room()
+        self.writer.has_room() && !self.waiters.is_full() && !self.waits_for_room() && !self.waits_for_place()
+    }
+
+    /// Whether batches wait until a segment is at hand that takes them. While they are refused, none waits.
+    fn waits_for_place(&self) -> bool {
+        self.appends_allowed && !self.writer.has_place()
     }
 
     /// Whether batches wait until the host has looked at the room on the drive. While they are refused, none waits.

@@ -45,7 +45,10 @@ impl RawRoom {
     pub fn new(limits: &Limits, shards: usize, indexes: Indexes, ledger: Arc<Ledger>) -> Self {
         let batch_bytes = WriterConfig::new(ShardId(0), limits).frame_bytes_max() as u64;
         let reserve = Reserve::new(limits.free_bytes_min);
-        let gate = Gate::new(reserve, limits.segment_file_bytes(), batch_bytes, shards);
+        let memory = limits.unsynced_bytes_max as u64;
+        let filled = memory.div_ceil(limits.segment_roll_bytes).saturating_add(1);
+        let memory_segments = usize::try_from(filled).expect("memory is addressed");
+        let gate = Gate::new(reserve, limits.segment_file_bytes(), batch_bytes, memory_segments, shards);
         Self { gate, ledger, indexes, shards: vec![Stock::default(); shards] }
     }
 
@@ -102,7 +105,7 @@ impl RawRoom {
     pub fn look(&mut self, room: &Space) -> bool {
         let sight = self.sight(room);
         let open = self.gate.observe(&sight);
-        self.ledger.allow(self.gate.allowance(&sight));
+        self.allow(&sight);
         open
     }
 
@@ -115,12 +118,18 @@ impl RawRoom {
     /// A segment is about to be made, whoever admitted it: its room is no one else's, also as long as statfs shows it free. To
     /// be followed by [`Self::look`].
     pub fn begins(&self, room: &Space) {
-        self.ledger.allow(self.gate.allowance_beside_one(&self.sight(room)));
+        self.allow(&self.gate.beside_one(&self.sight(room)));
+    }
+
+    fn allow(&self, sight: &Sight) {
+        self.ledger.allow(self.gate.allowance(sight));
+        self.ledger.keep_to_segments(!self.gate.is_roomy(sight));
     }
 
     /// The room can't be found out: batches are taken as before, as far as there are segments.
     pub fn blind(&self) {
         self.ledger.allow(None);
+        self.ledger.keep_to_segments(true);
     }
 
     /// What must be free for batches to be taken, in bytes: without end where they are, for the first time where not.

@@ -6,6 +6,8 @@
 //! - A segment is made only where F ≥ R + P + S + B, so making it leaves room to deal everything that was received.
 //! - A shard that has a segment at hand gets another one only where each shard could get one more besides.
 //! - Batches are taken only as far as F ≥ R + P, whatever the segments at hand could hold.
+//! - Where not all that shards have memory for could get segments besides, batches are taken only as far as those at hand
+//!   hold them. So none waits in memory for a segment that only the reserve has room for.
 //! - Segments at hand are room that batches take first. So they count for taking batches again: they never close the gate for
 //!   good.
 
@@ -35,19 +37,28 @@ pub struct Gate {
     segment_bytes: u64,
     /// What the longest batch takes of one.
     batch_bytes: u64,
+    /// Segments that what one shard has in memory may fill.
+    memory_segments: usize,
     shards: usize,
     open: bool,
 }
 
 impl Gate {
-    /// Open. Segments are `segment_bytes` long, of which one batch takes at most `batch_bytes`.
+    /// Open. Segments are `segment_bytes` long, of which one batch takes at most `batch_bytes`; what one shard has in memory
+    /// fills at most `memory_segments`.
     ///
     /// # Panics
     /// If a segment does not hold a batch: a bug.
     #[must_use]
-    pub const fn new(reserve: Reserve, segment_bytes: u64, batch_bytes: u64, shards: usize) -> Self {
+    pub const fn new(
+        reserve: Reserve,
+        segment_bytes: u64,
+        batch_bytes: u64,
+        memory_segments: usize,
+        shards: usize,
+    ) -> Self {
         assert!(batch_bytes < segment_bytes, "a segment holds a batch");
-        Self { reserve, segment_bytes, batch_bytes, shards, open: true }
+        Self { reserve, segment_bytes, batch_bytes, memory_segments, shards, open: true }
     }
 
     /// Looks at the room; whether batches are to be taken.
@@ -93,13 +104,24 @@ impl Gate {
         (free < most).then(|| dealt_with(free))
     }
 
-    /// The same, while a segment is being made, of which statfs may show nothing yet.
+    /// Whether all that shards may receive before the next look gets segments, and is dealt: what those at hand and in use
+    /// hold, and what memory does.
     #[must_use]
-    pub fn allowance_beside_one(&self, sight: &Sight) -> Option<u64> {
+    pub fn is_roomy(&self, sight: &Sight) -> bool {
+        let more = self.memory_segments * self.shards;
+        let received = self.segments(sight.at_hand + self.shards + more);
+        let dealt = sight.promised.map_or(0, |promised| promised.saturating_add(to_deal(received)));
+        let wanted = dealt.saturating_add(self.segments(more));
+        self.reserve.bytes() == 0 || self.reserve.admits(&sight.room, wanted)
+    }
+
+    /// What is to be seen while a segment is being made, of which statfs may show nothing yet.
+    #[must_use]
+    pub const fn beside_one(&self, sight: &Sight) -> Sight {
         let mut sight = *sight;
         sight.room.available_bytes = sight.room.available_bytes.saturating_sub(self.segment_bytes);
         sight.at_hand += 1;
-        self.allowance(&sight)
+        sight
     }
 
     /// What must be free for one batch more.

@@ -4,7 +4,7 @@
 //! Each shard writes down what it took and what of it is sealed; whoever deals writes down what it saw wait. A segment that
 //! is sealed between the two is counted twice for a moment, never not at all.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::limits::SHARDS_MAX;
@@ -31,6 +31,8 @@ pub struct Ledger {
     /// No batch is taken that would let all shards' `taken` exceed this; `u64::MAX`: there is room for all that the segments
     /// at hand can hold.
     bound: AtomicU64,
+    /// No batch is taken that might need another segment than those at hand.
+    keeps_to_segments: AtomicBool,
     seen: Mutex<Seen>,
     /// What jobs under way have been promised and have not taken yet.
     jobs: AtomicU64,
@@ -62,6 +64,7 @@ impl Default for Ledger {
         Self {
             shards: std::array::from_fn(|_| Share::default()),
             bound: AtomicU64::new(u64::MAX),
+            keeps_to_segments: AtomicBool::new(false),
             seen: Mutex::default(),
             jobs: AtomicU64::new(0),
         }
@@ -97,6 +100,17 @@ impl Ledger {
     pub fn allow(&self, bytes: Option<u64>) {
         let bound = bytes.map_or(u64::MAX, |bytes| self.taken().saturating_add(bytes));
         self.bound.store(bound, Ordering::Release);
+    }
+
+    /// Whether shards are to take only batches that have a place in the segments at hand: there may be no room for others.
+    pub fn keep_to_segments(&self, keep: bool) {
+        self.keeps_to_segments.store(keep, Ordering::Release);
+    }
+
+    /// Whether a batch needs a place in a segment at hand to be taken.
+    #[must_use]
+    pub fn keeps_to_segments(&self) -> bool {
+        self.keeps_to_segments.load(Ordering::Acquire)
     }
 
     fn taken(&self) -> u64 {

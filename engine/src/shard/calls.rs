@@ -141,9 +141,7 @@ impl Calls<'_> {
                 *bytes = &[];
                 break Received::All;
             }
-            if !bytes.is_empty()
-                && (!self.writer.has_room() || self.waiters.is_full() || self.waits_for_room())
-            {
+            if !bytes.is_empty() && !self.may_receive() {
                 break Received::Stalled;
             }
             // Also without bytes: the half lets go of the last message then.
@@ -157,8 +155,10 @@ impl Calls<'_> {
         Taken { received, messages, replied_bytes: peer.out.len() - before }
     }
 
-    fn waits_for_room(&self) -> bool {
-        self.appends_allowed && !self.writer.may_be_dealt()
+    /// The same as [`Shard::may_receive`], while its parts are lent.
+    fn may_receive(&self) -> bool {
+        let has_segment = !self.appends_allowed || (self.writer.may_be_dealt() && self.writer.has_place());
+        self.writer.has_room() && !self.waiters.is_full() && has_segment
     }
 
     fn take_message(&mut self, message: &Message<'_>, peer: &mut Peer) {

@@ -52,13 +52,23 @@ pub(super) struct Stage {
     /// Number of the first frame here (or of the next one, if there is none).
     first: u64,
     frame_bytes_target: usize,
+    block_bytes: usize,
+    /// What the frames here will take of segments.
+    frame_bytes: u64,
     /// Length of the frame before: the next one will be about as long.
     last_len: usize,
 }
 
 impl Stage {
-    pub(super) fn new(frame_bytes_target: usize) -> Self {
-        Self { frames: VecDeque::new(), first: 0, frame_bytes_target, last_len: 0 }
+    pub(super) fn new(frame_bytes_target: usize, block_bytes: usize) -> Self {
+        Self {
+            frames: VecDeque::new(),
+            first: 0,
+            frame_bytes_target,
+            block_bytes,
+            frame_bytes: 0,
+            last_len: 0,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,6 +85,15 @@ impl Stage {
     /// Memory of the frames here.
     pub(super) fn bytes(&self) -> usize {
         self.frames.iter().map(|frame| frame.buffer.capacity()).sum()
+    }
+
+    /// What the frames here will take of segments, padding included.
+    pub(super) const fn frame_bytes(&self) -> u64 {
+        self.frame_bytes
+    }
+
+    const fn padded(&self, len: usize) -> u64 {
+        len.next_multiple_of(self.block_bytes) as u64
     }
 
     /// Adds a batch of `records` records of these indexes, which are `bytes` bytes in `pieces`; returns the number of its frame.
@@ -118,6 +137,8 @@ impl Stage {
         assert_eq!(frame.buffer.len() - before, bytes, "the pieces are what was announced");
         frame.records += records;
         frame.indexes.add_all(indexes);
+        let counted = if fits { self.padded(before) } else { 0 };
+        self.frame_bytes += self.padded(before + bytes) - counted;
         self.first + self.frames.len() as u64 - 1
     }
 
@@ -126,6 +147,7 @@ impl Stage {
         let mut frame = self.frames.pop_front()?;
         let number = self.first;
         self.first += 1;
+        self.frame_bytes -= self.padded(frame.buffer.len());
         self.last_len = frame.buffer.len();
         // It is kept until it is synced; a small frame must not hold a great buffer for so long.
         if BufferPool::capacity_for(frame.buffer.len()) <= frame.buffer.capacity() / 4 {
@@ -149,7 +171,7 @@ mod tests {
     #[test]
     fn batches_gather_until_a_frame_is_full_by_bytes_or_records() {
         let mut pool = BufferPool::new(1 << 24);
-        let mut stage = Stage::new(10_000);
+        let mut stage = Stage::new(10_000, 4_096);
         assert_eq!(append(&mut stage, &mut pool, 1, 3_000), 0);
         assert_eq!(append(&mut stage, &mut pool, 1, 3_000), 0);
         assert_eq!(append(&mut stage, &mut pool, 1, 3_900), 0);
@@ -175,9 +197,27 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_counted_as_it_will_be_written() {
+        let mut pool = BufferPool::new(1 << 24);
+        let mut stage = Stage::new(10_000, 4_096);
+        assert_eq!(stage.frame_bytes(), 0);
+        append(&mut stage, &mut pool, 1, 100);
+        append(&mut stage, &mut pool, 1, 100);
+        assert_eq!(stage.frame_bytes(), 4_096, "padded once, not each batch");
+        append(&mut stage, &mut pool, 1, 4_000);
+        assert_eq!(stage.frame_bytes(), 8_192);
+        append(&mut stage, &mut pool, 1, 20_000);
+        assert_eq!(stage.frame_bytes(), 8_192 + 20_480);
+        stage.pop(&mut pool);
+        assert_eq!(stage.frame_bytes(), 20_480);
+        stage.pop(&mut pool);
+        assert_eq!(stage.frame_bytes(), 0);
+    }
+
+    #[test]
     fn a_frozen_frame_takes_no_batch_and_the_next_one_does() {
         let mut pool = BufferPool::new(1 << 24);
-        let mut stage = Stage::new(10_000);
+        let mut stage = Stage::new(10_000, 4_096);
         assert_eq!(stage.freeze_front(), None);
         assert_eq!(append(&mut stage, &mut pool, 2, 100), 0);
         assert_eq!(stage.freeze_front(), Some(2));

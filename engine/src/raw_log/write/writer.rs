@@ -31,10 +31,12 @@ use super::pool::BufferPool;
 use super::segment::{Failure, ReadySegment};
 use super::stage::Stage;
 use crate::format::frame_indexes::FrameIndexes;
+use crate::format::raw::FRAMES_OFFSET;
 use crate::io::buffers::AlignedBuf;
 use crate::io::in_flight::Token;
 use crate::io::op::{Op, Outbox, ShardEvent};
 use crate::metrics::ShardMetrics;
+use crate::mutant::bug;
 use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
 use crate::time::{MonoNanos, Now};
@@ -91,7 +93,7 @@ impl Writer {
     ) -> Self {
         Self {
             pool: BufferPool::new(config.unsynced_bytes_max),
-            stage: Stage::new(config.frame_bytes_target),
+            stage: Stage::new(config.frame_bytes_target, config.append.block_bytes()),
             ready: Ready::new(&config),
             positions: Positions::new(sequencer, config.shard),
             segments: Segments::default(),
@@ -116,6 +118,31 @@ impl Writer {
     #[must_use]
     pub fn may_be_dealt(&self) -> bool {
         self.received.admits_another()
+    }
+
+    /// Whether one more batch of any size has a place: it would not wait in memory for a segment that there is no room for.
+    #[must_use]
+    pub fn has_place(&self) -> bool {
+        if !self.received.keeps_to_segments() || bug!(PlaceForgotten) {
+            return true;
+        }
+        // Other shards may end the epoch at any moment, and with it the open segment: where another one is at hand, what is
+        // staged has all its place there. A segment takes frames until it is full, and its last one may be of any size.
+        let (staged, full) = (self.stage.frame_bytes(), self.config.segment_roll_bytes);
+        if self.segments.has_failed() {
+            false
+        } else if self.ready.is_empty() {
+            let epoch = self.positions.epoch();
+            self.segments.open().is_some_and(|open| open.epoch() == epoch && open.end() + staged < full)
+        } else {
+            FRAMES_OFFSET + staged < full
+        }
+    }
+
+    /// Whether what is staged is put into segments at once, however many frames are being written: when the last segment at
+    /// hand is in use, whoever ends its epoch leaves no place for the rest.
+    fn places_all(&self) -> bool {
+        self.ready.is_empty() && self.received.keeps_to_segments()
     }
 
     /// Takes a batch of `records` records of these indexes, which are `bytes` bytes in `pieces`. It is durable, or acknowledged, when

@@ -13,7 +13,7 @@ fn sight(bytes: u64, promised: Option<u64>) -> Sight {
 
 /// Segments of 1,000 bytes, of which a batch takes 160 (and 170 to be dealt).
 fn gate(reserve: u64, shards: usize) -> Gate {
-    Gate::new(Reserve::new(reserve), 1_000, 160, shards)
+    Gate::new(Reserve::new(reserve), 1_000, 160, 2, shards)
 }
 
 #[test]
@@ -79,11 +79,26 @@ fn what_may_be_received_can_be_dealt() {
     assert_eq!(gate.allowance(&at_hand(600)), Some(0));
     assert_eq!(gate.allowance(&at_hand(400)), Some(0));
     assert_eq!(gate.allowance(&at_hand(600 + 1_700)), Some(1_600));
-    assert_eq!(gate.allowance_beside_one(&at_hand(600 + 2_700)), Some(1_600));
+    assert_eq!(gate.allowance(&gate.beside_one(&at_hand(600 + 2_700))), Some(1_600));
     // As much as two at hand and two in use can hold: no need to count.
     assert_eq!(gate.allowance(&at_hand(600 + 4_249)), Some(3_984));
     assert_eq!(gate.allowance(&at_hand(600 + 4_250)), None);
     assert_eq!(gate.allowance(&Sight { promised: None, ..at_hand(0) }), None, "the indexes are elsewhere");
+}
+
+#[test]
+fn memory_takes_no_more_than_could_get_segments() {
+    let gate = gate(500, 2);
+    let at_hand = |bytes| Sight { at_hand: 2, ..sight(bytes, Some(100)) };
+    // Two at hand, two in use, and four more, all of them to be dealt; those four are to be made besides.
+    let least = 500 + 100 + to_deal(8_000) + 4_000;
+    assert!(gate.is_roomy(&at_hand(least)) && !gate.is_roomy(&at_hand(least - 1)));
+    assert!(!gate.is_roomy(&gate.beside_one(&at_hand(least + 1_000))), "the one being made is to be dealt");
+    let elsewhere = |bytes| Sight { promised: None, ..at_hand(bytes) };
+    assert!(gate.is_roomy(&elsewhere(4_500)) && !gate.is_roomy(&elsewhere(4_499)));
+    assert!(!gate.is_roomy(&Sight { room: room(90_000, 2), ..at_hand(0) }), "of files");
+    let gate = super::tests::gate(0, 2);
+    assert!(gate.is_roomy(&elsewhere(0)), "the drive itself says when it is full");
 }
 
 /// The promise of the module, for whatever is asked in whatever order: batches, segments and dealing never take of the reserve
@@ -157,7 +172,7 @@ impl Drive {
         let sight = self.sight();
         self.gate.observe(&sight);
         if self.gate.admits_segment(&sight, self.at_hand[shard] == 0) {
-            self.bound = self.gate.allowance_beside_one(&sight);
+            self.bound = self.gate.allowance(&self.gate.beside_one(&sight));
             self.free -= 1_000;
             self.at_hand[shard] += 1;
         }

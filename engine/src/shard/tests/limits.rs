@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use super::files::Outcome;
 use super::world::World;
 use crate::io::op::ShardEvent;
 use crate::raw_log::write::config::{AppendMode, SyncMode};
 use crate::shard::Received;
+use crate::testing::Choices;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -77,6 +79,74 @@ fn a_shard_takes_no_more_than_there_is_room_for() {
     assert_eq!(world.peers[0].acknowledged.len(), 500);
     world.ledger.saw(world.ledger.sealed(), 0, 0);
     assert_eq!(world.ledger.promised(), 0, "what is sealed and dealt is promised no more");
+}
+
+/// Three shards get so many segments, take batches and end each other's epochs in any order, until no more are made; what each of
+/// them has in memory then, and how many batches they took.
+fn in_memory_without_segments(seed: u64, keep: bool) -> (Vec<u64>, usize) {
+    let mut world = World::new(3, SyncMode::Interval(SECOND), AppendMode::Direct, |_| {});
+    world.ledger.keep_to_segments(keep);
+    for peer in 0..3 {
+        world.connect(peer);
+        (0..60).for_each(|_| world.post(peer, 1, 900));
+    }
+    let mut choices = Choices(seed);
+    let mut left = choices.below(8);
+    for _ in 0..200 {
+        let shard = choices.below(3) as usize;
+        match choices.below(12) {
+            // Nobody comes between the batches that a shard receives and its turn.
+            0..=5 => drop(world.deliver(shard, choices.below(8_000) as usize)),
+            6..=9 if world.disk[shard].pending() > 0 => world.complete(shard, 0, Outcome::Success),
+            10 if left > 0 && world.wanted[shard] > 0 => {
+                left -= 1;
+                world.make_ready(shard);
+            }
+            11 if choices.below(4) == 0 => world.shards[shard].seal(world.now),
+            _ => {}
+        }
+        world.turn(shard);
+    }
+    world.settle_disk();
+    let waits: Vec<_> = world.metrics.iter().map(|metrics| metrics.staged_bytes.get()).collect();
+    world.look_on = false;
+    world.finish();
+    (waits, world.peers.iter().map(|peer| peer.acknowledged.len()).sum())
+}
+
+#[test]
+fn no_batch_waits_in_memory_for_a_segment_that_may_not_come() {
+    let mut waited = 0;
+    for seed in 0..60 {
+        let (waits, taken) = in_memory_without_segments(seed, true);
+        assert_eq!(waits, [0; 3], "seed {seed}");
+        assert_eq!(taken, 180, "all are taken when segments come");
+        waited += usize::from(in_memory_without_segments(seed, false).0 != [0; 3]);
+    }
+    assert!(waited > 20, "only {waited} would have had batches wait");
+}
+
+#[test]
+fn batches_that_have_a_place_are_taken_and_no_others() {
+    let mut world = World::new(1, SyncMode::Interval(SECOND), AppendMode::Direct, |_| {});
+    world.connect(0);
+    world.ledger.keep_to_segments(true);
+    (0..100).for_each(|_| world.post(0, 1, 900));
+    assert_eq!(world.deliver(0, usize::MAX), Received::Stalled, "there is no segment");
+    assert_eq!(world.metrics[0].staged_bytes.get(), 0);
+    assert_eq!(world.count_events(|event| *event == ShardEvent::NeedRoom), 0, "nobody has to look");
+    world.turn(0);
+    world.make_ready(0);
+    assert!(world.shards[0].may_receive());
+    assert_eq!(world.deliver(0, usize::MAX), Received::Stalled);
+    world.settle_disk();
+    let placed = world.metrics[0].frame_bytes.get();
+    assert!((24_000..=36_000).contains(&placed), "a segment of 32 KiB is filled: {placed}");
+    assert_eq!(world.metrics[0].staged_bytes.get(), 0);
+    world.shards[0].appends_allowed(false);
+    world.deliver(0, usize::MAX);
+    world.settle_disk();
+    assert!(!world.peers[0].errors.is_empty(), "refused rather than kept waiting");
 }
 
 #[test]

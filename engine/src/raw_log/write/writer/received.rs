@@ -35,6 +35,11 @@ impl Received {
         self.ledger.admits(self.frame_bytes_max)
     }
 
+    /// Whether a batch needs a place in a segment at hand to be taken.
+    pub(super) fn keeps_to_segments(&self) -> bool {
+        self.ledger.keeps_to_segments()
+    }
+
     /// A batch of so many bytes came; it may be a frame of its own.
     pub(super) fn take(&self, bytes: usize) {
         let frame_bytes = (FRAME_HEADER_BYTES + bytes).next_multiple_of(self.block_bytes) as u64;

@@ -76,7 +76,10 @@ impl Writer {
     fn dispatch(&mut self, now: Now, outbox: &mut Outbox) {
         self.begin_frames(now, outbox);
         // After a failed segment nothing is placed: its frames come first, and may need the ready segment.
-        while !self.operations.is_full_of_frames() && !self.segments.has_failed() && !self.stage.is_empty() {
+        while (self.places_all() || !self.operations.is_full_of_frames())
+            && !self.segments.has_failed()
+            && !self.stage.is_empty()
+        {
             let Some(Reserved { first, records }) = self.reserve(now, outbox) else { return };
             if self.segments.open().is_none_or(|open| open.epoch() != first.epoch()) {
                 self.segments.close_open();
