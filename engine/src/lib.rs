@@ -33,6 +33,7 @@ pub mod room;
 pub mod sequencer;
 pub mod shard;
 pub mod store;
+mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

@@ -1,4 +1,4 @@
-//! Deliberate bugs, by which the simulation shows that it would notice them.
+//! Deliberate bugs, by which the simulation, and the tests of what shards share, show that they would notice them.
 //!
 //! Each stands in the product as `or_bug!` or `bug!`, on one line that parts no comment from its code. Without the feature
 //! `mutants`, [`active`] is the constant `false` and nothing of them is compiled; the host refuses to be built with it.
@@ -81,11 +81,23 @@ pub enum Mutant {
     SecondBeforeFirst,
     /// Batches are taken without a segment that they have a place in.
     PlaceForgotten,
+    /// A frame that waits with its positions takes further batches.
+    FrameUnfrozen,
+    /// Positions are looked at, then taken.
+    PositionsTakenApart,
+    /// An epoch is closed at the ordinal that was seen, whatever was handed out since.
+    ClosedUnseen,
+    /// A closed epoch has its count after others may see that it is closed.
+    CountedLate,
+    /// A shard says what it needs only after its first frame.
+    JoinedUnsaid,
+    /// A frame that waits for a segment gives its positions up, and takes others.
+    PositionsGivenUp,
 }
 
 impl Mutant {
-    /// All of them.
-    pub const ALL: [Self; 37] = [
+    /// Those that the simulation catches. Its shards take turns, so it meets none of [`Self::BETWEEN_SHARDS`].
+    pub const SIMULATED: [Self; 37] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -124,6 +136,16 @@ impl Mutant {
         Self::SecondBeforeFirst,
         Self::PlaceForgotten,
     ];
+
+    /// Those that only show where a shard does something between two steps of another; this crate's tests catch them.
+    pub const BETWEEN_SHARDS: [Self; 6] = [
+        Self::FrameUnfrozen,
+        Self::PositionsTakenApart,
+        Self::ClosedUnseen,
+        Self::CountedLate,
+        Self::JoinedUnsaid,
+        Self::PositionsGivenUp,
+    ];
 }
 
 /// What is right, or what is wrong while the deliberate bug is in force: `or_bug!(Bug, right, wrong)`.
@@ -145,26 +167,26 @@ pub(crate) use {bug, or_bug};
 /// Whether the bugs can be thrown at all.
 pub const COMPILED_IN: bool = cfg!(feature = "mutants");
 
-#[cfg(feature = "mutants")]
+#[cfg(any(test, feature = "mutants"))]
 std::thread_local! {
     static THROWN: std::cell::Cell<Option<Mutant>> = const { std::cell::Cell::new(None) };
 }
 
 /// Puts a bug in force on this thread, or none.
-#[cfg(feature = "mutants")]
+#[cfg(any(test, feature = "mutants"))]
 pub fn throw(mutant: Option<Mutant>) {
     THROWN.set(mutant);
 }
 
 /// Whether the bug is in force on this thread.
-#[cfg(feature = "mutants")]
+#[cfg(any(test, feature = "mutants"))]
 #[must_use]
 pub fn active(mutant: Mutant) -> bool {
     THROWN.get() == Some(mutant)
 }
 
 /// No bug is compiled in.
-#[cfg(not(feature = "mutants"))]
+#[cfg(not(any(test, feature = "mutants")))]
 #[must_use]
 #[inline(always)]
 pub const fn active(_mutant: Mutant) -> bool {

@@ -5,12 +5,13 @@
 //! handed out after one of the new.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::ids::{Epoch, Position, ShardId};
 use crate::left_out::or_left_out;
 use crate::limits;
+use crate::mutant::or_bug;
+use crate::sync::{AtomicU64, Locked, Mutex};
 use crate::time::WallMillis;
 
 /// Hands out positions to all shards of a host.
@@ -73,6 +74,7 @@ impl Sequencer {
             self.close(self.next().epoch(), WallMillis(0));
         }
         let take = || self.next.fetch_add(u64::from(records), Ordering::AcqRel);
+        let take = || or_bug!(PositionsTakenApart, take(), self.take_alone(records));
         Position::from_packed(or_left_out!(Positions, take(), self.take_alone(records)))
     }
 
@@ -97,24 +99,26 @@ impl Sequencer {
     /// If another thread panicked while holding the table of closed epochs.
     pub fn close(&self, epoch: Epoch, now: WallMillis) -> Epoch {
         // Under the lock, so that whoever sees the new epoch can also learn the old one's record count.
-        let mut closed = self.closed.lock().expect("nobody panics while holding it");
+        let mut closed = self.closed();
         loop {
             let current = self.next();
             if current.epoch() != epoch || current.ordinal() == 0 {
                 return current.epoch();
             }
             let opened = Position::new(epoch.successor(now), 0);
-            let swap = self.next.compare_exchange(
-                current.packed(),
-                opened.packed(),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
-            if swap.is_ok() {
+            let (seen, opens) = (current.packed(), opened.packed());
+            let swap =
+                || self.next.compare_exchange(seen, opens, Ordering::AcqRel, Ordering::Acquire).is_ok();
+            if or_bug!(ClosedUnseen, swap(), self.next.swap(opens, Ordering::AcqRel) > 0) {
+                closed = or_bug!(CountedLate, closed, (drop(closed), self.closed()).1);
                 closed.records.insert(epoch, current.ordinal());
                 return opened.epoch();
             }
         }
+    }
+
+    fn closed(&self) -> Locked<'_, Closed> {
+        self.closed.lock().expect("nobody panics while holding it")
     }
 
     /// How many positions a closed epoch handed out; `None` if it is open or was forgotten.
@@ -122,7 +126,7 @@ impl Sequencer {
     /// # Panics
     /// If another thread panicked while holding the table of closed epochs.
     pub fn records_of(&self, epoch: Epoch) -> Option<u32> {
-        self.closed.lock().expect("nobody panics while holding it").records.get(&epoch).copied()
+        self.closed().records.get(&epoch).copied()
     }
 
     /// The epoch that was closed before `epoch`, by this process or an earlier one; `None` if there was none, or it was
@@ -134,7 +138,7 @@ impl Sequencer {
         if epoch == self.first {
             return self.before_first;
         }
-        let closed = self.closed.lock().expect("nobody panics while holding it");
+        let closed = self.closed();
         closed.records.range(..epoch).next_back().map(|(previous, _)| *previous)
     }
 
@@ -145,7 +149,7 @@ impl Sequencer {
     /// # Panics
     /// If another thread panicked while holding the table of closed epochs.
     pub fn needs_from(&self, shard: ShardId, epoch: Epoch) {
-        let mut closed = self.closed.lock().expect("nobody panics while holding it");
+        let mut closed = self.closed();
         let before = closed.needed.insert(shard, epoch);
         assert!(before.is_none_or(|before| before <= epoch), "{shard} needs an epoch again");
         let oldest = closed.needed.values().min().copied().unwrap_or(epoch);

@@ -76,7 +76,7 @@ impl Tamper {
 impl Mutant {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {
-        Tamper::ALL.into_iter().map(Self::Drive).chain(Switch::ALL.into_iter().map(Self::Engine))
+        Tamper::ALL.into_iter().map(Self::Drive).chain(Switch::SIMULATED.into_iter().map(Self::Engine))
     }
 
     /// Its name, as the command line has it.

@@ -11,6 +11,7 @@ use crate::format::frame_indexes::FrameIndexes;
 use crate::format::raw::FRAME_HEADER_BYTES;
 use crate::io::buffers::AlignedBuf;
 use crate::limits::FRAME_RECORDS_MAX;
+use crate::mutant::bug;
 
 /// A frame without header and padding.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Stage {
     ) -> u64 {
         assert!((1..=FRAME_RECORDS_MAX).contains(&records), "a batch of {records} records in one frame");
         let fits = self.frames.back().is_some_and(|frame| {
-            !frame.frozen
+            (!frame.frozen || bug!(FrameUnfrozen))
                 && frame.records + records <= FRAME_RECORDS_MAX
                 && frame.buffer.len() + bytes <= self.frame_bytes_target
         });

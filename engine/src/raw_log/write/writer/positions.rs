@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::ids::{Epoch, Position, ShardId};
 use crate::io::op::{Outbox, ShardEvent};
+use crate::mutant::{bug, or_bug};
 use crate::sequencer::Sequencer;
 use crate::time::{MonoNanos, WallMillis};
 
@@ -59,13 +60,15 @@ impl Positions {
     }
 
     /// What is reserved for the first staged frame.
-    pub(super) const fn reserved(&self) -> Option<Reserved> {
-        self.reserved
+    pub(super) fn reserved(&self) -> Option<Reserved> {
+        or_bug!(PositionsGivenUp, self.reserved, None)
     }
 
-    /// Takes positions for the first staged frame, which has so many records, unless it has them.
+    /// Takes positions for the first staged frame, which has so many records and no positions yet.
     pub(super) fn reserve(&mut self, records: u32) -> Reserved {
-        *self.reserved.get_or_insert_with(|| Reserved { first: self.sequencer.reserve(records), records })
+        let reserved = Reserved { first: self.sequencer.reserve(records), records };
+        self.reserved = Some(reserved);
+        reserved
     }
 
     /// The first staged frame gets its place: what was reserved for it.
@@ -94,7 +97,8 @@ impl Positions {
     pub(super) fn tell_needed(&mut self, oldest: Option<Epoch>) {
         let reserved = self.reserved.map(|reserved| reserved.first.epoch());
         let oldest = oldest.into_iter().chain(reserved).min().unwrap_or_else(|| self.epoch());
-        if self.needs_from != Some(oldest) {
+        let says = self.last_placed.is_some() || !bug!(JoinedUnsaid);
+        if self.needs_from != Some(oldest) && says {
             self.needs_from = Some(oldest);
             self.sequencer.needs_from(self.shard, oldest);
         }

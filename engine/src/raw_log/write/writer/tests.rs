@@ -1,10 +1,14 @@
 //! Several writers on one sequencer, which close each other's epochs at any moment.
 
+mod between_shards;
+
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::format::frame_indexes::FrameIndexes;
-use crate::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Salt};
+use crate::format::raw::{
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Salt, Seal,
+};
 use crate::ids::{Epoch, Position, ShardId};
 use crate::io::op::{FileSlot, Write};
 use crate::limits::Limits;
@@ -27,7 +31,9 @@ struct Shard {
     writer: Writer,
     outbox: Outbox,
     ready: u32,
+    headers: BTreeMap<u32, Header>,
     frames: Vec<FrameHeader>,
+    seals: Vec<Seal>,
     batches: Vec<Batch>,
 }
 
@@ -36,7 +42,8 @@ impl Shard {
         let config = WriterConfig::new(ShardId(shard), &Limits::default());
         let writer = Writer::new(config, sequencer.clone(), Arc::default(), Arc::default());
         let outbox = Outbox::default();
-        Self { writer, outbox, ready: 0, frames: Vec::new(), batches: Vec::new() }
+        let (headers, frames, seals) = Default::default();
+        Self { writer, outbox, ready: 0, headers, frames, seals, batches: Vec::new() }
     }
 
     fn add_ready(&mut self) {
@@ -67,10 +74,16 @@ impl Shard {
         let waiting = self.outbox.ops.len();
         let Some(op) = self.outbox.ops.remove(place % waiting.max(1)) else { return false };
         match op {
-            Op::Write { token, write: Write { offset, buffer, from, .. }, .. } => {
+            Op::Write { token, write: Write { file: FileSlot(file), offset, buffer, from }, .. } => {
                 if offset >= FRAMES_OFFSET {
                     let header = buffer[..FRAME_HEADER_BYTES].to_vec();
                     self.frames.push(FrameHeader::decode(&header, 1 << 30).unwrap());
+                } else if offset == SEAL_OFFSET {
+                    let block: &[u8; SEAL_BYTES] = (*buffer).try_into().unwrap();
+                    self.seals.push(Seal::decode(block, &self.headers[&file]).unwrap());
+                } else {
+                    let block: &[u8; HEADER_BYTES] = (*buffer).try_into().unwrap();
+                    self.headers.insert(file, Header::decode(block).unwrap());
                 }
                 let len = buffer.len() - from;
                 self.writer.written(token, buffer, Ok(len), NOW, &mut self.outbox);

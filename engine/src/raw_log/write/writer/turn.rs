@@ -6,6 +6,7 @@ use super::positions::Reserved;
 use crate::format::raw::{FRAME_HEADER_BYTES, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, VERSION};
 use crate::ids::{Epoch, Position};
 use crate::io::op::{Op, Outbox, ShardEvent, Write};
+use crate::mutant::bug;
 use crate::raw_log::write::segment::{Due, Segment};
 use crate::time::{MonoNanos, Now};
 
@@ -140,7 +141,8 @@ impl Writer {
     fn place(&mut self, now: Now) {
         let (number, frame) = self.stage.pop(&mut self.pool).expect("the caller saw one");
         let reserved = self.positions.place(now.mono);
-        assert_eq!(frame.records(), reserved.records, "as many records as positions were taken for them");
+        let as_many = frame.records() == reserved.records || bug!(FrameUnfrozen);
+        assert!(as_many, "as many records as positions were taken for them");
         self.watermarks.place(number, frame.capacity());
         self.metrics.frames.add(1);
         self.metrics.records.add(u64::from(reserved.records));
