@@ -1,3 +1,8 @@
 //! What a host decides while it runs, apart from its threads: the simulation decides the same.
 
+mod names;
+pub mod port;
 pub mod raw_room;
+pub mod segments;
+mod shortage;
+mod starving;

@@ -109,6 +109,12 @@ impl RawRoom {
         open
     }
 
+    /// Whether the last look allowed batches.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.gate.is_open()
+    }
+
     /// Whether a segment for this shard may be made, by the last look and the room as it is now.
     #[must_use]
     pub fn admits(&self, shard: usize, room: &Space) -> bool {

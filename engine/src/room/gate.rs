@@ -75,6 +75,12 @@ impl Gate {
         self.open
     }
 
+    /// Whether batches are taken, by the last look.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// What must be free now, with segments at hand, for batches to be taken: the reserve and what dealing takes to go on, and
     /// the reserve once more to begin again.
     #[must_use]

@@ -47,11 +47,6 @@ impl Appends {
         Self(Arc::new(Shared { mailboxes, health, metrics, against: Mutex::default() }))
     }
 
-    /// Whether this speaks against taking batches just now.
-    pub(super) fn are_refused_for(&self, cause: Cause) -> bool {
-        self.0.against.lock().expect("nobody panics while holding it").contains_key(&cause)
-    }
-
     /// Says to this shard once more whether batches are taken.
     pub(super) fn answer(&self, shard: usize) {
         let against = self.0.against.lock().expect("nobody panics while holding it");
@@ -105,7 +100,6 @@ mod tests {
         assert_eq!(health.not_ready(), None);
         appends.set(Cause::Room, Some("full".to_owned()));
         appends.set(Cause::Segments, Some("none".to_owned()));
-        assert!(appends.are_refused_for(Cause::Room) && !appends.are_refused_for(Cause::ReadOnly));
         assert_eq!(health.not_ready().as_deref(), Some("batches are refused: full; none"));
         appends.set(Cause::Room, None);
         assert_eq!(health.not_ready().as_deref(), Some("batches are refused: none"));

@@ -32,12 +32,12 @@ mod nameless;
 mod placement;
 mod raw_log;
 mod run;
+mod segments;
 mod service_manager;
 mod shards;
 mod shortage;
 mod signals;
 mod space;
-mod starving;
 mod tree;
 
 pub(crate) use addresses::Addresses;

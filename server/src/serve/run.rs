@@ -31,6 +31,7 @@ use super::listeners::{self, Bound};
 use super::machine::{self, check_machine};
 use super::placement::Placement;
 use super::raw_log::RawLog;
+use super::segments::{Reported, Segments};
 use super::service_manager;
 use super::shards::{self, Shard};
 use super::shortage::{self, Needs};
@@ -297,7 +298,7 @@ impl<'s> Host<'s> {
         let append = machine::choose_append(settings.append, settings.sync, &self.tree)?;
         self.append = Some(append.mode);
         let (to_raw_log, from_shards) = unbounded_channel();
-        let raw_log = RawLog {
+        let segments = Segments {
             tree: self.tree.clone(),
             limits: settings.limits.clone(),
             append: append.mode,
@@ -306,8 +307,15 @@ impl<'s> Host<'s> {
             events: self.events.clone(),
             metrics: self.metrics.clone(),
             health: self.health.clone(),
-            background: self.shared.clone(),
             appends: self.appends.clone(),
+            reported: Reported::default(),
+        };
+        let raw_log = RawLog {
+            tree: self.tree.clone(),
+            limits: settings.limits.clone(),
+            segments,
+            metrics: self.metrics.clone(),
+            background: self.shared.clone(),
             indexes: indexes_of(&self.tree),
             signal: self.signal.clone(),
             beat: self.beat("raw-log"),

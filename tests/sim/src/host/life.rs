@@ -2,16 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use logtank_engine::error::Error;
 use logtank_engine::format::layout::Layout;
+use logtank_engine::host::raw_room::Indexes;
+use logtank_engine::host::segments::Keeper;
 use logtank_engine::jobs::report::Report;
 use logtank_engine::jobs::schedule::Background;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::raw_log::files::prepare::Preparer;
 use logtank_engine::raw_log::recover::recover;
 use logtank_engine::raw_log::write::segment::ReadySegment;
 use logtank_engine::recovery_read::options::ReadOptions;
@@ -21,11 +23,12 @@ use logtank_engine::store::Store;
 use logtank_engine::time::Clock as _;
 use tokio::sync::Notify;
 
+use super::belonging;
 use super::driver::Driver;
 use super::driver::SYNC_USUAL_NANOS;
 use super::net::Link;
 use super::ring::Ring;
-use super::{belonging, raw_log};
+use super::segments::Segments;
 use crate::disk::{RingFile, SimDisk};
 use crate::run::World;
 use crate::world::{Group, SimClock};
@@ -109,7 +112,6 @@ pub struct Host {
     struck_before: (u64, u64),
     pub(super) from_shards: RefCell<VecDeque<(usize, logtank_engine::io::op::ShardEvent)>>,
     pub(super) shard_events: Notify,
-    pub(super) shards_done: Cell<usize>,
     stopping: Cell<bool>,
     /// How many bytes dealing lacked at most.
     pub dealing_lacked: Cell<u64>,
@@ -143,7 +145,6 @@ impl Host {
             struck_before: world.disk.struck_raw(),
             from_shards: RefCell::default(),
             shard_events: Notify::new(),
-            shards_done: Cell::new(0),
             stopping: Cell::new(false),
             urgent: Cell::new(0),
             dealing_lacked: Cell::new(0),
@@ -215,7 +216,11 @@ impl Host {
             world.oracle.borrow_mut().forgets(world.executor.now());
         }
         world.check(world.oracle.borrow_mut().recovered(recovered.report(), world.flipped.get()));
-        let preparer = Preparer::open(store.clone(), &plan.limits, &recovered).await?;
+        let segments = Segments { world: world.clone(), host: self.clone() };
+        let around = (Indexes::Beside, self.shared.clone());
+        let keeper =
+            Keeper::open(store.clone(), world.clock.clone(), segments, &plan.limits, &recovered, around)
+                .await?;
         let sequencer = Arc::new(recovered.sequencer());
         for shard in 0..plan.shards {
             let driver = Driver::new(world.clone(), self.clone(), shard, sequencer.clone());
@@ -229,7 +234,14 @@ impl Host {
         let reader = Reader::new(store.clone(), world.clock.clone(), key, options);
         *self.reader.borrow_mut() = Some(Rc::new(reader));
         world.executor.spawn(Group::Host, self.clone().background(world.clone()));
-        raw_log::keep_ready(world, &self, preparer).await
+        match keeper.run().await {
+            Ok(()) => self.ends(world, Exit::Done),
+            Err(unkept) => {
+                let source = unkept.source().map(ToString::to_string).unwrap_or_default();
+                self.ends(world, Exit::Failed(format!("{unkept}: {source}")));
+            }
+        }
+        Ok(())
     }
 
     async fn background(self: Rc<Self>, world: Rc<World>) {

@@ -4,8 +4,8 @@ mod belonging;
 mod driver;
 mod life;
 mod net;
-mod raw_log;
 mod ring;
+mod segments;
 
 pub use life::{Exit, Host, Mail, Port};
 pub use net::Link;
