@@ -7,6 +7,7 @@ use logtank_wire::record::{DecodeError, RecordView};
 
 use super::sidecar_file::{self, SidecarOrigin};
 use crate::error::{Corruption, Error, Result};
+pub use crate::format::block_table::Cut;
 use crate::format::index::{Point, Sidecar};
 use crate::format::names::SegmentName;
 use crate::ids::IndexCode;
@@ -21,15 +22,6 @@ pub struct OpenSegment<D: Disk> {
     path: PathBuf,
     sidecar: Sidecar,
     origin: SidecarOrigin,
-}
-
-/// A stretch of a segment from one record's beginning to another's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// Where it begins.
-    pub begin: Point,
-    /// Where it ends: where the next one begins, or the end of the segment.
-    pub end: Point,
 }
 
 /// Bytes of whole records as they stand in a segment, verified.
@@ -54,20 +46,6 @@ pub struct RecordStream<D: Disk> {
 }
 
 const BLOCK: u64 = SIDECAR_BLOCK_BYTES as u64;
-
-impl Cut {
-    /// Its bytes in the segment.
-    #[must_use]
-    pub const fn bytes(&self) -> Range<u64> {
-        self.begin.offset..self.end.offset
-    }
-
-    /// How many records it holds.
-    #[must_use]
-    pub const fn records(&self) -> u64 {
-        self.end.record - self.begin.record
-    }
-}
 
 impl RawRecords {
     /// The memory, to be used again, and where in it the records stand.

@@ -2,19 +2,17 @@ use logtank_wire::record::RecordView;
 
 use super::contents::Contents;
 use super::header::{EpochRange, SidecarHeader};
-use super::sidecar::{BLOCK, Block, Sidecar};
+use super::sidecar::Sidecar;
+use crate::format::block_table::BlockTable;
 use crate::format::names::SegmentKind;
 use crate::ids::Epoch;
-use crate::limits::SIDECAR_BLOCK_BYTES;
 
 const DOCID_BYTES_MAX: usize = 128;
 
 /// Builds a sidecar from a segment's records as they are written.
 #[derive(Debug, Default)]
 pub struct SidecarBuilder {
-    records: u64,
-    bytes: u64,
-    blocks: Vec<Block>,
+    table: BlockTable,
     docids: Vec<u8>,
     contents: Option<Contents>,
 }
@@ -39,51 +37,29 @@ impl SidecarBuilder {
     /// # Panics
     /// If the record is empty: the shortest has one byte.
     pub fn push(&mut self, record: &[u8], docid: &[u8]) {
-        assert!(!record.is_empty(), "a record has at least a stop byte");
-        let within = u32::try_from(self.bytes % BLOCK).expect("less than a block");
-        if within == 0 {
-            self.blocks.push(Block { checksum: 0, begins: None, record: self.records });
-        }
-        let block = self.blocks.last_mut().expect("the record's first block has just been made sure of");
-        if block.begins.is_none() {
-            block.begins = Some(within);
-            block.record = self.records;
+        if self.table.push(record) {
             let docid = cut_docid(docid);
             let length = u16::try_from(docid.len()).expect("cut to 128 bytes");
             self.docids.extend_from_slice(&length.to_le_bytes());
             self.docids.extend_from_slice(docid);
         }
-        self.records += 1;
         if let Some(contents) = &mut self.contents
             && let Ok((view, _)) = RecordView::parse(record)
         {
             contents.add(&view);
-        }
-        let mut rest = record;
-        loop {
-            let room = SIDECAR_BLOCK_BYTES - (self.bytes % BLOCK) as usize;
-            let (part, behind) = rest.split_at(rest.len().min(room));
-            let block = self.blocks.last_mut().expect("there is one for the bytes at hand");
-            block.checksum = crc32c::crc32c_append(block.checksum, part);
-            self.bytes += part.len() as u64;
-            rest = behind;
-            if rest.is_empty() {
-                return;
-            }
-            self.blocks.push(Block { checksum: 0, begins: None, record: self.records });
         }
     }
 
     /// Records so far.
     #[must_use]
     pub const fn records(&self) -> u64 {
-        self.records
+        self.table.records()
     }
 
     /// Bytes so far.
     #[must_use]
     pub const fn bytes(&self) -> u64 {
-        self.bytes
+        self.table.bytes()
     }
 
     /// The sidecar of a segment of this host that is complete now and has `epochs` merged in it.
@@ -103,15 +79,15 @@ impl SidecarBuilder {
         let docids_bytes = self.docids.len() as u64;
         let header = SidecarHeader {
             kind,
-            records: self.records,
-            bytes: self.bytes,
+            records: self.table.records(),
+            bytes: self.table.bytes(),
             epochs,
             inferred,
             torn,
             docids_bytes,
             contents: self.contents.map_or(0, Contents::value),
         };
-        Sidecar { header, blocks: self.blocks, docids: self.docids }
+        Sidecar { header, table: self.table, docids: self.docids }
     }
 }
 

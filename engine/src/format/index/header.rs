@@ -1,7 +1,7 @@
 use crate::format::names::SegmentKind;
 use crate::ids::Epoch;
 
-use super::sidecar::{BLOCK, ENTRY_BYTES};
+use crate::format::block_table::BlockTable;
 
 /// The version of the format that this code writes.
 pub const VERSION: u32 = 1;
@@ -143,7 +143,7 @@ impl SidecarHeader {
     /// Length of the whole sidecar that begins with this header; `None` if it can't be that long.
     #[must_use]
     pub fn sidecar_bytes(&self) -> Option<u64> {
-        let entries = self.bytes.div_ceil(BLOCK).checked_mul(ENTRY_BYTES as u64)?;
+        let entries = BlockTable::rows_bytes(self.bytes)?;
         entries.checked_add(self.docids_bytes)?.checked_add(HEADER_BYTES as u64 + 4)
     }
 }

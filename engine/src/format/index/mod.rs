@@ -36,7 +36,9 @@ mod sidecar;
 
 pub use builder::SidecarBuilder;
 pub use header::{EpochRange, HEADER_BYTES, SidecarError, SidecarHeader, VERSION};
-pub use sidecar::{Point, Sidecar};
+pub use sidecar::Sidecar;
+
+pub use super::block_table::Point;
 
 #[cfg(test)]
 mod tests;
