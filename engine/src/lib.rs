@@ -25,6 +25,7 @@ pub mod limits;
 pub mod manager;
 pub mod metrics;
 pub mod mutant;
+pub mod packs;
 pub mod page_places;
 pub mod raw_log;
 pub mod recovery_read;

@@ -98,6 +98,13 @@ pub struct Listed<'a> {
     pub place: Place,
 }
 
+/// How far a walk over the slices of a directory block has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPlace {
+    entry: usize,
+    label: u64,
+}
+
 impl<'a> Directory<'a> {
     /// Reads the whole block of the pack of this name that is `bytes` and stands at byte `offset`: its entries belong into
     /// the pack, are in order, and their slices fill the file from the first label to the block.
@@ -155,18 +162,46 @@ impl<'a> Directory<'a> {
         self.first_label
     }
 
+    /// The block that these bytes are, which [`Self::decode`] read before.
+    #[must_use]
+    pub fn decoded_before(block: &'a [u8]) -> Self {
+        Self { first_label: u64_at(block, 8), entries: &block[HEAD_BYTES..] }
+    }
+
+    /// Where [`Self::next`] begins.
+    #[must_use]
+    pub const fn begin(&self) -> ListPlace {
+        ListPlace { entry: 0, label: self.first_label }
+    }
+
+    /// The slice at `place`, which moves on to the one after it; `None` at the end.
+    pub fn next(&self, place: &mut ListPlace) -> Option<Listed<'a>> {
+        let rest = &self.entries[place.entry..];
+        if rest.is_empty() {
+            return None;
+        }
+        let (entry, length) = Entry::decode(rest).expect("decoded before");
+        let slice = Place::of(place.label, length, entry.bytes).expect("placed before");
+        *place = ListPlace { entry: place.entry + length, label: slice.end() };
+        Some(Listed { entry, place: slice })
+    }
+
     /// Its slices, in order.
-    pub fn slices(&self) -> impl Iterator<Item = Listed<'a>> + use<'a> {
-        let (mut rest, mut label) = (self.entries, self.first_label);
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let (entry, length) = Entry::decode(rest).expect("decoded before");
-            let place = Place::of(label, length, entry.bytes).expect("placed before");
-            (rest, label) = (&rest[length..], place.end());
-            Some(Listed { entry, place })
-        })
+    pub fn slices(self) -> impl Iterator<Item = Listed<'a>> + use<'a> {
+        let mut place = self.begin();
+        std::iter::from_fn(move || self.next(&mut place))
+    }
+
+    /// Its fence, where it stands at byte `offset`.
+    ///
+    /// # Panics
+    /// If it has no entry.
+    #[must_use]
+    pub fn fence(&self, offset: u64) -> Fence<'a> {
+        let first = self.slices().next().expect("a block lists at least one slice").entry;
+        let longest = self.slices().map(|listed| listed.entry.bytes).max().unwrap_or(0);
+        let length = u32::try_from(HEAD_BYTES + self.entries.len()).expect("at most 16 KiB");
+        Fence::new(offset, length, longest, first.code)
     }
 }
 

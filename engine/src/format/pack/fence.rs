@@ -1,4 +1,4 @@
-use super::cell::CodeHash;
+use super::cell::{Cell, CodeHash};
 use super::directory::DIRECTORY_BYTES_MAX;
 use super::foot::Foot;
 use super::head::HEAD_BYTES;
@@ -192,6 +192,13 @@ impl Fences {
         let key = (CodeHash::of(code), code);
         let at = |begin: u32| Fence::decode(&self.bytes[begin as usize..]).expect("decoded before").0.key();
         self.begins.partition_point(|&begin| at(begin) <= key).checked_sub(1)
+    }
+
+    /// Number of the first directory block that may list a code of `cell`; if none can, of any block or one past the last.
+    #[must_use]
+    pub fn first_of(&self, cell: Cell) -> usize {
+        let hash = |begin: u32| Fence::decode(&self.bytes[begin as usize..]).expect("decoded before").0.hash;
+        self.begins.partition_point(|&begin| hash(begin) < cell.first()).saturating_sub(1)
     }
 
     /// Bytes of memory that they take, about.

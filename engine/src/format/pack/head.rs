@@ -12,6 +12,7 @@ pub const HEAD_BYTES: usize = DIRECT_BLOCK_BYTES;
 
 const MAGIC: &[u8; 8] = b"LTINPACK";
 const CHECKSUM: usize = 64;
+const PADDING: u64 = CHECKSUM as u64 + 4;
 const BLOCK_BYTES: u32 = SIDECAR_BLOCK_BYTES as u32;
 
 /// What the head says: what the name does, and when the pack was made.
@@ -71,9 +72,12 @@ impl Head {
         if u32_at(head, 12) != BLOCK_BYTES {
             return Err(fail(12, "the block size is not 65,536"));
         }
-        let zero = [&head[38..40], &head[44..48], &head[56..64], &head[CHECKSUM + 4..]];
+        let zero = [&head[38..40], &head[44..48], &head[56..64]];
         if zero.iter().any(|bytes| bytes.iter().any(|&byte| byte != 0)) {
             return Err(fail(38, "a byte of the head that must be zero is not"));
+        }
+        if head[PADDING as usize..].iter().any(|&byte| byte != 0) {
+            return Err(fail(PADDING, "what follows the head is not zero"));
         }
         let [first, end] = [16, 24].map(|at| Position::from_packed(u64_at(head, at)));
         let range = PackRange::new(first, end).ok_or(fail(16, "the range is empty or runs backwards"))?;
@@ -85,5 +89,12 @@ impl Head {
             _ => return Err(fail(36, "the kind is unknown")),
         };
         Ok(Self { name, created: WallMillis(u64_at(head, 48)) })
+    }
+
+    /// Whether this error of [`Self::decode`] is of bytes that changed since they were written: the head says nothing then.
+    /// Otherwise it was written so, by a program that this one does not understand.
+    #[must_use]
+    pub const fn is_damage(error: &PackError) -> bool {
+        error.offset == 0 || error.offset == PADDING
     }
 }

@@ -16,6 +16,7 @@ pub struct Label<'a> {
     pub entry: Entry<'a>,
     /// Where the slice is.
     pub place: Place,
+    entry_bytes: usize,
 }
 
 impl<'a> Label<'a> {
@@ -56,12 +57,18 @@ impl<'a> Label<'a> {
             return Err(fail("something follows the entry in the slice's label"));
         }
         let place = Place::of(offset, length, decoded.bytes).ok_or(fail("the slice is too long"))?;
-        Ok(Self { entry: decoded, place })
+        Ok(Self { entry: decoded, place, entry_bytes: length })
     }
 
-    /// Whether a label may stand where this byte does.
+    /// Its length in bytes.
     #[must_use]
-    pub const fn may_begin_with(byte: u8) -> bool {
-        byte == TAG
+    pub const fn bytes(&self) -> usize {
+        LABEL_HEAD_BYTES + self.entry_bytes
+    }
+
+    /// Length of its entry in bytes.
+    #[must_use]
+    pub const fn entry_bytes(&self) -> usize {
+        self.entry_bytes
     }
 }

@@ -69,7 +69,7 @@ mod place;
 mod varint;
 
 pub use cell::{CELL_BITS_MAX, Cell, CodeHash};
-pub use directory::{DIRECTORY_BYTES_MAX, Directory, DirectoryBuilder, Listed};
+pub use directory::{DIRECTORY_BYTES_MAX, Directory, DirectoryBuilder, ListPlace, Listed};
 pub use entry::{ENTRY_BYTES_MAX, Entry, SliceKind};
 pub use fence::{Fence, Fences, FencesBuilder};
 pub use foot::{FOOT_BYTES, Foot};

@@ -1,0 +1,3 @@
+mod damage;
+mod round_trip;
+mod support;
