@@ -13,11 +13,10 @@ use std::time::Instant;
 use logtank_engine::deletions::DeletionLog;
 use logtank_engine::error::{DiskError, Result, Verb};
 use logtank_engine::format::layout::Layout;
-use logtank_engine::ids::{Epoch, IndexCode};
+use logtank_engine::ids::IndexCode;
+use logtank_engine::index_log::index_store::{Bounds, IndexStore};
 use logtank_engine::io::disk::Transfer;
 use logtank_engine::jobs::dealer::{Dealer, Outcome};
-use logtank_engine::jobs::optimizer::optimize_index;
-use logtank_engine::jobs::sorter::sort_index;
 use logtank_engine::limits::Limits;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
@@ -95,13 +94,13 @@ impl Tree {
 
     async fn sort(&self, code: &IndexCode) -> Result<Done> {
         let (store, limits) = (&self.store, &self.limits);
-        let sorted = sort_index(store, code, Epoch::MAX, None, limits).await?;
+        let sorted = IndexStore::new(store, code, Bounds::ALL).sort(limits).await?;
         Ok(Done { records: sorted.counts.records_in, bytes: sorted.counts.bytes_in })
     }
 
     async fn optimize(&self, code: &IndexCode) -> Result<Done> {
         let (store, limits) = (&self.store, &self.limits);
-        let optimized = optimize_index(store, code, Epoch::MAX, None, limits).await?;
+        let optimized = IndexStore::new(store, code, Bounds::ALL).optimize(limits, None).await?;
         Ok(Done { records: optimized.counts.records_in, bytes: optimized.counts.bytes_in })
     }
 

@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::index_store::Bounds;
 use crate::error::{Corruption, Result};
 use crate::format::index::{EpochRange, HEADER_BYTES, SidecarHeader};
 use crate::format::names::{self, SegmentKind, SegmentName};
@@ -78,25 +79,19 @@ struct Listing {
 }
 
 impl Chain {
-    /// Looks at the index's folders. `checkpoint` is the next epoch to deal; `deletion` the position before
-    /// which everything was deleted. Folders that are not there are empty.
+    /// Looks at the index's folders. Those that are not there are empty.
     ///
     /// Creates nothing, and needs no lock: it lists until two listings agree, and again if a file has gone
     /// before it was looked at.
     ///
     /// # Errors
     /// The disk's.
-    pub async fn look<D: Disk>(
-        store: &Store<D>,
-        code: &IndexCode,
-        checkpoint: Epoch,
-        deletion: Option<Position>,
-    ) -> Result<Self> {
+    pub(super) async fn look<D: Disk>(store: &Store<D>, code: &IndexCode, bounds: Bounds) -> Result<Self> {
         let mut listing = list(store, code).await?;
         loop {
             let again = list(store, code).await?;
             if listing == again
-                && let Some(chain) = Self::arrange(store, code, &listing, checkpoint, deletion).await?
+                && let Some(chain) = Self::arrange(store, code, &listing, bounds).await?
             {
                 return Ok(chain);
             }
@@ -150,8 +145,7 @@ impl Chain {
         store: &Store<D>,
         code: &IndexCode,
         listing: &Listing,
-        checkpoint: Epoch,
-        deletion: Option<Position>,
+        Bounds { checkpoint, deletion }: Bounds,
     ) -> DiskResult<Option<Self>> {
         let begin = deletion.map_or(Epoch::ZERO, Position::epoch);
         let mut chain = Self { orphans: listing.orphans.clone(), ..Self::default() };

@@ -4,6 +4,7 @@ pub mod chain;
 pub mod counts;
 pub mod docid;
 pub mod foreign;
+pub mod index_store;
 pub mod kway;
 pub mod merge;
 pub mod record;

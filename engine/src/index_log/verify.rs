@@ -12,8 +12,8 @@ use crate::io::disk::{Disk, EntryKind};
 use crate::limits::Limits;
 use crate::store::Store;
 
-use super::chain::Chain;
 use super::docid;
+use super::index_store::{Bounds, IndexStore};
 use super::kway;
 use super::segment_reader::OpenSegment;
 
@@ -72,7 +72,10 @@ async fn gone<D: Disk>(store: &Store<D>, code: &IndexCode) -> Result<Vec<Corrupt
     let checkpoint = Checkpoint::read(store).await?.next();
     let deletion = deletions::load_one(store, code).await;
     match (checkpoint, deletion) {
-        (Ok(checkpoint), Ok(deletion)) => Ok(Chain::look(store, code, checkpoint, deletion).await?.gone),
+        (Ok(checkpoint), Ok(deletion)) => {
+            let bounds = Bounds { checkpoint, deletion };
+            Ok(IndexStore::new(store, code, bounds).chain().await?.gone)
+        }
         (Err(Error::Corrupt(_)), _) | (_, Err(Error::Corrupt(_))) => Ok(Vec::new()),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }

@@ -6,9 +6,9 @@
 use crate::error::{Corruption, Result};
 use crate::format::index::{EpochRange, Point};
 use crate::format::names::SegmentKind;
-use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment};
 use crate::index_log::counts::MergeCounts;
+use crate::index_log::index_store::IndexStore;
 use crate::index_log::kway;
 use crate::index_log::merge::Rule;
 use crate::index_log::segment_reader::OpenSegment;
@@ -17,7 +17,6 @@ use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, OPTIMIZE_SEGMENTS_MAX};
 use crate::mutant::or_bug;
 use crate::room::ledger::Promise;
-use crate::store::Store;
 
 /// What an optimization did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,82 +63,54 @@ pub fn needed_to_optimize(chain: &Chain, limits: &Limits) -> u64 {
     inputs.iter().map(|segment| segment.bytes).sum()
 }
 
-/// Optimizes an index: merges its optimized segment and the sorted ones after it, at most 40 in all, from the
-/// oldest on, of those before the epoch `checkpoint` and not before its `deletion`. Unsorted segments are left
-/// alone: sort before, as the original does.
-///
-/// No other optimization of this index may run at the same time; dealing, sorting, cleaning and reading may.
-///
-/// # Errors
-/// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
-/// then nothing is published.
-pub async fn optimize_index<D: Disk>(
-    store: &Store<D>,
-    code: &IndexCode,
-    checkpoint: Epoch,
-    deletion: Option<Position>,
-    limits: &Limits,
-) -> Result<Optimized> {
-    optimize(None, store, code, checkpoint, deletion, limits).await
-}
+impl<D: Disk> IndexStore<'_, D> {
+    /// Optimizes the index: merges its optimized segment and the sorted ones after it, at most 40 in all, from the oldest
+    /// on. Unsorted segments are left alone: sort before, as the original does. Of the room that was promised for it, if any,
+    /// what is written is promised no more.
+    ///
+    /// No other optimization of this index may run at the same time; dealing, sorting, cleaning and reading may.
+    ///
+    /// # Errors
+    /// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
+    /// then nothing is published.
+    pub async fn optimize(&self, limits: &Limits, promise: Option<Promise>) -> Result<Optimized> {
+        let (store, code) = (self.store(), self.code());
+        let chain = self.chain().await?;
+        chain.whole()?;
+        let inputs = choose(&chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
+        let Some(last) = inputs.last().filter(|last| last.name.kind == SegmentKind::Sorted) else {
+            return Ok(Optimized::default());
+        };
+        let skip = or_bug!(OptimizeSkipsOldest, 0, usize::from(inputs.len() > 2));
+        let inputs = &inputs[skip..];
+        // A deletion may only be dropped if nothing lies before it.
+        assert!(
+            chain.in_order().skip(skip).zip(inputs).all(|(a, b)| a == b),
+            "optimizing begins with the oldest segment"
+        );
+        let epochs = EpochRange { first: inputs[0].epochs.first, last: last.epochs.last };
 
-/// As [`optimize_index`], with room that was promised for it: what is written of it is promised no more.
-///
-/// # Errors
-/// As [`optimize_index`].
-pub async fn optimize_on<D: Disk>(
-    promise: Promise,
-    store: &Store<D>,
-    code: &IndexCode,
-    checkpoint: Epoch,
-    deletion: Option<Position>,
-    limits: &Limits,
-) -> Result<Optimized> {
-    optimize(Some(promise), store, code, checkpoint, deletion, limits).await
-}
-
-async fn optimize<D: Disk>(
-    promise: Option<Promise>,
-    store: &Store<D>,
-    code: &IndexCode,
-    checkpoint: Epoch,
-    deletion: Option<Position>,
-    limits: &Limits,
-) -> Result<Optimized> {
-    let chain = Chain::look(store, code, checkpoint, deletion).await?;
-    chain.whole()?;
-    let inputs = choose(&chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
-    let Some(last) = inputs.last().filter(|last| last.name.kind == SegmentKind::Sorted) else {
-        return Ok(Optimized::default());
-    };
-    let skip = or_bug!(OptimizeSkipsOldest, 0, usize::from(inputs.len() > 2));
-    let inputs = &inputs[skip..];
-    // A deletion may only be dropped if nothing lies before it.
-    assert!(
-        chain.in_order().skip(skip).zip(inputs).all(|(a, b)| a == b),
-        "optimizing begins with the oldest segment"
-    );
-    let epochs = EpochRange { first: inputs[0].epochs.first, last: last.epochs.last };
-
-    let mut optimized = Optimized { segments: inputs.len(), ..Optimized::default() };
-    let mut streams = Vec::with_capacity(inputs.len());
-    for input in inputs {
-        let segment = OpenSegment::open(store, code, input.name).await?;
-        optimized.findings.extend(segment.finding(input.name));
-        streams.push(segment.records(Point::START, kway::chunk_bytes(limits, inputs.len())));
+        let mut optimized = Optimized { segments: inputs.len(), ..Optimized::default() };
+        let mut streams = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let segment = OpenSegment::open(store, code, input.name).await?;
+            optimized.findings.extend(segment.finding(input.name));
+            streams.push(segment.records(Point::START, kway::chunk_bytes(limits, inputs.len())));
+        }
+        let folder = store.layout().optimized(code);
+        store.disk().create_folder(&folder).await?;
+        store.disk().sync_folder(disk::parent(&folder)).await?;
+        let mut target =
+            SegmentWriter::create(store, &folder, SegmentKind::Optimized, last.name.time).await?;
+        target.takes_of(promise);
+        let merged = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts);
+        if let Err(error) = merged.await {
+            target.discard().await;
+            return Err(error);
+        }
+        optimized.published = Some(target.publish(epochs).await?);
+        Ok(optimized)
     }
-    let folder = store.layout().optimized(code);
-    store.disk().create_folder(&folder).await?;
-    store.disk().sync_folder(disk::parent(&folder)).await?;
-    let mut target = SegmentWriter::create(store, &folder, SegmentKind::Optimized, last.name.time).await?;
-    target.takes_of(promise);
-    if let Err(error) = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts).await
-    {
-        target.discard().await;
-        return Err(error);
-    }
-    optimized.published = Some(target.publish(epochs).await?);
-    Ok(optimized)
 }
 
 // The optimized segment and the sorted ones that follow it without an unsorted one between, but at most

@@ -7,15 +7,14 @@
 
 use crate::error::{Corruption, Result};
 use crate::format::names::{self, SegmentKind, SegmentName};
-use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment};
 use crate::index_log::counts::MergeCounts;
+use crate::index_log::index_store::IndexStore;
 use crate::index_log::runs::Unsorted;
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
 use crate::limits::{Limits, SORT_BYTES_MAX};
 use crate::mutant::or_bug;
-use crate::store::Store;
 
 /// What a sort did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,68 +44,65 @@ pub fn needed_to_sort(chain: &Chain, limits: &Limits) -> u64 {
     bytes.saturating_mul(copies)
 }
 
-/// Sorts an index now: its unsorted segments before the epoch `checkpoint` and not before its `deletion`, into
-/// one named by the first's time.
-///
-/// No other sort of this index may run at the same time; dealing, optimizing, cleaning and reading may.
-///
-/// # Errors
-/// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
-/// then nothing is removed. After a failed fsync the job must not be run again before the next start, since
-/// what was published may not be durable.
-pub async fn sort_index<D: Disk>(
-    store: &Store<D>,
-    code: &IndexCode,
-    checkpoint: Epoch,
-    deletion: Option<Position>,
-    limits: &Limits,
-) -> Result<Sorted> {
-    let chain = Chain::look(store, code, checkpoint, deletion).await?;
-    chain.whole()?;
-    let mut sorted = Sorted::default();
-    if !chain.leftovers.is_empty() {
-        // The name that makes them leftovers may have been seen without being durable.
-        store.disk().sync_folder(&store.layout().segments(code)).await?;
-        remove(store, code, &chain.leftovers).await?;
+impl<D: Disk> IndexStore<'_, D> {
+    /// Sorts the index now: its unsorted segments, into one named by the first's time.
+    ///
+    /// No other sort of this index may run at the same time; dealing, optimizing, cleaning and reading may.
+    ///
+    /// # Errors
+    /// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
+    /// then nothing is removed. After a failed fsync the job must not be run again before the next start, since
+    /// what was published may not be durable.
+    pub async fn sort(&self, limits: &Limits) -> Result<Sorted> {
+        let chain = self.chain().await?;
+        chain.whole()?;
+        let mut sorted = Sorted::default();
+        if !chain.leftovers.is_empty() {
+            // The name that makes them leftovers may have been seen without being durable.
+            self.store().disk().sync_folder(&self.store().layout().segments(self.code())).await?;
+            self.remove_sorted(&chain.leftovers).await?;
+        }
+        let following: Vec<&ChainSegment> = chain.following().collect();
+        let unsorted = |segment: &&ChainSegment| segment.name.kind == SegmentKind::Unsorted;
+        for stretch in
+            following.chunk_by(|a, b| unsorted(a) && unsorted(b)).filter(|stretch| unsorted(&stretch[0]))
+        {
+            self.sort_stretch(stretch, limits, &mut sorted).await?;
+        }
+        Ok(sorted)
     }
-    let following: Vec<&ChainSegment> = chain.following().collect();
-    let unsorted = |segment: &&ChainSegment| segment.name.kind == SegmentKind::Unsorted;
-    for stretch in
-        following.chunk_by(|a, b| unsorted(a) && unsorted(b)).filter(|stretch| unsorted(&stretch[0]))
-    {
-        sort_stretch(store, code, stretch, limits, &mut sorted).await?;
-    }
-    Ok(sorted)
-}
 
-async fn sort_stretch<D: Disk>(
-    store: &Store<D>,
-    code: &IndexCode,
-    stretch: &[&ChainSegment],
-    limits: &Limits,
-    sorted: &mut Sorted,
-) -> Result<()> {
-    let names: Vec<SegmentName> = stretch.iter().map(|segment| segment.name).collect();
-    let epochs =
-        stretch.iter().map(|segment| segment.epochs).reduce(|a, b| a.joined(b)).expect("it is not empty");
-    let folder = store.layout().segments(code);
-    let mut target = SegmentWriter::create(store, &folder, SegmentKind::Sorted, epochs.first).await?;
-    let input = Unsorted { store, code, names: &names, limits };
-    if let Err(error) = input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings).await {
-        target.discard().await;
-        return Err(error);
+    async fn sort_stretch(
+        &self,
+        stretch: &[&ChainSegment],
+        limits: &Limits,
+        sorted: &mut Sorted,
+    ) -> Result<()> {
+        let (store, code) = (self.store(), self.code());
+        let names: Vec<SegmentName> = stretch.iter().map(|segment| segment.name).collect();
+        let epochs =
+            stretch.iter().map(|segment| segment.epochs).reduce(|a, b| a.joined(b)).expect("it is not empty");
+        let folder = store.layout().segments(code);
+        let mut target = SegmentWriter::create(store, &folder, SegmentKind::Sorted, epochs.first).await?;
+        let input = Unsorted { store, code, names: &names, limits };
+        if let Err(error) = input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings).await {
+            target.discard().await;
+            return Err(error);
+        }
+        or_bug!(InputsFirst, (), self.remove_sorted(&names).await?);
+        sorted.published.push(target.publish(epochs).await?.name);
+        self.remove_sorted(&names).await
     }
-    or_bug!(InputsFirst, (), remove(store, code, &names).await?);
-    sorted.published.push(target.publish(epochs).await?.name);
-    remove(store, code, &names).await
-}
 
-async fn remove<D: Disk>(store: &Store<D>, code: &IndexCode, names: &[SegmentName]) -> Result<()> {
-    for &name in names {
-        let path = store.layout().segment(code, name);
-        store.remove(&path).await?;
-        // Behind its segment: a sidecar alone is recognized as an orphan.
-        store.remove(&names::sidecar_of(&path)).await?;
+    /// Removes inputs of a sort, durably.
+    async fn remove_sorted(&self, names: &[SegmentName]) -> Result<()> {
+        let store = self.store();
+        for &name in names {
+            let path = store.layout().segment(self.code(), name);
+            store.remove(&path).await?;
+            // After its segment: a sidecar alone is recognized as an orphan.
+            store.remove(&names::sidecar_of(&path)).await?;
+        }
+        Ok(store.disk().sync_folder(&store.layout().segments(self.code())).await?)
     }
-    Ok(store.disk().sync_folder(&store.layout().segments(code)).await?)
 }

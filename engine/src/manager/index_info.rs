@@ -7,6 +7,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::IndexCode;
 use crate::index_log::chain::{Chain, ChainSegment};
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::Disk;
 use crate::store::Store;
 
@@ -48,7 +49,7 @@ pub(super) async fn look<D: Disk>(store: &Store<D>, code: &IndexCode) -> Result<
     let mut deletion = deletions::load_one(store, code).await?;
     loop {
         let checkpoint = Checkpoint::read(store).await?.next()?;
-        let chain = Chain::look(store, code, checkpoint, deletion).await?;
+        let chain = IndexStore::new(store, code, Bounds { checkpoint, deletion }).chain().await?;
         // Only when it is read behind the segments does it tell of all that was removed because of it.
         let again = deletions::load_one(store, code).await?;
         if again == deletion {

@@ -8,6 +8,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment, describe};
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::{Disk, Transfer};
 use crate::mutant::or_bug;
 use crate::raw_log::read::live::LiveView;
@@ -65,7 +66,8 @@ async fn dealt<D: Disk>(
     deletion: Option<Position>,
 ) -> Result<(Epoch, Chain), ReadError> {
     let next_to_deal = Checkpoint::read(store).await?.next()?;
-    Ok((next_to_deal, Chain::look(store, code, next_to_deal, deletion).await?))
+    let bounds = Bounds { checkpoint: next_to_deal, deletion };
+    Ok((next_to_deal, IndexStore::new(store, code, bounds).chain().await?))
 }
 
 /// The sorted and unsorted segments by time, as far as they can matter behind `from`; `None` if one has gone.

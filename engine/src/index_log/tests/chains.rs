@@ -9,13 +9,14 @@ use super::tree::{
 };
 use crate::error::Error;
 use crate::format::names::{SegmentKind, SegmentName};
-use crate::ids::{Epoch, IndexCode, Position};
+use crate::ids::{IndexCode, Position};
 use crate::index_log::chain::{Chain, ChainSegment};
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::index_log::record::Record;
 use crate::index_log::verify::verify_index;
 use crate::io::disk::Disk;
-use crate::jobs::optimizer::{is_worth, optimize_index};
-use crate::jobs::sorter::{needs_sort, sort_index};
+use crate::jobs::optimizer::is_worth;
+use crate::jobs::sorter::needs_sort;
 use crate::limits::MIB;
 use crate::testing::{Hooked, MemDisk, Stepped, run};
 
@@ -36,14 +37,14 @@ fn all() -> crate::limits::Limits {
 fn an_index_that_is_not_there_is_empty_and_stays_not_there() {
     let disk = MemDisk::new();
     let unknown = IndexCode::new(b"unknown").unwrap();
-    let chain = run(Chain::look(&store(&disk, &layout()), &unknown, Epoch::MAX, None)).unwrap();
+    let chain = run(IndexStore::new(&store(&disk, &layout()), &unknown, Bounds::ALL).chain()).unwrap();
     assert_eq!(chain, Chain::default());
     assert_eq!(
-        run(sort_index(&store(&disk, &layout()), &unknown, Epoch::MAX, None, &all())).unwrap().published,
+        run(IndexStore::new(&store(&disk, &layout()), &unknown, Bounds::ALL).sort(&all())).unwrap().published,
         []
     );
     let optimized =
-        run(optimize_index(&store(&disk, &layout()), &unknown, Epoch::MAX, None, &all())).unwrap();
+        run(IndexStore::new(&store(&disk, &layout()), &unknown, Bounds::ALL).optimize(&all(), None)).unwrap();
     assert_eq!(optimized.published, None);
     assert!(disk.files().is_empty());
     assert!(run(disk.metadata(&layout().index(&unknown))).unwrap().is_none());
@@ -56,10 +57,16 @@ fn only_what_is_before_the_checkpoint_and_not_deleted_is_merged() {
         run(deal(&disk, epoch(time), &[set("a", time)])).unwrap();
     }
     let deletion = Some(Position::new(epoch(3), 77));
-    let chain = run(Chain::look(&store(&disk, &layout()), &code(), epoch(5), deletion)).unwrap();
+    let chain =
+        run(IndexStore::new(&store(&disk, &layout()), &code(), Bounds { checkpoint: epoch(5), deletion })
+            .chain())
+        .unwrap();
     let times = |names: &[SegmentName]| names.iter().map(|name| name.time.millis()).collect::<Vec<_>>();
     assert_eq!((times(&chain.deleted), times(&chain.undealt)), (vec![1, 2], vec![5, 6]));
-    let sorted = run(sort_index(&store(&disk, &layout()), &code(), epoch(5), deletion, &all())).unwrap();
+    let sorted =
+        run(IndexStore::new(&store(&disk, &layout()), &code(), Bounds { checkpoint: epoch(5), deletion })
+            .sort(&all()))
+        .unwrap();
     assert_eq!((times(&sorted.published), sorted.counts.records_in), (vec![3], 2));
     let names: Vec<String> =
         disk.files().iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();

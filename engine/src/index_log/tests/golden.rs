@@ -10,13 +10,12 @@ use super::model::State;
 use super::tree::{decode, layout, limits, read_segment};
 use crate::format::names::{SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode};
-use crate::index_log::chain::{Chain, RecordCounts};
+use crate::index_log::chain::RecordCounts;
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::index_log::record::Record;
 use crate::index_log::segment_reader::OpenSegment;
 use crate::index_log::sidecar_file::{SidecarOrigin, rebuild_sidecar};
 use crate::index_log::verify::verify_index;
-use crate::jobs::optimizer::optimize_index;
-use crate::jobs::sorter::sort_index;
 use crate::limits::MIB;
 use crate::testing::{MemDisk, run};
 
@@ -79,7 +78,9 @@ fn recovered_by_the_original(name: &str, index: &str) -> Vec<Record> {
 
 // What this host sends: the chain, then the live records of the index.
 fn recovered(disk: &MemDisk, checkpoint: Epoch, code: &IndexCode) -> Vec<Record> {
-    let chain = run(Chain::look(&store(disk, &layout()), code, checkpoint, None)).unwrap();
+    let chain =
+        run(IndexStore::new(&store(disk, &layout()), code, Bounds { checkpoint, deletion: None }).chain())
+            .unwrap();
     let mut records = Vec::new();
     for segment in chain.in_order() {
         let open = run(OpenSegment::open(&store(disk, &layout()), code, segment.name)).unwrap();
@@ -112,13 +113,17 @@ fn a_recovery_comes_to_what_the_originals_recovery_came_to() {
             assert_eq!(State::after(&recovered(&disk, checkpoint, &code)), expected, "{tree_name} {index}");
             assert_eq!(disk.files(), files, "reading creates nothing");
             let limits = limits(16 * MIB as usize);
-            run(sort_index(&store(&disk, &layout()), &code, checkpoint, None, &limits)).unwrap();
+            run(IndexStore::new(&store(&disk, &layout()), &code, Bounds { checkpoint, deletion: None })
+                .sort(&limits))
+            .unwrap();
             assert_eq!(
                 State::after(&recovered(&disk, checkpoint, &code)),
                 expected,
                 "{tree_name} {index}, sorted"
             );
-            run(optimize_index(&store(&disk, &layout()), &code, checkpoint, None, &limits)).unwrap();
+            run(IndexStore::new(&store(&disk, &layout()), &code, Bounds { checkpoint, deletion: None })
+                .optimize(&limits, None))
+            .unwrap();
             assert_eq!(
                 State::after(&recovered(&disk, checkpoint, &code)),
                 expected,
@@ -138,7 +143,9 @@ fn a_recovery_comes_to_what_the_originals_recovery_came_to() {
 fn the_chain_of_a_tree_with_all_kinds_of_segments() {
     let (disk, checkpoint) = tree(ALL_KINDS);
     let code = IndexCode::new(b"m").unwrap();
-    let chain = run(Chain::look(&store(&disk, &layout()), &code, checkpoint, None)).unwrap();
+    let chain =
+        run(IndexStore::new(&store(&disk, &layout()), &code, Bounds { checkpoint, deletion: None }).chain())
+            .unwrap();
     let names: Vec<String> = chain.in_order().map(|segment| segment.name.to_string()).collect();
     let expected = ["41.999.optimized_21", "57.089.sorted_4", "21.076.unsorted_2"];
     assert_eq!(names.len(), expected.len());
@@ -155,12 +162,17 @@ fn sorting_gives_what_the_originals_sort_gave() {
     let (disk, checkpoint) = tree(THREE_UNSORTED);
     let code = IndexCode::new(b"m").unwrap();
     let limits = limits(16 * MIB as usize);
-    let sorted = run(sort_index(&store(&disk, &layout()), &code, checkpoint, None, &limits)).unwrap();
+    let sorted =
+        run(IndexStore::new(&store(&disk, &layout()), &code, Bounds { checkpoint, deletion: None })
+            .sort(&limits))
+        .unwrap();
     let (original, _) = tree(ALL_KINDS);
     let name = SegmentName::parse("2026.11.22-10.33.39.460.sorted_19").unwrap();
     assert_eq!(sorted.published, [name]);
     assert_eq!(sorted.counts.records_in, 35);
-    let left = run(Chain::look(&store(&disk, &layout()), &code, checkpoint, None)).unwrap();
+    let left =
+        run(IndexStore::new(&store(&disk, &layout()), &code, Bounds { checkpoint, deletion: None }).chain())
+            .unwrap();
     assert_eq!((left.unsorted.len(), left.leftovers.len()), (0, 0));
     let ours = run(read_segment(&disk, name, 1 << 20)).unwrap();
     let theirs = run(read_segment(&original, name, 1 << 20)).unwrap();
@@ -178,7 +190,10 @@ fn optimizing_gives_what_the_originals_gave_but_for_deletions() {
     let until = Epoch::new(theirs.time.millis() + 1).unwrap();
     assert!(until < checkpoint);
     let limits = limits(16 * MIB as usize);
-    let optimized = run(optimize_index(&store(&disk, &layout()), &code, until, None, &limits)).unwrap();
+    let optimized =
+        run(IndexStore::new(&store(&disk, &layout()), &code, Bounds { checkpoint: until, deletion: None })
+            .optimize(&limits, None))
+        .unwrap();
     let ours = optimized.published.unwrap().name;
     assert_eq!((optimized.segments, ours.time, ours.kind), (2, theirs.time, SegmentKind::Optimized));
     let records = run(read_segment(&disk, ours, 1 << 20)).unwrap();

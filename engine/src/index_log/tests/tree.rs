@@ -11,14 +11,15 @@ use crate::format::layout::Layout;
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode};
 use crate::index_log::chain::Chain;
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::index_log::record::Record;
 use crate::index_log::segment_reader::OpenSegment;
 use crate::index_log::segment_writer::SegmentWriter;
 use crate::io::disk::Disk;
 use crate::jobs::cleaner::Superseded;
 use crate::jobs::config::JobsConfig;
-use crate::jobs::optimizer::{Optimized, optimize_index};
-use crate::jobs::sorter::{Sorted, sort_index};
+use crate::jobs::optimizer::Optimized;
+use crate::jobs::sorter::Sorted;
 use crate::limits::Limits;
 use crate::testing::{MemDisk, run};
 use crate::time::MonoNanos;
@@ -87,15 +88,15 @@ pub(super) fn deal_legacy(disk: &MemDisk, time: Epoch, records: &[Record]) -> Se
 }
 
 pub(super) async fn look<D: Disk>(disk: &D) -> Result<Chain> {
-    Chain::look(&store(disk, &layout()), &code(), Epoch::MAX, None).await
+    IndexStore::new(&store(disk, &layout()), &code(), Bounds::ALL).chain().await
 }
 
 pub(super) async fn sort<D: Disk>(disk: &D, limits: &Limits) -> Result<Sorted> {
-    sort_index(&store(disk, &layout()), &code(), Epoch::MAX, None, limits).await
+    IndexStore::new(&store(disk, &layout()), &code(), Bounds::ALL).sort(limits).await
 }
 
 pub(super) async fn optimize<D: Disk>(disk: &D, limits: &Limits) -> Result<Optimized> {
-    optimize_index(&store(disk, &layout()), &code(), Epoch::MAX, None, limits).await
+    IndexStore::new(&store(disk, &layout()), &code(), Bounds::ALL).optimize(limits, None).await
 }
 
 /// Removes what is superseded, as the cleaner does once no recovery is under way.
@@ -116,7 +117,7 @@ pub(super) async fn remove_strays<D: Disk>(disk: &D) -> Result<()> {
     let config = JobsConfig { unread_before_clean: Duration::MAX, ..JobsConfig::default() };
     let mut cleaner = Superseded::new(store(disk, &layout()), &config);
     for now in [MonoNanos(0), MonoNanos(0) + Duration::from_secs(60 * 60)] {
-        cleaner.visit(&code(), Epoch::MAX, None, true, now).await?;
+        cleaner.visit(&code(), Bounds::ALL, true, now).await?;
     }
     Ok(())
 }

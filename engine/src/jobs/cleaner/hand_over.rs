@@ -9,7 +9,7 @@ use crate::error::{Corruption, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{RawName, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode};
-use crate::index_log::chain::Chain;
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::{Disk, EntryKind, parent, publish_small};
 use crate::store::Store;
 use crate::time::Now;
@@ -88,7 +88,7 @@ async fn finish<D: Disk>(
     checkpoint: Epoch,
     cleaned: &mut Cleaned,
 ) -> Result<()> {
-    let chain = Chain::look(store, code, checkpoint, None).await?;
+    let chain = IndexStore::new(store, code, Bounds { checkpoint, deletion: None }).chain().await?;
     let (witness, rest): (Vec<SegmentName>, Vec<SegmentName>) =
         chain.superseded.iter().chain(&chain.leftovers).partition(|name| chain.is_witness(**name));
     for names in [witness, rest] {

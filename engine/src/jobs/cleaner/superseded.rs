@@ -9,8 +9,8 @@ use super::files::{Files, remove_segment, sync_folders};
 use super::idle::Idle;
 use crate::error::{Corruption, Result};
 use crate::format::names::{SegmentKind, SegmentName, sidecar_of};
-use crate::ids::{Epoch, IndexCode, Position};
-use crate::index_log::chain::Chain;
+use crate::ids::IndexCode;
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::{Disk, DiskResult};
 use crate::jobs::config::JobsConfig;
 use crate::jobs::optimizer::is_worth;
@@ -62,8 +62,7 @@ impl<D: Disk> Superseded<D> {
     pub async fn visit(
         &mut self,
         code: &IndexCode,
-        checkpoint: Epoch,
-        deletion: Option<Position>,
+        bounds: Bounds,
         thorough: bool,
         now: MonoNanos,
     ) -> Result<Visit> {
@@ -84,7 +83,7 @@ impl<D: Disk> Superseded<D> {
             self.last_reads.forget(code);
             return Ok(visit);
         }
-        let chain = Chain::look(&self.store, code, checkpoint, deletion).await?;
+        let chain = IndexStore::new(&self.store, code, bounds).chain().await?;
         visit.gone.clone_from(&chain.gone);
         self.remove_strays(&files, code, now, &mut visit).await?;
         visit.worth = is_worth(&chain);

@@ -7,6 +7,7 @@ use crate::deletions::{DeletionLog, load_one};
 use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};
+use crate::index_log::index_store::Bounds;
 use crate::io::disk::Disk;
 use crate::jobs::config::JobsConfig;
 use crate::testing::{Cut, Hooked, ManualClock, MemDisk, Stepped, run};
@@ -75,7 +76,8 @@ impl World {
 
     fn visit(&mut self) -> Visit {
         let now = self.clock.now().mono;
-        run(self.superseded.visit(&code("m"), epoch(900), None, false, now)).unwrap()
+        run(self.superseded.visit(&code("m"), Bounds { checkpoint: epoch(900), deletion: None }, false, now))
+            .unwrap()
     }
 
     fn read(&self) {
@@ -133,7 +135,8 @@ fn wherever_a_power_cut_falls_the_witness_is_gone_before_anything_else_is() {
         let disk = fresh.copy();
         let mut superseded = Superseded::new(store(&Hooked::stepping(disk.clone()), &layout()), &at_once());
         let m = code("m");
-        let visit = superseded.visit(&m, epoch(900), None, false, clock.now().mono);
+        let visit =
+            superseded.visit(&m, Bounds { checkpoint: epoch(900), deletion: None }, false, clock.now().mono);
         let ended = Stepped::new(visit).steps(steps).is_some();
         for cut in Cut::each(steps) {
             let left = left(&disk.after(cut), "m");
@@ -188,7 +191,9 @@ fn an_empty_folder_is_told_when_unread_and_removed_when_nothing_came() {
     let mut superseded = Superseded::new(store(&disk, &layout()), &JobsConfig::default());
     let mut visit = || {
         let now = clock.now().mono;
-        run(superseded.visit(&code("ghost"), epoch(900), None, true, now)).unwrap().empty
+        run(superseded.visit(&code("ghost"), Bounds { checkpoint: epoch(900), deletion: None }, true, now))
+            .unwrap()
+            .empty
     };
     assert!(!visit());
     clock.advance(HALF_HOUR);

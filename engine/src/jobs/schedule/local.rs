@@ -9,12 +9,12 @@ use tokio::sync::Mutex;
 use super::backlog::Backlog;
 use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::ids::{Epoch, IndexCode, Position};
-use crate::index_log::chain::Chain;
+use crate::ids::{Epoch, IndexCode};
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::{Disk, Space};
 use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
-use crate::jobs::sorter::{needed_to_sort, sort_index};
+use crate::jobs::sorter::needed_to_sort;
 use crate::limits::Limits;
 use crate::room::reserve::Reserve;
 use crate::store::Store;
@@ -36,13 +36,6 @@ pub(super) struct Local<D, C> {
     pub(super) without_room: RefCell<BTreeSet<&'static str>>,
     /// A sync failed: no step is taken any more.
     pub(super) halted: Cell<bool>,
-}
-
-/// What of an index may be merged.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    pub(super) checkpoint: Epoch,
-    pub(super) deletion: Option<Position>,
 }
 
 impl<D: Disk, C: Clock> Local<D, C> {
@@ -114,14 +107,13 @@ impl<D: Disk, C: Clock> Local<D, C> {
 
     async fn try_sort(&self, code: &IndexCode, report: &dyn Fn(Report)) -> Result<bool> {
         let Some(bounds) = self.bounds(code).await? else { return Ok(true) };
-        let Bounds { checkpoint, deletion } = bounds;
-        let chain = Chain::look(&self.store, code, checkpoint, deletion).await?;
-        let needed = needed_to_sort(&chain, &self.limits);
+        let index = IndexStore::new(&self.store, code, bounds);
+        let needed = needed_to_sort(&index.chain().await?, &self.limits);
         if !self.admits("sort", needed, report).await? {
             return Ok(false);
         }
         let _promise = self.shared.ledger.promise(needed);
-        let sorted = sort_index(&self.store, code, checkpoint, deletion, &self.limits).await?;
+        let sorted = index.sort(&self.limits).await?;
         for corruption in sorted.findings {
             report(Report::Damage { code: code.clone(), corruption });
         }

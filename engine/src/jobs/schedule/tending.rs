@@ -8,15 +8,15 @@ use std::time::Duration;
 use futures_lite::future::{or, yield_now};
 
 use super::background::Turn;
-use super::local::{Bounds, Local};
+use super::local::Local;
 use crate::error::{Corruption, DiskError, Result, Verb};
 use crate::foreign;
 use crate::ids::IndexCode;
-use crate::index_log::chain::Chain;
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::{Disk, EntryKind};
 use crate::jobs::cleaner::{Cleaned, Superseded};
 use crate::jobs::config::JobsConfig;
-use crate::jobs::optimizer::{needed_to_optimize, optimize_on};
+use crate::jobs::optimizer::needed_to_optimize;
 use crate::jobs::queue::{DISCOVERY_PRIORITY, Urgency};
 use crate::jobs::report::Report;
 use crate::roles::is_master;
@@ -145,8 +145,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
         report: &dyn Fn(Report),
     ) -> Result<Option<Promise>> {
         let local = self.local.clone();
-        let Bounds { checkpoint, deletion } = bounds;
-        let chain = Chain::look(&local.store, code, checkpoint, deletion).await?;
+        let chain = IndexStore::new(&local.store, code, bounds).chain().await?;
         let needed = needed_to_optimize(&chain, &local.limits);
         let room = local.store.disk().space(local.store.layout().data()).await?;
         if local.leaves_room(&room, needed) {
@@ -172,9 +171,8 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             }
             let Some(bounds) = local.bounds(code).await? else { return Ok(()) };
             let Some(promise) = self.afford(code, bounds, report).await? else { return Ok(()) };
-            let Bounds { checkpoint, deletion } = bounds;
-            let (store, limits) = (&local.store, &local.limits);
-            let optimized = optimize_on(promise, store, code, checkpoint, deletion, limits).await?;
+            let index = IndexStore::new(&local.store, code, bounds);
+            let optimized = index.optimize(&local.limits, Some(promise)).await?;
             for corruption in optimized.findings {
                 report(Report::Damage { code: code.clone(), corruption });
             }
@@ -204,8 +202,9 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             if deletions.is_unreadable(&code) {
                 continue;
             }
-            let (deletion, now) = (deletions.position(&code), local.clock.now().mono);
-            match self.superseded.visit(&code, checkpoint, deletion, self.thorough, now).await {
+            let bounds = Bounds { checkpoint, deletion: deletions.position(&code) };
+            let now = local.clock.now().mono;
+            match self.superseded.visit(&code, bounds, self.thorough, now).await {
                 Ok(visit) => {
                     cleaned.add(visit.cleaned);
                     for gone in visit.gone {

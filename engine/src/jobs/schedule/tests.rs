@@ -19,6 +19,7 @@ use crate::format::layout::Layout;
 use crate::format::names::SegmentKind;
 use crate::ids::{Epoch, IndexCode};
 use crate::index_log::chain::Chain;
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::{Disk, Transfer};
 use crate::jobs::config::JobsConfig;
 use crate::jobs::queue::Urgency;
@@ -161,7 +162,9 @@ impl<D: Disk> Host<D> {
         let checkpoint = run(Checkpoint::read(&store(&self.memory, &layout()))).unwrap().next().unwrap();
         let deletions = run(self.shared.deletions.snapshot(&store(&self.memory, &layout()))).unwrap();
         let deletion = deletions.position(&code(index));
-        run(Chain::look(&store(&self.memory, &layout()), &code(index), checkpoint, deletion)).unwrap()
+        run(IndexStore::new(&store(&self.memory, &layout()), &code(index), Bounds { checkpoint, deletion })
+            .chain())
+        .unwrap()
     }
 
     /// What a recovery would end with.

@@ -13,12 +13,11 @@ use crate::deletions::DeletionLog;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{RawName, SegmentKind};
 use crate::ids::{IndexCode, Position};
+use crate::index_log::index_store::{Bounds, IndexStore};
 use crate::io::disk::{Disk, Transfer};
 use crate::jobs::cleaner::{Deleted, Superseded};
 use crate::jobs::config::JobsConfig;
 use crate::jobs::dealer::Dealer;
-use crate::jobs::optimizer::optimize_index;
-use crate::jobs::sorter::sort_index;
 use crate::limits::Limits;
 use crate::testing::{MemDisk, RawEpoch, run};
 use crate::time::{MonoNanos, Now};
@@ -213,14 +212,14 @@ pub(super) async fn sort<D: Disk>(store: Store<D>, deletions: Rc<DeletionLog>, c
     let checkpoint = Checkpoint::read(&store).await.unwrap().next().unwrap();
     let deletion = deletions.snapshot(&store).await.unwrap().position(&code);
     let limits = Limits::default();
-    finished(sort_index(&store, &code, checkpoint, deletion, &limits).await);
+    finished(IndexStore::new(&store, &code, Bounds { checkpoint, deletion }).sort(&limits).await);
 }
 
 pub(super) async fn optimize<D: Disk>(store: Store<D>, deletions: Rc<DeletionLog>, code: IndexCode) {
     let checkpoint = Checkpoint::read(&store).await.unwrap().next().unwrap();
     let deletion = deletions.snapshot(&store).await.unwrap().position(&code);
     let limits = Limits::default();
-    finished(optimize_index(&store, &code, checkpoint, deletion, &limits).await);
+    finished(IndexStore::new(&store, &code, Bounds { checkpoint, deletion }).optimize(&limits, None).await);
 }
 
 /// What the cleaner does when nobody has read the index for long.
@@ -229,6 +228,6 @@ pub(super) async fn clean<D: Disk>(store: Store<D>, deletions: Rc<DeletionLog>, 
     let deletion = deletions.snapshot(&store).await.unwrap().position(&code);
     let config = JobsConfig { unread_before_clean: Duration::ZERO, ..JobsConfig::default() };
     let mut superseded = Superseded::new(store.clone(), &config);
-    finished(superseded.visit(&code, checkpoint, deletion, true, MonoNanos(1)).await);
+    finished(superseded.visit(&code, Bounds { checkpoint, deletion }, true, MonoNanos(1)).await);
     finished(Deleted::new(store).carry_out(&deletions, checkpoint, Now::default()).await);
 }
