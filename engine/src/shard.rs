@@ -1,8 +1,9 @@
 //! One core's share of the host: its connections and its stream of the raw log, joined.
 //!
 //! Sans-IO: a driver feeds it bytes, completions, mail and the time, and takes operations and events from its
-//! outbox. It only joins rooms: `connections` (what each peer sent and is owed), `batch` (what a batch may
-//! hold), [`crate::raw_log::write::writer`] (frames, segments, syncs) and `waiters` (who is answered when).
+//! outbox. Each owner keeps its own: `connections` (what each peer sent and is owed), `calls` (what a message asks for, and
+//! who is answered when), `admission` (whether batches are taken) and [`crate::raw_log::write::writer`] (frames, segments,
+//! syncs). The shard joins them.
 //!
 //! One turn of the driver's loop:
 //!
@@ -15,9 +16,7 @@
 
 use std::sync::Arc;
 
-use logtank_wire::inbound::InboundLimits;
-
-use crate::io::op::{Completion, ConnectionId, Op, Outbox, ShardEvent};
+use crate::io::op::{Completion, ConnectionId, Outbox, ShardEvent};
 use crate::metrics::ShardMetrics;
 use crate::raw_log::write::segment::ReadySegment;
 use crate::raw_log::write::writer::Writer;
@@ -25,24 +24,21 @@ use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
 use crate::time::{MonoNanos, Now};
 
+mod admission;
 mod batch;
 mod calls;
 mod config;
 mod connections;
-mod flush;
 #[cfg(test)]
 mod tests;
-mod timers;
 mod waiters;
 
 pub use config::ShardConfig;
 
-use batch::Accepted;
-use connections::{Connections, Phase};
-use waiters::Waiters;
-
-/// Deepest nesting of a message; the contract needs five.
-const DEPTH_MAX: usize = 32;
+use admission::Admission;
+use calls::Calls;
+use connections::Connections;
+use waiters::{Reply, Waiter};
 
 /// What became of received bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,28 +49,23 @@ pub enum Received {
     Stalled,
 }
 
+/// How far a shutdown is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shutdown {
+    No,
+    Begun,
+    Done,
+}
+
 /// One core's connections and stream of the raw log.
 #[derive(Debug)]
 pub struct Shard {
-    config: ShardConfig,
     metrics: Arc<ShardMetrics>,
     connections: Connections,
+    calls: Calls,
+    admission: Admission,
     writer: Writer,
-    waiters: Waiters,
-    /// The batch being looked at.
-    accepted: Accepted,
-    /// Connections to be looked at when the turn ends.
-    listed: Vec<ConnectionId>,
-    /// Buffers for replies, empty.
-    spare: Vec<Vec<u8>>,
-    /// Bytes of messages partly received, and of replies unsent.
-    in_flight_bytes: usize,
-    appends_allowed: bool,
-    /// It was said that batches wait for room on the drive.
-    room_asked: bool,
-    next_scan: MonoNanos,
-    shutting_down: bool,
-    done: bool,
+    shutdown: Shutdown,
     outbox: Outbox,
 }
 
@@ -87,23 +78,13 @@ impl Shard {
         metrics: Arc<ShardMetrics>,
         ledger: Arc<Ledger>,
     ) -> Self {
-        let inbound =
-            InboundLimits { message_bytes_max: config.limits.message_bytes_max, depth_max: DEPTH_MAX };
         Self {
-            connections: Connections::new(config.limits.connections_max, inbound),
-            writer: Writer::new(config.writer.clone(), sequencer, metrics.clone(), ledger),
-            waiters: Waiters::new(config.waiters_max),
-            accepted: Accepted::default(),
-            listed: Vec::new(),
-            spare: Vec::new(),
-            in_flight_bytes: 0,
-            appends_allowed: true,
-            room_asked: false,
-            next_scan: MonoNanos(0),
-            shutting_down: false,
-            done: false,
+            connections: Connections::new(&config, metrics.clone()),
+            calls: Calls::new(&config, metrics.clone()),
+            admission: Admission::new(),
+            writer: Writer::new(config.writer, sequencer, metrics.clone(), ledger),
+            shutdown: Shutdown::No,
             outbox: Outbox::default(),
-            config,
             metrics,
         }
     }
@@ -115,46 +96,59 @@ impl Shard {
 
     /// A new connection, or `None` if there are too many (or the shard shuts down): close it.
     pub fn accept(&mut self, now: Now) -> Option<ConnectionId> {
-        let id = if self.shutting_down { None } else { self.connections.open(now.mono) };
-        match id {
-            Some(_) => self.metrics.connections_accepted.add(1),
-            None => self.metrics.connections_refused.add(1),
+        if self.shutdown == Shutdown::No {
+            self.connections.open(now.mono)
+        } else {
+            self.connections.refuse();
+            None
         }
-        self.metrics.connections.set(self.connections.len() as u64);
-        id
     }
 
     /// Whether [`Self::receive`] has room for at least one more message.
     #[must_use]
     pub fn may_receive(&self) -> bool {
-        self.writer.has_room() && !self.waiters.is_full() && !self.waits_for_room() && !self.waits_for_place()
+        self.calls.have_room(&self.writer, &self.admission)
     }
 
-    /// Whether batches wait until a segment is at hand that takes them. While they are refused, none waits.
-    fn waits_for_place(&self) -> bool {
-        self.appends_allowed && !self.writer.has_place()
+    /// Bytes from a connection, in order. Takes whole messages off the front of `bytes`.
+    pub fn receive(&mut self, id: ConnectionId, bytes: &mut &[u8], now: Now) -> Received {
+        let Some(connection) = self.connections.get_mut(id) else {
+            *bytes = &[];
+            return Received::All;
+        };
+        let offered = bytes.len();
+        let taken = self.calls.take(connection, bytes, &mut self.writer, &self.admission, now);
+        self.metrics.received_bytes.add((offered - bytes.len()) as u64);
+        self.connections.took(id, &taken, now, &mut self.outbox);
+        if taken.received == Received::Stalled {
+            self.metrics.stalls.add(1);
+            if self.admission.asks(&self.writer) {
+                self.outbox.events.push_back(ShardEvent::NeedRoom);
+            }
+        }
+        taken.received
     }
 
-    /// Whether batches wait until the host has looked at the room on the drive. While they are refused, none waits.
-    fn waits_for_room(&self) -> bool {
-        self.appends_allowed && !self.writer.may_be_dealt()
+    /// Bytes came from a connection that are no part of a message yet: of a handshake, or of a record that is not
+    /// complete. Its message's time runs from the first of them.
+    pub fn begun(&mut self, id: ConnectionId, now: Now) {
+        self.connections.begun(id, now.mono);
+    }
+
+    /// The driver keeps so many bytes of a connection that are no part of a message yet: of a handshake, or of a record
+    /// that is not complete. They count like those of a message partly received.
+    pub fn holds(&mut self, id: ConnectionId, bytes: usize, now: Now) {
+        self.connections.holds(id, bytes, now, &mut self.outbox);
+    }
+
+    /// Closes a connection that the driver has no room for.
+    pub fn shed_one(&mut self, id: ConnectionId) {
+        self.connections.shed_one(id, &mut self.outbox);
     }
 
     /// The peer sends nothing more (it closed, or receiving failed). What it is owed is sent, then the connection is closed.
     pub fn peer_finished(&mut self, id: ConnectionId, now: Now) {
-        let Some(connection) = self.connections.get_mut(id) else { return };
-        match connection.peer.phase {
-            Phase::Open | Phase::Finishing { .. } => {
-                connection.peer.phase = Phase::Finishing { linger: false };
-                connection.peer.expires = Some(now.mono + self.config.message_timeout);
-            }
-            Phase::Lingering => {
-                connection.peer.phase = Phase::Closing;
-                self.outbox.ops.push_back(Op::Close { connection: id });
-            }
-            Phase::Closing => {}
-        }
-        self.list(id);
+        self.connections.finished(id, now, &mut self.outbox);
     }
 
     /// An operation ended.
@@ -165,9 +159,9 @@ impl Shard {
             }
             Completion::Synced { token, result } => self.writer.synced(token, result, now, &mut self.outbox),
             Completion::Sent { connection, bytes, result } => {
-                self.sent(connection, bytes, result.is_ok(), now)
+                self.connections.sent(connection, bytes, result.is_ok(), now.mono, &mut self.outbox);
             }
-            Completion::Closed { connection } => self.closed(connection),
+            Completion::Closed { connection } => self.connections.closed(connection),
         }
     }
 
@@ -187,52 +181,54 @@ impl Shard {
     /// Mail: whether batches are taken; `false` while the drive is nearly full. Also the answer to
     /// [`ShardEvent::NeedRoom`].
     pub const fn appends_allowed(&mut self, allowed: bool) {
-        self.appends_allowed = allowed;
-        self.room_asked = false;
+        self.admission.allow(allowed);
     }
 
     /// Mail: finish. Nothing more is received; what was received whole is written, synced, sealed and answered, the
     /// connections are closed, then [`ShardEvent::Done`] follows. Offer what [`Self::receive`] left first.
     pub fn shut_down(&mut self, now: Now) {
-        if self.shutting_down {
-            return;
-        }
-        self.shutting_down = true;
-        for connection in self.connections.iter_mut() {
-            let peer = &mut connection.peer;
-            if matches!(peer.phase, Phase::Open | Phase::Lingering) {
-                peer.phase = Phase::Finishing { linger: false };
-                if !peer.listed {
-                    peer.listed = true;
-                    self.listed.push(peer.id);
-                }
-            }
-            let expires = now.mono + flush::SHUTDOWN_PATIENCE;
-            peer.expires = Some(peer.expires.map_or(expires, |earlier| earlier.min(expires)));
+        if self.shutdown == Shutdown::No {
+            self.shutdown = Shutdown::Begun;
+            self.connections.shut_down(now.mono);
         }
     }
 
     /// Ends a turn: closes a frame over what was staged, moves segments and syncs on, answers whom it may.
     pub fn turn(&mut self, now: Now) {
         self.metrics.turns.add(1);
-        self.scan_if_due(now);
+        if self.connections.is_scan_due(now.mono) {
+            let receiving = self.may_receive();
+            self.connections.close_overdue(receiving, now.mono, &mut self.outbox);
+        }
         self.writer.turn(now, &mut self.outbox);
         self.answer_due(now);
-        self.flush_listed(now);
-        self.metrics.in_flight_bytes.set(self.in_flight_bytes as u64);
-        if self.shutting_down {
+        self.connections.look_at_listed(now, &mut self.outbox);
+        if self.shutdown == Shutdown::Begun {
             self.finish(now);
         }
     }
 
+    /// Writes the replies whose batches are acknowledged behind what their connections are owed. The batch of one that is
+    /// gone is stored all the same.
+    fn answer_due(&mut self, now: Now) {
+        let acknowledged = self.writer.acknowledged();
+        while let Some(Waiter { connection, reply, .. }) = self.calls.pop_due(acknowledged) {
+            if let Reply::Stored { received, .. } = reply {
+                self.metrics.batches.add(1);
+                self.metrics.append_latency.record(now.mono.since(received));
+            }
+            self.connections.answer(connection, &reply);
+        }
+    }
+
     fn finish(&mut self, now: Now) {
-        if self.done || !self.writer.nothing_staged() {
+        if !self.writer.nothing_staged() {
             return;
         }
         if self.writer.close_own_epoch(now, &mut self.outbox) {
             self.writer.turn(now, &mut self.outbox);
-        } else if self.writer.is_idle() && self.connections.len() == 0 {
-            self.done = true;
+        } else if self.writer.is_idle() && self.connections.is_empty() {
+            self.shutdown = Shutdown::Done;
             self.writer.release_ready(&mut self.outbox);
             self.outbox.events.push_back(ShardEvent::Done);
         }
@@ -241,17 +237,6 @@ impl Shard {
     /// When [`Self::turn`] must be called though nothing happened; `None`: never.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoNanos> {
-        let scan = (self.connections.len() > 0).then_some(self.next_scan);
-        scan.into_iter().chain(self.writer.deadline()).min()
-    }
-
-    /// Has the connection looked at when the turn ends.
-    fn list(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(id)
-            && !connection.peer.listed
-        {
-            connection.peer.listed = true;
-            self.listed.push(id);
-        }
+        self.connections.next_scan().into_iter().chain(self.writer.deadline()).min()
     }
 }

@@ -46,9 +46,9 @@ impl Refusal {
     }
 }
 
-/// A batch that may be stored, as pieces of what was received.
-#[derive(Debug, Default)]
-pub(super) struct Accepted {
+/// What a batch that may be stored comes to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Batch {
     /// Records to store.
     pub(super) records: u32,
     /// Records that say nothing and are left out.
@@ -59,6 +59,11 @@ pub(super) struct Accepted {
     pub(super) malformed: u32,
     /// Bytes of the records to store.
     pub(super) bytes: usize,
+}
+
+/// A batch that may be stored, as pieces of what was received.
+#[derive(Debug, Default)]
+pub(super) struct Accepted {
     /// Where they are, as (offset, length) in the batch's bytes: one piece, unless records between were dropped. Kept
     /// from batch to batch, so that checking allocates nothing.
     pieces: Vec<(usize, usize)>,
@@ -71,9 +76,8 @@ impl Accepted {
         body: &[u8],
         batch: &BatchView<'_>,
         limits: &Limits,
-    ) -> Result<(), Refusal> {
-        (self.records, self.dropped, self.malformed, self.bytes) = (0, 0, 0, 0);
-        self.indexes = FrameIndexes::NONE;
+    ) -> Result<Batch, Refusal> {
+        let mut accepted = Batch { indexes: FrameIndexes::NONE, ..Batch::default() };
         self.pieces.clear();
         if batch.len() > limits.batch_records_max {
             return Err(Refusal::TooMany { records: batch.len(), most: limits.batch_records_max });
@@ -83,7 +87,7 @@ impl Accepted {
             let (view, bytes) = item.map_err(|source| Refusal::Unreadable { record, source })?;
             let keep = check_record(&view, bytes, limits).map_err(|what| Refusal::Record { record, what })?;
             if !keep {
-                self.dropped += 1;
+                accepted.dropped += 1;
                 continue;
             }
             let offset = bytes.as_ptr().addr() - body.as_ptr().addr();
@@ -94,13 +98,13 @@ impl Accepted {
             // Most batches are of one index.
             if view.index_code != last {
                 last = view.index_code;
-                last.into_iter().for_each(|code| self.indexes.add(code));
+                last.into_iter().for_each(|code| accepted.indexes.add(code));
             }
-            self.malformed += u32::from(view.docid.is_some_and(|docid| str::from_utf8(docid).is_err()));
-            self.records += 1;
-            self.bytes += bytes.len();
+            accepted.malformed += u32::from(view.docid.is_some_and(|docid| str::from_utf8(docid).is_err()));
+            accepted.records += 1;
+            accepted.bytes += bytes.len();
         }
-        Ok(())
+        Ok(accepted)
     }
 
     /// The records to store, in order.

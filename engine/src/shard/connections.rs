@@ -1,185 +1,272 @@
-//! The table of connections: what each peer is in the middle of sending, and what it is owed.
+//! The connections of a shard: how far each peer is, what all of them hold, and who is looked at when the turn ends.
 //!
-//! An idle connection costs its row and nothing else: buffers come when bytes do, and go again.
+//! Each owner keeps its own: `table` (the rows), `connection` (one row: what its peer is in the middle of sending), `peer`
+//! (what it is owed, and its end), `spare` (buffers to be used again), `patience` (what each is held to). They are joined
+//! here, where what all of them hold is counted.
 
-use logtank_wire::inbound::{Inbound, InboundLimits};
-use slab::Slab;
+mod connection;
+mod patience;
+mod peer;
+mod spare;
+mod table;
 
-use crate::io::op::ConnectionId;
-use crate::time::MonoNanos;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// A reply of which only this is known yet counts as so many bytes.
-const WAITING_REPLY_BYTES: usize = 64;
+use logtank_wire::inbound::InboundLimits;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Requests are read and answered.
-    Open,
-    /// Nothing more is read; it is closed when what it is owed is sent. `linger`: first say so, and wait until the
-    /// peer has seen it, or closing would take the last reply back from it.
-    Finishing { linger: bool },
-    /// All is sent and the peer knows; waits for it to close.
-    Lingering,
-    /// Being closed.
-    Closing,
-}
+use super::ShardConfig;
+use super::calls::Taken;
+use super::waiters::Reply;
+use crate::io::op::{ConnectionId, Op, Outbox};
+use crate::metrics::ShardMetrics;
+use crate::time::{MonoNanos, Now};
 
-/// The sending half and the state of a connection.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) id: ConnectionId,
-    pub(super) phase: Phase,
-    /// Replies to be sent next.
-    pub(super) out: Vec<u8>,
-    /// Bytes of replies being sent; `None`: nothing is.
-    pub(super) sending: Option<usize>,
-    /// Replies that wait for their batches.
-    pub(super) waiting: usize,
-    /// Frame that the last of them waits for.
-    pub(super) last_frame: u64,
-    pub(super) paused: bool,
-    /// It is in the list of those to be looked at, at the end of the turn.
-    pub(super) listed: bool,
-    /// When the message in progress began to arrive.
-    pub(super) message_begun: Option<MonoNanos>,
-    /// Last time that anything came or went.
-    pub(super) active: MonoNanos,
-    /// When it is closed whatever it is owed.
-    pub(super) expires: Option<MonoNanos>,
-}
+use patience::Patience;
+use spare::Spare;
+use table::Table;
 
-impl Peer {
-    /// What it is owed, at least, in bytes.
-    pub(super) fn owed_bytes(&self) -> usize {
-        self.out.len() + self.sending.unwrap_or(0) + self.waiting * WAITING_REPLY_BYTES
-    }
-}
+pub(super) use connection::Connection;
+pub(super) use peer::Peer;
 
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) inbound: Inbound,
-    /// Bytes that the inbound half keeps, as last counted.
-    pub(super) pending_bytes: usize,
-    /// Bytes that the driver keeps of it.
-    pub(super) outside_bytes: usize,
-    pub(super) peer: Peer,
-}
+/// Deepest nesting of a message; the contract needs five.
+const DEPTH_MAX: usize = 32;
+/// How long a shutdown waits for peers to take their replies.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+/// How often time limits are looked at: coarse, and cheap for ten thousand connections.
+const SCAN_EVERY: Duration = Duration::from_secs(1);
 
-impl Connection {
-    /// Bytes that closing it gives back at once.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.pending_bytes + self.outside_bytes + self.peer.out.len()
-    }
-
-    /// How much it holds, times how long it has.
-    pub(super) fn holding(&self, now: MonoNanos) -> u128 {
-        let since = self.peer.message_begun.unwrap_or(self.peer.active);
-        // Of those that began in the same instant, the greatest.
-        self.held_bytes() as u128 * (now.since(since).as_nanos() + 1)
-    }
-
-    /// Frees what it holds, and returns how many bytes that were.
-    pub(super) fn let_go(&mut self) -> usize {
-        let held = self.held_bytes();
-        // Nothing more is received from it.
-        self.inbound = Inbound::new(InboundLimits { message_bytes_max: 0, depth_max: 0 });
-        self.pending_bytes = 0;
-        self.outside_bytes = 0;
-        self.peer.out = Vec::new();
-        held
-    }
-}
-
+/// All connections. See the module.
 #[derive(Debug)]
 pub(super) struct Connections {
-    rows: Slab<Box<Connection>>,
-    /// Connections ever opened; tells two uses of one row apart.
-    opened: u32,
-    most: usize,
-    limits: InboundLimits,
+    table: Table,
+    /// Those to be looked at when the turn ends.
+    listed: Vec<ConnectionId>,
+    spare: Spare,
+    /// Bytes of messages partly received, and of replies unsent.
+    in_flight_bytes: usize,
+    in_flight_bytes_max: usize,
+    patience: Patience,
+    next_scan: MonoNanos,
+    metrics: Arc<ShardMetrics>,
 }
 
 impl Connections {
-    pub(super) const fn new(most: usize, limits: InboundLimits) -> Self {
-        Self { rows: Slab::new(), opened: 0, most, limits }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// A new row, if there is one.
-    pub(super) fn open(&mut self, now: MonoNanos) -> Option<ConnectionId> {
-        if self.rows.len() >= self.most {
-            return None;
+    pub(super) fn new(config: &ShardConfig, metrics: Arc<ShardMetrics>) -> Self {
+        let inbound =
+            InboundLimits { message_bytes_max: config.limits.message_bytes_max, depth_max: DEPTH_MAX };
+        Self {
+            table: Table::new(config.limits.connections_max, inbound),
+            listed: Vec::new(),
+            spare: Spare::default(),
+            in_flight_bytes: 0,
+            in_flight_bytes_max: config.limits.in_flight_bytes_max,
+            patience: Patience::new(config),
+            next_scan: MonoNanos(0),
+            metrics,
         }
-        let row = self.rows.vacant_entry();
-        self.opened = self.opened.wrapping_add(1);
-        let id = ConnectionId { slot: u32::try_from(row.key()).ok()?, generation: self.opened };
-        let peer = Peer {
-            id,
-            phase: Phase::Open,
-            out: Vec::new(),
-            sending: None,
-            waiting: 0,
-            last_frame: 0,
-            paused: false,
-            listed: false,
-            message_begun: None,
-            active: now,
-            expires: None,
-        };
-        row.insert(Box::new(Connection {
-            inbound: Inbound::new(self.limits),
-            pending_bytes: 0,
-            outside_bytes: 0,
-            peer,
-        }));
-        Some(id)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.len() == 0
+    }
+
+    /// A new one, if there is a row.
+    pub(super) fn open(&mut self, now: MonoNanos) -> Option<ConnectionId> {
+        let id = self.table.open(now);
+        if id.is_some() {
+            self.metrics.connections_accepted.add(1);
+            self.metrics.connections.set(self.table.len() as u64);
+        } else {
+            self.refuse();
+        }
+        id
+    }
+
+    /// One is not taken.
+    pub(super) fn refuse(&self) {
+        self.metrics.connections_refused.add(1);
     }
 
     /// The connection, unless it is gone.
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        let connection = self.rows.get_mut(id.slot as usize)?;
-        if connection.peer.id == id { Some(connection) } else { None }
+        self.table.get_mut(id)
     }
 
-    /// Frees the row.
+    /// Has the connection looked at when the turn ends.
+    fn list(&mut self, id: ConnectionId) {
+        if self.table.get_mut(id).is_some_and(|connection| connection.peer_mut().list()) {
+            self.listed.push(id);
+        }
+    }
+
+    /// Messages of a connection were taken.
     ///
     /// # Panics
-    /// If the connection is gone already: its end was reported twice.
-    pub(super) fn remove(&mut self, id: ConnectionId) -> Connection {
-        let connection = self.rows.try_remove(id.slot as usize).expect("a connection ended twice");
-        assert_eq!(connection.peer.id, id, "a connection ended twice");
-        *connection
+    /// If it is gone: they were taken from it.
+    pub(super) fn took(&mut self, id: ConnectionId, taken: &Taken, now: Now, outbox: &mut Outbox) {
+        let connection = self.table.get_mut(id).expect("it was received from");
+        let replied = taken.replied_bytes;
+        let (before, pending) = connection.count_pending();
+        let peer = connection.peer_mut();
+        peer.received(pending > 0, taken.messages > 0, now.mono);
+        self.in_flight_bytes = self.in_flight_bytes - before + pending + replied;
+        let changed = (replied > 0 || !peer.is_open()) && peer.list();
+        if (pending > 0 || replied > 0) && self.in_flight_bytes > self.in_flight_bytes_max {
+            self.shed(now, outbox);
+        } else {
+            outbox.ops.extend(peer.pause(&self.patience));
+        }
+        if changed {
+            self.listed.push(id);
+        }
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
-        self.rows.iter_mut().map(|(_, connection)| &mut **connection)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idle_connection_costs_less_than_half_a_kibibyte() {
-        assert!(
-            size_of::<Connection>() + size_of::<Option<Box<Connection>>>() < 512,
-            "{}",
-            size_of::<Connection>()
-        );
+    /// Bytes came from a connection that are no part of a message yet.
+    pub(super) fn begun(&mut self, id: ConnectionId, now: MonoNanos) {
+        if let Some(connection) = self.table.get_mut(id) {
+            connection.peer_mut().begun(now);
+        }
     }
 
-    #[test]
-    fn a_slot_used_again_is_another_connection() {
-        let mut connections = Connections::new(1, InboundLimits { message_bytes_max: 4096, depth_max: 8 });
-        let first = connections.open(MonoNanos(1)).unwrap();
-        assert_eq!(connections.open(MonoNanos(1)), None);
-        connections.remove(first);
-        let second = connections.open(MonoNanos(2)).unwrap();
-        assert_eq!(first.slot, second.slot);
-        assert!(connections.get_mut(first).is_none() && connections.get_mut(second).is_some());
+    /// The driver keeps so many bytes of a connection that are no part of a message yet.
+    pub(super) fn holds(&mut self, id: ConnectionId, bytes: usize, now: Now, outbox: &mut Outbox) {
+        let Some(connection) = self.table.get_mut(id) else { return };
+        if connection.peer().is_closing() {
+            return;
+        }
+        let before = connection.keep_outside(bytes);
+        self.in_flight_bytes = self.in_flight_bytes - before + bytes;
+        if bytes > before && self.in_flight_bytes > self.in_flight_bytes_max {
+            self.shed(now, outbox);
+        }
+    }
+
+    /// Closes a connection that there is no room for.
+    pub(super) fn shed_one(&mut self, id: ConnectionId, outbox: &mut Outbox) {
+        if self.close(id, outbox) {
+            self.metrics.connections_shed.add(1);
+        }
+    }
+
+    /// Closes connections until partly received messages and unsent replies are within their bound: first those that
+    /// held the most for the longest, so that whoever sends on time doesn't pay for peers that stand still.
+    fn shed(&mut self, now: Now, outbox: &mut Outbox) {
+        while self.in_flight_bytes > self.in_flight_bytes_max {
+            let holders = self
+                .table
+                .iter_mut()
+                .filter(|connection| !connection.peer().is_closing() && connection.held_bytes() > 0);
+            // What is left is being sent, and bounded by what each peer may be owed.
+            let Some(holder) = holders.max_by_key(|connection| connection.holding(now.mono)) else { return };
+            self.in_flight_bytes -= holder.let_go();
+            self.metrics.connections_shed.add(1);
+            outbox.ops.extend(holder.peer_mut().close());
+        }
+    }
+
+    /// A reply that waited is due. Whoever is gone meanwhile gets no answer.
+    pub(super) fn answer(&mut self, id: ConnectionId, reply: &Reply) {
+        let Some(connection) = self.table.get_mut(id) else { return };
+        let peer = connection.peer_mut();
+        let Some(bytes) = peer.answer(reply, &mut self.spare) else { return };
+        self.in_flight_bytes += bytes;
+        if peer.list() {
+            self.listed.push(id);
+        }
+    }
+
+    /// The peer sends nothing more. What it is owed is sent, then the connection is closed.
+    pub(super) fn finished(&mut self, id: ConnectionId, now: Now, outbox: &mut Outbox) {
+        let Some(connection) = self.table.get_mut(id) else { return };
+        outbox.ops.extend(connection.peer_mut().finished(&self.patience, now));
+        self.list(id);
+    }
+
+    /// All are closed when they are sent what they are owed, and after a while in any case.
+    pub(super) fn shut_down(&mut self, now: MonoNanos) {
+        for connection in self.table.iter_mut() {
+            let peer = connection.peer_mut();
+            peer.shut_down(now + SHUTDOWN_PATIENCE);
+            if peer.list() {
+                self.listed.push(peer.id());
+            }
+        }
+    }
+
+    /// Begins a send for each listed connection that is owed something, and closes those that are finished.
+    pub(super) fn look_at_listed(&mut self, now: Now, outbox: &mut Outbox) {
+        for id in self.listed.drain(..) {
+            let Some(connection) = self.table.get_mut(id) else { continue };
+            let Some(op) = connection.peer_mut().look(&self.patience, now) else { continue };
+            if let Op::Send { bytes, .. } = &op {
+                self.metrics.sent_bytes.add(bytes.len() as u64);
+            }
+            outbox.ops.push_back(op);
+        }
+        self.metrics.in_flight_bytes.set(self.in_flight_bytes as u64);
+    }
+
+    /// A send ended.
+    ///
+    /// # Panics
+    /// If none was under way.
+    pub(super) fn sent(
+        &mut self,
+        id: ConnectionId,
+        bytes: Vec<u8>,
+        delivered: bool,
+        now: MonoNanos,
+        outbox: &mut Outbox,
+    ) {
+        let connection = self.table.get_mut(id).expect("a connection outlives its operations");
+        self.in_flight_bytes -= connection.peer_mut().sent(now);
+        self.spare.give(bytes);
+        if delivered {
+            self.list(id);
+        } else {
+            self.close(id, outbox);
+        }
+    }
+
+    /// Ends a connection now, whatever it is owed; whether that is news.
+    fn close(&mut self, id: ConnectionId, outbox: &mut Outbox) -> bool {
+        let op = self.table.get_mut(id).and_then(|connection| connection.peer_mut().close());
+        let closes = op.is_some();
+        outbox.ops.extend(op);
+        closes
+    }
+
+    /// A connection is closed, nothing is under way on it.
+    ///
+    /// # Panics
+    /// If something is, or it was gone.
+    pub(super) fn closed(&mut self, id: ConnectionId) {
+        let connection = self.table.remove(id);
+        assert!(!connection.peer().is_sending(), "closed while sending");
+        self.in_flight_bytes -= connection.held_bytes();
+        self.metrics.connections.set(self.table.len() as u64);
+    }
+
+    /// When time limits are to be looked at; `None`: there is no connection.
+    pub(super) fn next_scan(&self) -> Option<MonoNanos> {
+        (!self.is_empty()).then_some(self.next_scan)
+    }
+
+    /// Whether it is time for [`Self::close_overdue`].
+    pub(super) fn is_scan_due(&self, now: MonoNanos) -> bool {
+        now >= self.next_scan
+    }
+
+    /// Closes connections whose time is up.
+    pub(super) fn close_overdue(&mut self, receiving: bool, now: MonoNanos, outbox: &mut Outbox) {
+        self.next_scan = now + SCAN_EVERY;
+        for connection in self.table.iter_mut() {
+            let peer = connection.peer_mut();
+            if peer.is_overdue(receiving, &self.patience, now) {
+                self.metrics.connections_timed_out.add(1);
+                outbox.ops.extend(peer.close());
+            }
+        }
     }
 }

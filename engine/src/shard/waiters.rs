@@ -2,10 +2,19 @@
 
 use std::collections::VecDeque;
 
-use logtank_wire::message::Dialect;
+use logtank_wire::message::{Dialect, Message};
+use logtank_wire::reply;
 
 use crate::io::op::ConnectionId;
 use crate::time::MonoNanos;
+
+/// The method that stores a batch, as its replies name it.
+const SEND_BATCH: &[u8] = b"send_batch";
+
+/// Says that a batch is stored.
+pub(super) fn stored(out: &mut Vec<u8>, message: &Message<'_>) {
+    reply::void(out, message.dialect, SEND_BATCH, message.sequence);
+}
 
 /// What is to be answered.
 #[derive(Debug)]
@@ -19,6 +28,16 @@ pub(super) enum Reply {
     },
     /// A reply that is ready, but has to keep its place behind those of earlier batches.
     Ready(Vec<u8>),
+}
+
+impl Reply {
+    /// Appends it to what is sent.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Stored { dialect, sequence, .. } => reply::void(out, *dialect, SEND_BATCH, *sequence),
+            Self::Ready(bytes) => out.extend_from_slice(bytes),
+        }
+    }
 }
 
 #[derive(Debug)]
