@@ -10,7 +10,7 @@ use crate::store::Store;
 /// Folders looked into with one call.
 const FOLDERS_AT_ONCE: usize = 1_000;
 
-/// Looks into the folders that there are few of: those of the raw log, of deletions, of indexes.
+/// Looks into the folders that there are few of: those of the raw log, of packs, of deletions, of indexes.
 ///
 /// # Errors
 /// The disk's.
@@ -20,6 +20,7 @@ pub async fn look<D: Disk>(store: &Store<D>) -> DiskResult<Vec<Corruption>> {
         store.layout().raw_live(),
         store.layout().raw_history(),
         store.layout().raw_spare(),
+        store.layout().packs(),
         store.layout().deletions(),
         store.layout().rejected(),
     ];
@@ -102,7 +103,13 @@ mod tests {
             disk.put(layout.data().join(file), b"");
         }
         assert_eq!(run(look_everywhere(&store(&disk, &layout))).unwrap(), []);
-        let few = ["raw/live/9-0-0.rawlog/x", "raw/spare/s/x", "deletions/b/x", "indexes/file"];
+        let few = [
+            "packs/7.0-8.0_0_all.recent/x",
+            "raw/live/9-0-0.rawlog/x",
+            "raw/spare/s/x",
+            "deletions/b/x",
+            "indexes/file",
+        ];
         let inside = ["indexes/a/segments/folder/x", "indexes/b/optimized", "indexes/b/last_read/x"];
         for file in few.iter().chain(&inside) {
             disk.put(layout.data().join(file), b"");

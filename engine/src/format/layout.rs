@@ -14,6 +14,7 @@ use crate::ids::IndexCode;
 /// indexes/CODE/segments/    TIME.unsorted_N  TIME.sorted_N  and their sidecars
 /// indexes/CODE/optimized/   TIME.optimized_N                and their sidecars
 /// indexes/CODE/last_read    its modification time is the index's last read
+/// packs/               FIRST-END_GENERATION_CELL.recent and .base: records of many indexes in one file
 /// deletions/CODE       a deleted index: records before this position are gone
 /// rejected/            TIME.unsorted_N: records of the raw log that belong to no index, as received
 /// trash/               folders of deleted indexes on their way out
@@ -120,6 +121,11 @@ impl Layout {
     #[must_use]
     pub fn last_read(&self, code: &IndexCode) -> PathBuf {
         self.index(code).join("last_read")
+    }
+    /// `packs/`
+    #[must_use]
+    pub fn packs(&self) -> PathBuf {
+        self.data.join("packs")
     }
     /// `deletions/`
     #[must_use]

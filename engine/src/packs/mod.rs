@@ -7,6 +7,7 @@ mod pack_file;
 pub mod slice;
 pub mod stack;
 pub mod verify;
+pub mod verify_folder;
 mod walk;
 pub mod writer;
 

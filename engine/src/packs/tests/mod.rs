@@ -1,3 +1,4 @@
 mod damage;
+mod folder;
 mod round_trip;
 mod support;
