@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::io::disk::{Disk, DiskResult, EntryKind, parent, publish_small, read_small};
+use crate::io::disk::{Disk, DiskResult, EntryKind};
 use crate::recovery_read::token::TokenKey;
 use crate::store::Store;
 
@@ -70,12 +70,11 @@ pub async fn initialize<D: Disk>(store: &Store<D>) -> DiskResult<Initialized> {
         return Ok(Initialized::Replicated);
     }
     let fresh = is_fresh(store).await?;
-    store.disk().create_folder(store.layout().data()).await?;
-    store.disk().sync_folder(parent(store.layout().data())).await?;
+    store.create_folder(store.layout().data()).await?;
     if fresh {
-        raise(store.disk(), store.layout().safe_to_read()).await?;
+        raise(store, store.layout().safe_to_read()).await?;
     }
-    raise(store.disk(), store.layout().master()).await?;
+    raise(store, store.layout().master()).await?;
     Ok(if fresh { Initialized::Fresh } else { Initialized::Adopted })
 }
 
@@ -112,8 +111,8 @@ async fn is_fresh<D: Disk>(store: &Store<D>) -> DiskResult<bool> {
 }
 
 /// Creates a flag, durably.
-async fn raise<D: Disk>(disk: &D, flag: PathBuf) -> DiskResult<()> {
-    if disk.metadata(&flag).await?.is_none() { publish_small(disk, &flag, b"").await } else { Ok(()) }
+async fn raise<D: Disk>(store: &Store<D>, flag: PathBuf) -> DiskResult<()> {
+    if store.disk().metadata(&flag).await?.is_none() { store.publish(&flag, b"").await } else { Ok(()) }
 }
 
 /// The key that signs this host's page tokens: the one in `token.key`, or `random` if there is none yet, which
@@ -124,9 +123,9 @@ async fn raise<D: Disk>(disk: &D, flag: PathBuf) -> DiskResult<()> {
 pub async fn token_key<D: Disk>(store: &Store<D>, random: [u8; 32]) -> DiskResult<TokenKey> {
     let path = store.layout().token_key();
     if store.disk().metadata(&path).await?.is_none() {
-        publish_small(store.disk(), &path, &random).await?;
+        store.publish(&path, &random).await?;
     }
-    let bytes = read_small(store.disk(), &path, 32).await?;
+    let bytes = store.read_small(&path, 32).await?.or_empty();
     let key = bytes.try_into().map_err(|_| {
         let hint = "not 32 bytes: remove it, and recoveries under way start over";
         let source = std::io::Error::new(std::io::ErrorKind::InvalidData, hint);

@@ -7,8 +7,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use logtank_engine::error::Verb;
+use logtank_engine::format::layout::Layout;
 use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{Disk, DiskFile, EntryKind, Transfer, publish_small, read_small};
+use logtank_engine::io::disk::{Disk, DiskFile, EntryKind, Transfer};
+use logtank_engine::store::{Small, Store};
 use logtank_os::clock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 
@@ -30,16 +32,17 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn a_published_file_is_whole_and_replaces_the_old_one() {
     here(async |disk, folder| {
+        let store = Store::new(disk, Layout::new(folder, None));
         let path = folder.join("dealer.next_timestamp.info");
         // A temporary file of a process that died half way is in nobody's way.
         std::fs::write(folder.join(".tmp-dealer.next_timestamp.info"), "torn").unwrap();
         for content in ["1", "1234567890123", ""] {
-            publish_small(&disk, &path, content.as_bytes()).await.unwrap();
-            assert_eq!(read_small(&disk, &path, 64).await.unwrap(), content.as_bytes());
+            store.publish(&path, content.as_bytes()).await.unwrap();
+            assert_eq!(store.read_small(&path, 64).await.unwrap(), Small::Whole(content.as_bytes().to_vec()));
             assert_eq!(names(folder), ["dealer.next_timestamp.info"]);
         }
         std::fs::write(&path, [0; 65]).unwrap();
-        assert_eq!(read_small(&disk, &path, 64).await.unwrap_err().source.kind(), ErrorKind::InvalidData);
+        assert_eq!(store.read_small(&path, 64).await.unwrap(), Small::TooLong);
     });
 }
 

@@ -15,7 +15,7 @@ use super::set::Deletions;
 use crate::error::{Corruption, Error, Result};
 use crate::format::layout::Layout;
 use crate::ids::{Epoch, IndexCode, Position};
-use crate::io::disk::{Disk, DiskResult, Entry, EntryKind, parent, publish_small};
+use crate::io::disk::{Disk, DiskResult, Entry, EntryKind};
 use crate::limits::ORDINAL_BITS;
 use crate::mutant::or_bug;
 use crate::store::Store;
@@ -64,11 +64,11 @@ pub(crate) fn names(entries: &[Entry]) -> Vec<ArchivedName> {
 /// Keeps a deletion with history, durably.
 pub(super) async fn keep<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result<()> {
     or_bug!(DeletionUnarchived, (), return Ok(()));
-    create_history(store).await?;
+    store.create_folder(&store.layout().raw_history()).await?;
     let bytes = encode(&name.code, name.before);
     let path = path(store.layout(), name);
     // A start of the writer deletes temporary files, also one that is being written here.
-    let publish = async || Ok(Some(publish_small(store.disk(), &path, bytes.as_bytes()).await?));
+    let publish = async || Ok(Some(store.publish(&path, bytes.as_bytes()).await?));
     store.settle(&path, publish).await
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn keep_all<D: Disk>(store: &Store<D>, deletions: &Deletions) -
     if deletions.iter().next().is_none() {
         return Ok(());
     }
-    create_history(store).await?;
+    store.create_folder(&store.layout().raw_history()).await?;
     // One that is visible may not be durable.
     store.disk().sync_folder(&store.layout().raw_history()).await?;
     let kept = names(&store.disk().list(&store.layout().raw_history()).await?);
@@ -128,7 +128,7 @@ pub(crate) async fn take_over<D: Disk>(store: &Store<D>) -> Result<Vec<Corruptio
 /// Returns what is damaged about it.
 async fn take_over_one<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result<Option<Corruption>> {
     let from = store.layout().raw_live().join(name.to_string());
-    let bytes = read(store.disk(), &from).await?;
+    let Some(bytes) = read(store, &from).await? else { return Ok(None) };
     let known = match load_one(store, &name.code).await {
         Err(Error::Corrupt(_)) => None,
         known => Some(known?),
@@ -142,13 +142,13 @@ async fn take_over_one<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result
     } else {
         if known == Some(None) {
             // Unreadable there too, so that nothing of the index is merged.
-            create_deletions(store).await?;
-            publish_small(store.disk(), &store.layout().deletion(&name.code), &bytes).await?;
+            store.create_folder(&store.layout().deletions()).await?;
+            store.publish(&store.layout().deletion(&name.code), &bytes).await?;
         }
         let what = "no deletion with a valid checksum; copy it once more, or delete the index again";
         Some(Corruption { path: path(store.layout(), name), offset: 0, what: what.to_owned() })
     };
-    create_history(store).await?;
+    store.create_folder(&store.layout().raw_history()).await?;
     store.disk().rename(&from, &path(store.layout(), name)).await?;
     Ok(damage)
 }
@@ -164,38 +164,16 @@ pub(crate) async fn verify<D: Disk>(store: &Store<D>) -> Result<(u64, Vec<Corrup
         let entries = store.list(&folder).await?;
         for name in names(&entries) {
             let path = folder.join(name.to_string());
-            match read(store.disk(), &path).await {
-                Ok(bytes) if decode(&name.code, &bytes) == Some(name.before) => {}
-                Ok(_) => {
-                    let what = "no deletion with a valid checksum; take it from a backup".to_owned();
-                    damaged.push(Corruption { path, offset: 0, what });
-                }
-                // Taken over or pruned meanwhile.
-                Err(error) if error.is_not_found() => continue,
-                Err(error) => return Err(error.into()),
+            // If it is not there, it was taken over or pruned meanwhile.
+            let Some(bytes) = read(store, &path).await? else { continue };
+            if decode(&name.code, &bytes) != Some(name.before) {
+                let what = "no deletion with a valid checksum; take it from a backup".to_owned();
+                damaged.push(Corruption { path, offset: 0, what });
             }
             files += 1;
         }
     }
     Ok((files, damaged))
-}
-
-async fn create_history<D: Disk>(store: &Store<D>) -> DiskResult<()> {
-    if store.disk().metadata(&store.layout().raw_history()).await?.is_none() {
-        store.disk().create_folder(&store.layout().raw_history()).await?;
-        store.disk().sync_folder(parent(store.layout().raw())).await?;
-        store.disk().sync_folder(store.layout().raw()).await?;
-    }
-    Ok(())
-}
-
-async fn create_deletions<D: Disk>(store: &Store<D>) -> DiskResult<()> {
-    let folder = store.layout().deletions();
-    if store.disk().metadata(&folder).await?.is_none() {
-        store.disk().create_folder(&folder).await?;
-        store.disk().sync_folder(parent(&folder)).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use std::path::Path;
 
 use crate::error::{Corruption, Result};
 use crate::ids::{Epoch, IndexCode, Position};
-use crate::io::disk::{Disk, DiskResult, parent, publish_small, read_small};
+use crate::io::disk::{Disk, DiskResult};
 use crate::limits::ORDINAL_BITS;
-use crate::store::Store;
+use crate::store::{Small, Store};
 
 // Two decimal numbers, a checksum, two spaces and a line end fit twice.
 const FILE_BYTES_MAX: usize = 64;
@@ -41,22 +41,19 @@ pub(super) fn decode(code: &IndexCode, bytes: &[u8]) -> Option<Position> {
 /// The disk's, or the corruption of the file: then nothing is known of what of this index is gone.
 pub async fn load_one<D: Disk>(store: &Store<D>, code: &IndexCode) -> Result<Option<Position>> {
     let path = store.layout().deletion(code);
-    let bytes = match read(store.disk(), &path).await {
-        Err(error) if error.is_not_found() => return Ok(None),
-        bytes => bytes?,
-    };
+    let Some(bytes) = read(store, &path).await? else { return Ok(None) };
     match decode(code, &bytes) {
         Some(position) => Ok(Some(position)),
         None => Err(corrupt(&path).into()),
     }
 }
 
-/// The bytes of a deletion's file; of one that is longer than any can be, nothing.
-pub(super) async fn read<D: Disk>(disk: &D, path: &Path) -> DiskResult<Vec<u8>> {
-    match read_small(disk, path, FILE_BYTES_MAX).await {
-        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => Ok(Vec::new()),
-        bytes => bytes,
-    }
+/// The bytes of a deletion's file, if it is there; of one that is longer than any can be, nothing.
+pub(super) async fn read<D: Disk>(store: &Store<D>, path: &Path) -> DiskResult<Option<Vec<u8>>> {
+    Ok(match store.read_small(path, FILE_BYTES_MAX).await? {
+        Small::Missing => None,
+        found @ (Small::TooLong | Small::Whole(_)) => Some(found.or_empty()),
+    })
 }
 
 fn corrupt(path: &Path) -> Corruption {
@@ -69,12 +66,8 @@ fn corrupt(path: &Path) -> Corruption {
 /// # Errors
 /// The disk's; the deletion may then hold or not.
 pub async fn publish<D: Disk>(store: &Store<D>, code: &IndexCode, before: Position) -> DiskResult<()> {
-    let folder = store.layout().deletions();
-    if store.disk().metadata(&folder).await?.is_none() {
-        store.disk().create_folder(&folder).await?;
-        store.disk().sync_folder(parent(&folder)).await?;
-    }
-    publish_small(store.disk(), &store.layout().deletion(code), encode(code, before).as_bytes()).await
+    store.create_folder(&store.layout().deletions()).await?;
+    store.publish(&store.layout().deletion(code), encode(code, before).as_bytes()).await
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use crate::error::{Corruption, Error, Result};
 use crate::ids::Epoch;
-use crate::io::disk::{Disk, publish_small, read_small};
-use crate::store::Store;
+use crate::io::disk::Disk;
+use crate::store::{Small, Store};
 
 /// Twenty digits and some whitespace.
 const CHECKPOINT_BYTES_MAX: usize = 64;
@@ -30,13 +30,10 @@ impl Checkpoint {
             let what = format!("{what}; the dealer mends it when it starts");
             Self::Unreadable(Corruption { path: path.clone(), offset: 0, what })
         };
-        let bytes = match read_small(store.disk(), &path, CHECKPOINT_BYTES_MAX).await {
-            Ok(bytes) => bytes,
-            Err(error) if error.is_not_found() => return Ok(Self::Missing),
-            Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
-                return Ok(unreadable("too long for a number"));
-            }
-            Err(error) => return Err(error.into()),
+        let bytes = match store.read_small(&path, CHECKPOINT_BYTES_MAX).await? {
+            Small::Whole(bytes) => bytes,
+            Small::Missing => return Ok(Self::Missing),
+            Small::TooLong => return Ok(unreadable("too long for a number")),
         };
         let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
         Ok(match number.and_then(Epoch::new) {
@@ -73,7 +70,7 @@ impl Checkpoint {
             }
             Self::At(_) | Self::Missing | Self::Unreadable(_) => {}
         }
-        Ok(publish_small(store.disk(), &store.layout().checkpoint(), next.to_string().as_bytes()).await?)
+        Ok(store.publish(&store.layout().checkpoint(), next.to_string().as_bytes()).await?)
     }
 }
 

@@ -70,8 +70,8 @@ impl Found {
 /// The disk's.
 pub async fn look<D: Disk>(store: &Store<D>) -> Result<Found> {
     let there = async |path: PathBuf| Ok::<_, Error>(store.disk().metadata(&path).await?.is_some());
-    let data = Mark::read(store.disk(), &store.layout().identity()).await?;
-    let raw = Mark::read(store.disk(), &store.layout().raw_identity()).await?;
+    let data = Mark::read(store, &store.layout().identity()).await?;
+    let raw = Mark::read(store, &store.layout().raw_identity()).await?;
     let accepted = there(store.layout().accept_new_raw()).await?;
     let opened = there(store.layout().token_key()).await?;
     let (live, _) = folder(store.disk(), &store.layout().raw_live()).await?;

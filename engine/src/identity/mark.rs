@@ -11,7 +11,8 @@ use std::fmt;
 use std::path::Path;
 
 use crate::error::Corruption;
-use crate::io::disk::{Disk, DiskResult, EntryKind, read_small};
+use crate::io::disk::{Disk, DiskResult, EntryKind};
+use crate::store::{Small, Store};
 
 /// A line of 41 bytes and one of at most 15.
 const IDENTITY_BYTES_MAX: usize = 64;
@@ -98,23 +99,22 @@ impl Mark {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn read<D: Disk>(disk: &D, path: &Path) -> DiskResult<Self> {
+    pub async fn read<D: Disk>(store: &Store<D>, path: &Path) -> DiskResult<Self> {
         let unreadable =
             |(offset, what)| Self::Unreadable(Corruption { path: path.to_owned(), offset, what });
-        match disk.metadata(path).await? {
+        match store.disk().metadata(path).await? {
             None => return Ok(Self::None),
             Some(found) if found.kind != EntryKind::File => {
                 return Ok(unreadable((0, "not a file".to_owned())));
             }
             Some(_) => {}
         }
-        Ok(match read_small(disk, path, IDENTITY_BYTES_MAX).await {
-            Ok(bytes) => Written::decode(&bytes).map_or_else(unreadable, Self::Some),
-            Err(error) if error.is_not_found() => Self::None,
-            Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => {
+        Ok(match store.read_small(path, IDENTITY_BYTES_MAX).await? {
+            Small::Whole(bytes) => Written::decode(&bytes).map_or_else(unreadable, Self::Some),
+            Small::Missing => Self::None,
+            Small::TooLong => {
                 unreadable((IDENTITY_BYTES_MAX as u64, "longer than such a file can be".to_owned()))
             }
-            Err(error) => return Err(error),
         })
     }
 }
@@ -122,6 +122,7 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::layout::Layout;
     use crate::testing::{MemDisk, run};
 
     fn identity() -> Identity {
@@ -151,7 +152,11 @@ mod tests {
         let read = |bytes: &[u8]| {
             let disk = MemDisk::new();
             disk.put("/data/identity", bytes);
-            run(Mark::read(&disk, Path::new("/data/identity"))).unwrap()
+            run(Mark::read(
+                &Store::new(disk.clone(), Layout::new(Path::new("/data"), None)),
+                Path::new("/data/identity"),
+            ))
+            .unwrap()
         };
         let good = Written::Final(identity()).encode();
         assert_eq!(read(good.as_bytes()), Mark::Some(Written::Final(identity())));
@@ -160,7 +165,20 @@ mod tests {
         }
         let disk = MemDisk::new();
         disk.put("/data/identity/x", b"");
-        assert!(matches!(run(Mark::read(&disk, Path::new("/data/identity"))), Ok(Mark::Unreadable(_))));
-        assert_eq!(run(Mark::read(&disk, Path::new("/data/else"))).unwrap(), Mark::None);
+        assert!(matches!(
+            run(Mark::read(
+                &Store::new(disk.clone(), Layout::new(Path::new("/data"), None)),
+                Path::new("/data/identity")
+            )),
+            Ok(Mark::Unreadable(_))
+        ));
+        assert_eq!(
+            run(Mark::read(
+                &Store::new(disk.clone(), Layout::new(Path::new("/data"), None)),
+                Path::new("/data/else")
+            ))
+            .unwrap(),
+            Mark::None
+        );
     }
 }

@@ -1,6 +1,6 @@
 use super::judge::Verdict;
 use super::mark::{Identity, Written};
-use crate::io::disk::{Disk, DiskResult, publish_small};
+use crate::io::disk::{Disk, DiskResult};
 use crate::mutant::or_bug;
 use crate::store::Store;
 
@@ -16,14 +16,14 @@ pub async fn settle<D: Disk>(store: &Store<D>, verdict: Verdict, fresh: Identity
         Verdict::Complete(identity) => {
             let text = Written::Final(identity).encode();
             // Whoever wrote it may have been killed before it was durable.
-            publish_small(store.disk(), &raw, text.as_bytes()).await?;
-            publish_small(store.disk(), &data, text.as_bytes()).await?;
+            store.publish(&raw, text.as_bytes()).await?;
+            store.publish(&data, text.as_bytes()).await?;
         }
         Verdict::Give => {
             let first = or_bug!(FinalTooEarly, Written::Pending(fresh), Written::Final(fresh));
-            publish_small(store.disk(), &data, first.encode().as_bytes()).await?;
-            publish_small(store.disk(), &raw, Written::Final(fresh).encode().as_bytes()).await?;
-            publish_small(store.disk(), &data, Written::Final(fresh).encode().as_bytes()).await?;
+            store.publish(&data, first.encode().as_bytes()).await?;
+            store.publish(&raw, Written::Final(fresh).encode().as_bytes()).await?;
+            store.publish(&data, Written::Final(fresh).encode().as_bytes()).await?;
         }
     }
     // Last, so that what it allows is not left half-done.

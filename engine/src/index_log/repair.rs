@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::format::index::Point;
 use crate::format::names::{self, SegmentName};
 use crate::ids::{Epoch, IndexCode};
-use crate::io::aside::unused;
 use crate::io::disk::{self, Disk};
 use crate::limits::{Limits, SIDECAR_BLOCK_BYTES};
 use crate::store::Store;
+use crate::store::aside::unused;
 
 /// One segment that was repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,11 +198,10 @@ async fn keep_aside<D: Disk>(
     aside: &Path,
 ) -> Result<PathBuf> {
     let folder = aside.join(code.as_str());
-    store.disk().create_folder(&folder).await?;
-    store.disk().sync_folder(aside).await?;
-    store.disk().sync_folder(disk::parent(aside)).await?;
+    store.create_folder(aside).await?;
+    store.create_folder(&folder).await?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let to = unused(store.disk(), &folder, &name).await?;
+    let to = unused(store, &folder, &name).await?;
     store.rename(path, &to).await?;
     store.disk().sync_folder(&folder).await?;
     store.disk().sync_folder(disk::parent(path)).await?;

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::sidecar_file;
 use crate::error::Result;
 use crate::format::index::{EpochRange, SidecarBuilder};
 use crate::format::names::{self, SegmentKind, SegmentName};
@@ -11,7 +10,7 @@ use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{self, Disk, DiskFile, Transfer};
 use crate::limits::{DIRECT_BLOCK_BYTES, MIB};
 use crate::room::ledger::Promise;
-use crate::store::Store;
+use crate::store::{Small, Store};
 
 /// Bytes of one write: the segment is written in pieces of this length.
 pub const CHUNK_BYTES: usize = MIB as usize;
@@ -154,8 +153,8 @@ impl<D: Disk> SegmentWriter<D> {
         let sidecar = std::mem::take(&mut self.sidecar).finish(self.kind, epochs).encode();
         if let Some(there) = self.store.disk().metadata(&path).await? {
             // Replacing another segment could not be done in one step with its sidecar.
-            let same = there.len == bytes
-                && read_if_there(&self.store, &sidecar_path, sidecar.len()).await? == sidecar;
+            let present = self.store.read_small(&sidecar_path, sidecar.len()).await?;
+            let same = there.len == bytes && present == Small::Whole(sidecar);
             if !same {
                 let what = "another segment of this name is to be published; move this one away".to_owned();
                 return Err(crate::error::Corruption { path, offset: 0, what }.into());
@@ -164,7 +163,7 @@ impl<D: Disk> SegmentWriter<D> {
             self.store.disk().remove_file(&self.temporary).await?;
             return Ok(Published { name, bytes, already: true });
         }
-        sidecar_file::publish_new(&self.store, &sidecar_path, &sidecar).await?;
+        self.store.publish(&sidecar_path, &sidecar).await?;
         self.store.disk().rename(&self.temporary, &path).await?;
         if let Err(error) = self.store.disk().sync_folder(&self.folder).await {
             // A second fsync would prove nothing. If the removal fails too, there is no more to be done here.
@@ -217,12 +216,5 @@ impl<D: Disk> SegmentWriter<D> {
             promise.taken(self.written);
         }
         Ok(())
-    }
-}
-
-async fn read_if_there<D: Disk>(store: &Store<D>, path: &Path, bytes_max: usize) -> Result<Vec<u8>> {
-    match store.read_small(path, bytes_max).await {
-        Err(error) if error.source.kind() == std::io::ErrorKind::InvalidData => Ok(Vec::new()),
-        bytes => Ok(bytes?.unwrap_or_default()),
     }
 }

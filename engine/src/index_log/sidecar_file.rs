@@ -11,7 +11,7 @@ use crate::format::index::{Sidecar, SidecarBuilder, SidecarError, SidecarHeader}
 use crate::format::names::{self, SegmentKind, SegmentName};
 use crate::ids::IndexCode;
 use crate::io::buffers::AlignedBuf;
-use crate::io::disk::{self, Disk, DiskFile, DiskResult, Transfer};
+use crate::io::disk::{Disk, DiskFile, DiskResult, Transfer};
 use crate::limits::{MIB, SIDECAR_BLOCK_BYTES};
 use crate::store::Store;
 
@@ -145,7 +145,7 @@ pub async fn rebuild_sidecar<D: Disk>(
 ) -> Result<(Sidecar, SidecarOrigin)> {
     let (sidecar, origin) = load(store.disk(), &store.layout().segment(code, name), name).await?;
     if origin != SidecarOrigin::Read {
-        publish(store.disk(), &store.layout().sidecar(code, name), &sidecar).await?;
+        store.publish_unless_begun(&store.layout().sidecar(code, name), &sidecar.encode()).await?;
     }
     Ok((sidecar, origin))
 }
@@ -160,45 +160,7 @@ pub async fn replace_outdated<D: Disk>(
     name: SegmentName,
     sidecar: &Sidecar,
 ) -> Result<()> {
-    publish(store.disk(), &store.layout().sidecar(code, name), sidecar).await
-}
-
-async fn publish<D: Disk>(disk: &D, path: &Path, sidecar: &Sidecar) -> Result<()> {
-    let temporary = disk::temporary_beside(path);
-    let file = match disk.create(&temporary, Transfer::Cached).await {
-        // Not removed and made anew: whoever made it may be about to rename it.
-        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
-        result => result?,
-    };
-    Ok(publish_file(disk, file, &temporary, path, &sidecar.encode()).await?)
-}
-
-/// Publishes the sidecar of a segment that is just being published, and is the only one to do so.
-pub(super) async fn publish_new<D: Disk>(store: &Store<D>, path: &Path, bytes: &[u8]) -> Result<()> {
-    let temporary = disk::temporary_beside(path);
-    store.remove(&temporary).await?;
-    let file = store.disk().create(&temporary, Transfer::Cached).await?;
-    Ok(publish_file(store.disk(), file, &temporary, path, bytes).await?)
-}
-
-async fn publish_file<D: Disk>(
-    disk: &D,
-    file: D::File,
-    temporary: &Path,
-    path: &Path,
-    bytes: &[u8],
-) -> DiskResult<()> {
-    let written = async {
-        file.write_at(AlignedBuf::copy_of(bytes), 0).await.0?;
-        file.sync().await?;
-        disk.rename(temporary, path).await
-    };
-    if let Err(error) = written.await {
-        // As far as that can be done: the cause is what the caller must hear of.
-        drop(disk.remove_file(temporary).await);
-        return Err(error);
-    }
-    disk.sync_folder(disk::parent(path)).await
+    Ok(store.publish_unless_begun(&store.layout().sidecar(code, name), &sidecar.encode()).await?)
 }
 
 // What a segment must hold to be taken as it is.

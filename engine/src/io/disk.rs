@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::buffers::AlignedBuf;
-use crate::error::{DiskError, Verb};
+use crate::error::DiskError;
 use crate::time::WallMillis;
 
 /// Result of a call on a [`Disk`].
@@ -195,41 +195,6 @@ async fn create_anew<D: Disk>(disk: &D, path: &Path) -> DiskResult<D::File> {
         result => return result,
     }
     disk.create(path, Transfer::Cached).await
-}
-
-/// Reads a whole file that is known to be small.
-///
-/// # Errors
-/// The disk's, or `InvalidData` if the file is longer than `bytes_max`.
-pub async fn read_small<D: Disk>(disk: &D, path: &Path, bytes_max: usize) -> DiskResult<Vec<u8>> {
-    let file = disk.open(path, Transfer::Cached).await?;
-    let (result, buffer) = file.read_at(AlignedBuf::with_capacity(bytes_max + 1), 0).await;
-    result?;
-    if buffer.len() > bytes_max {
-        let source =
-            std::io::Error::new(std::io::ErrorKind::InvalidData, format!("longer than {bytes_max} bytes"));
-        return Err(DiskError::new(Verb::Read, path, source));
-    }
-    Ok(buffer.to_vec())
-}
-
-/// The verb by which every file gets its final name: write under a temporary name, fdatasync, rename, fsync
-/// the folder. When it returns, the file is there whole and durable; a crash before leaves at most a
-/// temporary file, which [`crate::format::names::is_temporary`] recognizes.
-///
-/// # Errors
-/// The disk's; the final name then holds what it held before.
-pub async fn publish_small<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> DiskResult<()> {
-    let temporary = temporary_beside(path);
-    match disk.remove_file(&temporary).await {
-        Err(error) if !error.is_not_found() => return Err(error),
-        _ => {}
-    }
-    let file = disk.create(&temporary, Transfer::Cached).await?;
-    file.write_at(AlignedBuf::copy_of(bytes), 0).await.0?;
-    file.sync().await?;
-    disk.rename(&temporary, path).await?;
-    disk.sync_folder(parent(path)).await
 }
 
 /// The temporary name under which a file is written before it gets the name `path`.

@@ -1,6 +1,5 @@
 //! How the engine speaks of files: buffers, and the port to the filesystem.
 
-pub(crate) mod aside;
 pub mod buffers;
 pub mod disk;
 pub mod in_flight;

@@ -13,7 +13,7 @@ use crate::index_log::kway;
 use crate::index_log::merge::Rule;
 use crate::index_log::segment_reader::OpenSegment;
 use crate::index_log::segment_writer::{Published, SegmentWriter};
-use crate::io::disk::{self, Disk};
+use crate::io::disk::Disk;
 use crate::limits::{Limits, OPTIMIZE_SEGMENTS_MAX};
 use crate::mutant::or_bug;
 use crate::room::ledger::Promise;
@@ -98,8 +98,7 @@ impl<D: Disk> IndexStore<'_, D> {
             streams.push(segment.records(Point::START, kway::chunk_bytes(limits, inputs.len())));
         }
         let folder = store.layout().optimized(code);
-        store.disk().create_folder(&folder).await?;
-        store.disk().sync_folder(disk::parent(&folder)).await?;
+        store.create_folder(&folder).await?;
         let mut target =
             SegmentWriter::create(store, &folder, SegmentKind::Optimized, last.name.time).await?;
         target.takes_of(promise);

@@ -1,8 +1,10 @@
 use std::path::Path;
 
 use super::*;
+use crate::deletions;
 use crate::error::{DiskError, Verb};
-use crate::testing::{Hooked, MemDisk, run};
+use crate::ids::{IndexCode, Position};
+use crate::testing::{Cut, Hooked, MemDisk, Stepped, run};
 
 fn on<D: Disk>(disk: &D) -> Store<D> {
     Store::new(disk.clone(), Layout::new(Path::new("/data"), None))
@@ -78,4 +80,83 @@ fn what_never_settles_is_an_error_of_its_own_kind() {
     };
     assert!(matches!(run(store.settle(Path::new("/data"), look)), Err(Error::Disk(_))));
     assert_eq!(looks, 1, "the disk failed");
+}
+
+#[test]
+fn a_small_file_is_missing_whole_or_too_long() {
+    let disk = MemDisk::new();
+    let path = Path::new("/data/x");
+    let read = || run(on(&disk).read_small(path, 3)).unwrap();
+    assert_eq!(read(), Small::Missing);
+    disk.put(path, b"123");
+    assert_eq!(read(), Small::Whole(b"123".to_vec()));
+    disk.put(path, b"1234");
+    assert_eq!((read(), read().or_empty()), (Small::TooLong, Vec::new()));
+    assert!(run(failing(Verb::Open).read_small(path, 3)).is_err());
+}
+
+#[test]
+fn a_publication_that_fails_leaves_what_was_there() {
+    for verb in [Verb::Create, Verb::Write, Verb::Fdatasync, Verb::Rename] {
+        let memory = MemDisk::new();
+        let path = Path::new("/data/x");
+        memory.put(path, b"old");
+        let store = on(&Hooked::new(memory.clone(), move |call, path| {
+            let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+            if call == verb { Err(DiskError::new(call, path, full())) } else { Ok(()) }
+        }));
+        assert!(run(store.publish(path, b"new")).is_err(), "{verb}");
+        assert_eq!(
+            (memory.files(), memory.get(path)),
+            (vec![path.to_owned()], Some(b"old".to_vec())),
+            "{verb}"
+        );
+    }
+}
+
+#[test]
+fn who_publishes_the_same_is_left_at_it() {
+    let disk = MemDisk::new();
+    let path = Path::new("/data/x");
+    disk.put("/data/.tmp-x", b"on its wa");
+    run(on(&disk).publish_unless_begun(path, b"new")).unwrap();
+    assert_eq!((disk.get(path), disk.get("/data/.tmp-x")), (None, Some(b"on its wa".to_vec())));
+    run(on(&disk).publish(path, b"new")).unwrap();
+    assert_eq!((disk.get(path), disk.get("/data/.tmp-x")), (Some(b"new".to_vec()), None));
+    run(on(&disk).publish_unless_begun(path, b"newer")).unwrap();
+    assert_eq!(disk.get(path), Some(b"newer".to_vec()));
+}
+
+/// Kills `job` after each of its calls, does it again, and cuts the power: what the second said to be durable is looked for.
+fn killed_then_cut<T>(job: impl AsyncFn(&Store<Hooked<MemDisk>>) -> T, lasts: impl Fn(&MemDisk) -> bool) {
+    for steps in 0.. {
+        let disk = MemDisk::new();
+        run(disk.create_folder(Path::new("/data/raw"))).unwrap();
+        run(disk.sync_filesystem(Path::new("/data"))).unwrap();
+        let slow = on(&Hooked::stepping(disk.clone()));
+        let ended = Stepped::new(job(&slow)).steps(steps).is_some();
+        disk.restart(Cut::Kill);
+        Stepped::new(job(&slow)).steps(1_000).expect("it ends");
+        disk.restart(Cut::Power);
+        assert!(lasts(&disk), "killed after {steps} calls");
+        if ended {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_a_killed_process_made_becomes_durable() {
+    let folder = Path::new("/data/indexes/m/segments");
+    let there = |disk: &MemDisk| run(disk.metadata(folder)).unwrap().is_some();
+    killed_then_cut(async |store| store.create_folder(folder).await.unwrap(), there);
+}
+
+#[test]
+fn a_deletion_lasts_whatever_was_killed_before_it() {
+    let code = IndexCode::new(b"m").unwrap();
+    let delete = async |store: &Store<Hooked<MemDisk>>| {
+        deletions::publish(store, &code, Position::ZERO).await.unwrap();
+    };
+    killed_then_cut(delete, |disk| run(deletions::load_one(&on(disk), &code)).unwrap().is_some());
 }

@@ -10,7 +10,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{RawName, SegmentKind, SegmentName};
 use crate::ids::{Epoch, IndexCode};
 use crate::index_log::index_store::{Bounds, IndexStore};
-use crate::io::disk::{Disk, EntryKind, parent, publish_small};
+use crate::io::disk::{Disk, EntryKind};
 use crate::store::Store;
 use crate::time::Now;
 
@@ -58,10 +58,7 @@ pub async fn hand_over<D: Disk>(
 /// Publishes the empty raw segment with which the original's log goes on at `checkpoint`; no other may be beside it.
 async fn publish_beginning<D: Disk>(store: &Store<D>, checkpoint: Epoch) -> Result<()> {
     let folder = store.layout().original_live();
-    store.disk().create_folder(&folder).await?;
-    // It may be new, together with the one above it.
-    store.disk().sync_folder(parent(&folder)).await?;
-    store.disk().sync_folder(store.layout().data()).await?;
+    store.create_folder(&folder).await?;
     let beginning = RawName::Legacy(checkpoint);
     for entry in store.disk().list(&folder).await? {
         let Some(name @ RawName::Legacy(_)) = RawName::parse(&entry.name) else { continue };
@@ -77,7 +74,7 @@ async fn publish_beginning<D: Disk>(store: &Store<D>, checkpoint: Epoch) -> Resu
             store.remove(&path).await?;
         }
     }
-    Ok(publish_small(store.disk(), &folder.join(beginning.to_string()), b"").await?)
+    Ok(store.publish(&folder.join(beginning.to_string()), b"").await?)
 }
 
 /// Removes what merges left of one index, then the sidecars of its optimized segments: the original may write one

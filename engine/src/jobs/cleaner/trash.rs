@@ -9,10 +9,7 @@ use crate::store::Store;
 /// Takes a folder away, durably, and removes it. `false` if it was not there.
 pub(super) async fn throw_away<D: Disk>(store: &Store<D>, folder: &Path) -> DiskResult<bool> {
     let trash = store.layout().trash();
-    if store.disk().metadata(&trash).await?.is_none() {
-        store.disk().create_folder(&trash).await?;
-        store.disk().sync_folder(store.layout().data()).await?;
-    }
+    store.create_folder(&trash).await?;
     // Left over by an error; a name that is taken would make the rename fail.
     let target = trash.join(folder.file_name().unwrap_or_default());
     remove_from_trash(store, &trash, &target).await?;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use logtank_wire::record::RecordView;
 
@@ -51,7 +51,7 @@ impl<'p, D: Disk> Publisher<'p, D> {
             Some(spilled) => spilled,
             None => {
                 let folder = self.folder(target);
-                self.create_folder(&folder).await?;
+                self.store.create_folder(&folder).await?;
                 let writer =
                     SegmentWriter::create(self.store, &folder, SegmentKind::Unsorted, self.epoch).await?;
                 self.spilled.insert((target.clone(), writer))
@@ -141,7 +141,7 @@ impl<'p, D: Disk> Publisher<'p, D> {
         let file = match self.store.disk().create(path, transfer).await {
             // Nearly always the folder is there, so it is not looked for before.
             Err(error) if error.is_not_found() => {
-                self.create_folder(parent(path)).await?;
+                self.store.create_folder(parent(path)).await?;
                 self.store.disk().create(path, transfer).await?
             }
             // Of no use to anyone: what an attempt before left was removed.
@@ -153,18 +153,6 @@ impl<'p, D: Disk> Publisher<'p, D> {
         };
         write_whole::<D>(&file, bytes, transfer).await?;
         Ok(file)
-    }
-
-    /// Creates a folder durably.
-    async fn create_folder(&self, folder: &Path) -> DiskResult<()> {
-        self.store.disk().create_folder(folder).await?;
-        // Each folder up to the data directory may be new.
-        for above in
-            folder.ancestors().skip(1).take_while(|above| above.starts_with(self.store.layout().data()))
-        {
-            self.store.disk().sync_folder(above).await?;
-        }
-        Ok(())
     }
 
     fn folder(&self, target: &Target) -> PathBuf {

@@ -35,10 +35,7 @@ pub async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize)
         RawName::Legacy(_) | RawName::Ready(_) | RawName::Lost(_) => false,
     };
     let there = if recyclable {
-        if store.disk().metadata(&store.layout().raw_spare()).await?.is_none() {
-            store.disk().create_folder(&store.layout().raw_spare()).await?;
-            store.disk().sync_folder(store.layout().raw()).await?;
-        }
+        store.create_folder(&store.layout().raw_spare()).await?;
         store.rename(&path, &store.layout().raw_spare().join(name.to_string())).await?
     } else {
         store.remove(&path).await?

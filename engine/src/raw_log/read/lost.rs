@@ -12,8 +12,9 @@ use std::path::Path;
 
 use crate::error::{Corruption, Result};
 use crate::ids::Epoch;
-use crate::io::disk::{Disk, DiskFile, Transfer, publish_small};
+use crate::io::disk::{Disk, DiskFile, Transfer};
 use crate::limits::ORDINAL_BITS;
+use crate::store::Store;
 
 /// More than a gap for every other ordinal of an epoch takes.
 const LOST_BYTES_MAX: u64 = 64 << 20;
@@ -94,8 +95,8 @@ impl Lost {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn publish<D: Disk>(&self, disk: &D, path: &Path) -> Result<()> {
-        Ok(publish_small(disk, path, self.encode().as_bytes()).await?)
+    pub async fn publish<D: Disk>(&self, store: &Store<D>, path: &Path) -> Result<()> {
+        Ok(store.publish(path, self.encode().as_bytes()).await?)
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn apply<D: Disk>(store: &Store<D>, plan: &Plan, now: WallMilli
         store.disk().open_write(&seal.path, Transfer::Direct).await?.sync().await?;
     }
     for lost in &plan.lost {
-        lost.publish(store.disk(), &store.layout().live(RawName::Lost(lost.epoch))).await?;
+        lost.publish(store, &store.layout().live(RawName::Lost(lost.epoch))).await?;
     }
     for seal in &plan.seals {
         let file = store.disk().open_write(&seal.path, Transfer::Direct).await?;

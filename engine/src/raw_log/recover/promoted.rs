@@ -70,7 +70,6 @@ async fn is_undealt<D: Disk>(store: &Store<D>, name: RawName) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::disk::read_small;
     use crate::raw_log::test_support::{Cut, MemDisk, layout, raw_disk};
     use crate::testing::run;
     use crate::testing::store;
@@ -88,7 +87,7 @@ mod tests {
     fn left(disk: &MemDisk) -> Vec<(String, String)> {
         let names = run(raw_names(&store(disk, &layout()), &layout().raw_live())).unwrap();
         let text = |name: &RawName| {
-            let bytes = run(read_small(disk, &layout().live(*name), 64)).unwrap();
+            let bytes = run(store(disk, &layout()).read_small(&layout().live(*name), 64)).unwrap().or_empty();
             String::from_utf8(bytes).unwrap()
         };
         names.iter().map(|name| (name.to_string(), text(name))).collect()

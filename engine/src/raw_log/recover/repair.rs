@@ -19,13 +19,14 @@ use self::reported::Reported;
 use crate::error::Result;
 use crate::format::names::RawName;
 use crate::ids::Position;
-use crate::io::aside::keep_copy;
-use crate::io::disk::{self, Disk, DiskFile, Transfer, publish_small};
+use crate::io::buffers::AlignedBuf;
+use crate::io::disk::{self, Disk, DiskFile, Transfer};
 use crate::raw_log::read::gaps::Spans;
 use crate::raw_log::read::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::read::lost::Lost;
 use crate::raw_log::read::scan::{Item, SegmentScan};
 use crate::store::Store;
+use crate::store::aside::keep_copy;
 use crate::time::WallMillis;
 
 /// What was done.
@@ -131,7 +132,7 @@ async fn repair_epoch<D: Disk>(
     let Reported { gaps: known, damaged } = reported::reported(store, view, epoch, &readable).await?;
     let path = store.layout().live(RawName::Lost(epoch.epoch));
     if let Some(bytes) = damaged {
-        let aside = keep_copy(store.disk(), aside, &RawName::Lost(epoch.epoch).to_string(), &bytes).await?;
+        let aside = keep_copy(store, aside, &RawName::Lost(epoch.epoch).to_string(), &bytes).await?;
         let given_up = Lost { epoch: epoch.epoch, gaps: known.clone().normalized() }.records();
         repaired.forgotten.push(Forgotten { path: path.clone(), aside, given_up });
     }
@@ -139,10 +140,10 @@ async fn repair_epoch<D: Disk>(
     gaps.add_all(&known);
     let lost = Lost { epoch: epoch.epoch, gaps: gaps.normalized() };
     // First what is gone: from then on nobody waits for it.
-    lost.publish(store.disk(), &path).await?;
+    lost.publish(store, &path).await?;
     repaired.lost.push(lost);
     for (segment, salvaged) in found.into_iter().filter(|(_, salvaged)| salvaged.damaged) {
-        repaired.segments.push(replace(store.disk(), segment, salvaged, aside).await?);
+        repaired.segments.push(replace(store, segment, salvaged, aside).await?);
     }
     Ok(())
 }
@@ -212,20 +213,21 @@ async fn salvage<D: Disk>(
 
 /// Keeps the damaged file aside, then puts what is whole in its place in one step.
 async fn replace<D: Disk>(
-    disk: &D,
+    store: &Store<D>,
     segment: &SegmentView,
     salvaged: Salvaged,
     aside: &Path,
 ) -> Result<RepairedSegment> {
-    let file = disk.open(&segment.path, Transfer::Direct).await?;
+    let file = store.disk().open(&segment.path, Transfer::Cached).await?;
     let length = usize::try_from(file.len().await?).expect("a segment fits into memory");
-    let bytes = disk::read_small(disk, &segment.path, length).await?;
-    let kept = keep_copy(disk, aside, &segment.name.to_string(), &bytes).await?;
+    let (result, bytes) = file.read_at(AlignedBuf::with_capacity(length), 0).await;
+    result?;
+    let kept = keep_copy(store, aside, &segment.name.to_string(), &bytes).await?;
     match &salvaged.bytes {
-        Some(bytes) => publish_small(disk, &segment.path, bytes).await?,
+        Some(bytes) => store.publish(&segment.path, bytes).await?,
         None => {
-            disk.remove_file(&segment.path).await?;
-            disk.sync_folder(disk::parent(&segment.path)).await?;
+            store.disk().remove_file(&segment.path).await?;
+            store.disk().sync_folder(disk::parent(&segment.path)).await?;
         }
     }
     let Salvaged { records, displaced, .. } = salvaged;

@@ -14,7 +14,7 @@ use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{RawName, is_temporary};
 use crate::format::raw::BlockError;
 use crate::ids::Epoch;
-use crate::io::disk::{Disk, Transfer, parent};
+use crate::io::disk::{Disk, Transfer};
 use crate::raw_log::naming::name_durably;
 use crate::raw_log::read::live::{
     EpochView, LiveView, ReadyFile, SegmentState, SegmentView, UnusableFile, raw_names, read_blocks,
@@ -94,10 +94,8 @@ pub async fn recover<D: Disk>(
 async fn open_folders<D: Disk>(store: &Store<D>) -> Result<u64> {
     let folders = [store.layout().raw_live(), store.layout().raw_history(), store.layout().raw_spare()];
     for folder in &folders {
-        store.disk().create_folder(folder).await?;
+        store.create_folder(folder).await?;
     }
-    store.disk().sync_folder(parent(store.layout().raw())).await?;
-    store.disk().sync_folder(store.layout().raw()).await?;
     let mut temporaries = 0;
     for folder in &folders {
         store.disk().sync_folder(folder).await?;

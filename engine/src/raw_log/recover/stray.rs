@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use crate::error::{Corruption, Result};
 use crate::ids::Epoch;
-use crate::io::disk::{Disk, Transfer, publish_small, read_small};
+use crate::io::disk::{Disk, Transfer};
 use crate::mutant::bug;
 use crate::raw_log::read::live::{EpochView, LiveView, SegmentState, SegmentView, read_blocks};
 use crate::store::Store;
@@ -107,12 +107,7 @@ fn stray(epoch: &EpochView, segment: &SegmentView, checkpoint: Epoch) -> Corrupt
 /// # Errors
 /// The disk's.
 pub async fn read_unarchived<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch>> {
-    let bytes = match read_small(store.disk(), &store.layout().unarchived(), UNARCHIVED_BYTES_MAX).await {
-        Err(error) if error.is_not_found() || error.source.kind() == std::io::ErrorKind::InvalidData => {
-            Vec::new()
-        }
-        bytes => bytes?,
-    };
+    let bytes = store.read_small(&store.layout().unarchived(), UNARCHIVED_BYTES_MAX).await?.or_empty();
     let text = String::from_utf8(bytes).unwrap_or_default();
     Ok(text.lines().filter_map(|line| line.parse().ok().and_then(Epoch::new)).collect())
 }
@@ -131,7 +126,7 @@ pub async fn write_unarchived<D: Disk>(store: &Store<D>, epochs: &BTreeSet<Epoch
     for epoch in epochs {
         writeln!(text, "{epoch}").expect("a string takes everything");
     }
-    Ok(publish_small(store.disk(), &path, text.as_bytes()).await?)
+    Ok(store.publish(&path, text.as_bytes()).await?)
 }
 
 #[cfg(test)]

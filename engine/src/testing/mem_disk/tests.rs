@@ -1,8 +1,10 @@
 use std::path::Path;
 
 use super::*;
+use crate::format::layout::Layout;
 use crate::io::buffers::AlignedBuf;
-use crate::io::disk::{Disk, DiskFile, Transfer, publish_small};
+use crate::io::disk::{Disk, DiskFile, Transfer};
+use crate::store::Store;
 use crate::testing::{Hooked, Stepped, run};
 
 fn file(disk: &MemDisk, path: &str) -> MemFile {
@@ -22,8 +24,10 @@ fn a_file_is_published_whole_or_not_at_all() {
         for steps in 0.. {
             let disk = memory.copy();
             let slow = Hooked::stepping(disk.clone());
-            let ended =
-                Stepped::new(publish_small(&slow, Path::new("/a/file"), b"new")).steps(steps).is_some();
+            let layout = Layout::new(Path::new("/a"), None);
+            let ended = Stepped::new(Store::new(slow, layout).publish(Path::new("/a/file"), b"new"))
+                .steps(steps)
+                .is_some();
             disk.restart(cut);
             let found = disk.get("/a/file").unwrap();
             let may_be_old = !ended || cut == Cut::Kill;

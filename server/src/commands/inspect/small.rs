@@ -72,7 +72,8 @@ pub(super) async fn checkpoint(disk: &UringDisk, path: &Path, out: &mut Output) 
 
 /// Which folders belong together.
 pub(super) async fn identity(disk: &UringDisk, path: &Path, out: &mut Output) -> anyhow::Result<()> {
-    let (identity, state) = match Mark::read(disk, path).await? {
+    let store = Store::new(disk.clone(), Layout::new(parent(path), None));
+    let (identity, state) = match Mark::read(&store, path).await? {
         Mark::Some(Written::Pending(identity)) => (identity, "pending"),
         Mark::Some(Written::Final(identity)) => (identity, "final"),
         Mark::None => anyhow::bail!("it is not there"),

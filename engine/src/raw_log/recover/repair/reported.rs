@@ -8,7 +8,8 @@
 use crate::error::{Error, Result};
 use crate::format::names::RawName;
 use crate::ids::{Position, ShardId};
-use crate::io::disk::{Disk, DiskFile, Transfer, read_small};
+use crate::io::buffers::AlignedBuf;
+use crate::io::disk::{Disk, DiskFile, Transfer};
 use crate::raw_log::read::gaps::Spans;
 use crate::raw_log::read::live::{EpochView, LiveView, SegmentState, SegmentView, raw_names};
 use crate::raw_log::read::lost::Lost;
@@ -36,9 +37,11 @@ pub(super) async fn reported<D: Disk>(
         Some(Ok(lost)) => lost.gaps.iter().for_each(|&(first, end)| reported.gaps.add_ordinals(first, end)),
         Some(Err(_)) => {
             let path = store.layout().live(RawName::Lost(epoch.epoch));
-            let length = store.disk().open(&path, Transfer::Cached).await?.len().await?;
-            let length = usize::try_from(length).expect("such a file fits into memory");
-            reported.damaged = Some(read_small(store.disk(), &path, length).await?);
+            let file = store.disk().open(&path, Transfer::Cached).await?;
+            let length = usize::try_from(file.len().await?).expect("such a file fits into memory");
+            let (result, bytes) = file.read_at(AlignedBuf::with_capacity(length), 0).await;
+            result?;
+            reported.damaged = Some(bytes.to_vec());
             for (segment, spans) in readable {
                 if !is_shown_whole(store, view, &reported.gaps, segment).await? {
                     reported.gaps.add_all(spans);

@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, DiskResult, EntryKind, parent, publish_small, read_small};
+use super::{Small, Store};
+use crate::io::disk::{Disk, DiskResult, EntryKind};
 
 /// The first of NAME, NAME.2, NAME.3 … in `folder` that nothing has.
-pub(crate) async fn unused<D: Disk>(disk: &D, folder: &Path, name: &str) -> DiskResult<PathBuf> {
+pub(crate) async fn unused<D: Disk>(store: &Store<D>, folder: &Path, name: &str) -> DiskResult<PathBuf> {
     let mut number = 1;
     loop {
         let path = candidate(folder, name, number);
-        if disk.metadata(&path).await?.is_none() {
+        if store.disk().metadata(&path).await?.is_none() {
             return Ok(path);
         }
         number += 1;
@@ -19,25 +20,24 @@ pub(crate) async fn unused<D: Disk>(disk: &D, folder: &Path, name: &str) -> Disk
 /// Keeps a copy of `bytes` in `folder`, which is created, durably. One that holds the same is taken for it, so that a
 /// repair that is done again after a crash keeps one copy.
 pub(crate) async fn keep_copy<D: Disk>(
-    disk: &D,
+    store: &Store<D>,
     folder: &Path,
     name: &str,
     bytes: &[u8],
 ) -> DiskResult<PathBuf> {
-    disk.create_folder(folder).await?;
-    disk.sync_folder(parent(folder)).await?;
+    store.create_folder(folder).await?;
     let mut number = 1;
     loop {
         let path = candidate(folder, name, number);
-        match disk.metadata(&path).await? {
+        match store.disk().metadata(&path).await? {
             None => {
-                publish_small(disk, &path, bytes).await?;
+                store.publish(&path, bytes).await?;
                 return Ok(path);
             }
             Some(there) if there.kind == EntryKind::File && there.len == bytes.len() as u64 => {
-                if read_small(disk, &path, bytes.len()).await? == bytes {
+                if store.read_small(&path, bytes.len()).await? == Small::Whole(bytes.to_vec()) {
                     // Whoever put it there may have ended before its name was durable.
-                    disk.sync_folder(folder).await?;
+                    store.disk().sync_folder(folder).await?;
                     return Ok(path);
                 }
             }
@@ -54,20 +54,22 @@ fn candidate(folder: &Path, name: &str, number: u32) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::layout::Layout;
     use crate::testing::{MemDisk, run};
 
     #[test]
     fn what_was_kept_before_is_never_overwritten() {
         let (disk, folder) = (MemDisk::new(), Path::new("/data/damaged"));
         disk.put("/data/x", b"");
-        let kept = |bytes: &[u8]| run(keep_copy(&disk, folder, "a.rawlog", bytes)).unwrap();
+        let store = Store::new(disk.clone(), Layout::new(Path::new("/data"), None));
+        let kept = |bytes: &[u8]| run(keep_copy(&store, folder, "a.rawlog", bytes)).unwrap();
         let [first, second] = [kept(b"one"), kept(b"two")];
         assert_eq!(first, folder.join("a.rawlog"));
         assert_eq!(second, folder.join("a.rawlog.2"));
         assert_eq!([kept(b"one"), kept(b"two")], [first.clone(), second], "the same is kept once");
         assert_eq!(kept(b"three"), folder.join("a.rawlog.3"));
         assert_eq!(disk.get(&first).unwrap(), b"one");
-        assert_eq!(run(unused(&disk, folder, "a.rawlog")).unwrap(), folder.join("a.rawlog.4"));
-        assert_eq!(run(unused(&disk, folder, "b")).unwrap(), folder.join("b"));
+        assert_eq!(run(unused(&store, folder, "a.rawlog")).unwrap(), folder.join("a.rawlog.4"));
+        assert_eq!(run(unused(&store, folder, "b")).unwrap(), folder.join("b"));
     }
 }
