@@ -4,7 +4,9 @@
 //! of the peer that has most, if that has much, or else the one that has rested longest. Who is in the middle of a call
 //! stays, and no peer grows at the cost of those that have fewer.
 //!
-//! Nothing is noted while calls come and go, which is often: what a connection is doing is asked when it matters.
+//! Nothing is noted while calls come and go, which is often: what a connection is doing is asked when it matters. Only the
+//! first call counts: who has never asked for anything goes first, once such connections have half of the places, or it
+//! has been silent for long.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +15,7 @@ use crate::time::MonoNanos;
 
 /// A peer has much if it has more than this part of the places. So few of them can that all are looked at.
 const PART_OF_MUCH: usize = 16;
-/// Who has never asked for anything for so long goes before those who have.
+/// Who has never asked for anything, and has been there for so long, goes before those who have.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Where all were found busy, nobody is looked for again for so long: a flood of peers may not take the time of those who
 /// are being answered.
@@ -28,8 +30,6 @@ pub enum Standing {
     Resting {
         /// Since its last reply, or since it came.
         since: MonoNanos,
-        /// Whether it has ever asked for anything.
-        has_asked: bool,
     },
 }
 
@@ -49,6 +49,8 @@ pub struct ConnectionPlaces<Peer> {
     order_of: BTreeSet<(Peer, bool, MonoNanos, u64)>,
     counts: BTreeMap<Peer, usize>,
     by_count: BTreeSet<(usize, Peer)>,
+    /// How many have not asked for anything yet.
+    silent: usize,
     /// Whose connections were all found busy (`None`: everybody's), and until when that is believed.
     busy: BTreeMap<Option<Peer>, MonoNanos>,
 }
@@ -71,6 +73,7 @@ impl<Peer: Clone + Ord> ConnectionPlaces<Peer> {
             order_of: BTreeSet::new(),
             counts: BTreeMap::new(),
             by_count: BTreeSet::new(),
+            silent: 0,
             busy: BTreeMap::new(),
         }
     }
@@ -113,6 +116,16 @@ impl<Peer: Clone + Ord> ConnectionPlaces<Peer> {
         self.insert(number, Note { peer, has_asked: false, since: now });
     }
 
+    /// A connection has asked for something, which only counts the first time.
+    pub fn asked(&mut self, number: u64) {
+        if let Some(note) = self.notes.get(&number)
+            && !note.has_asked
+        {
+            let since = note.since;
+            self.note(number, true, since);
+        }
+    }
+
     /// A connection has ended, whether or not it still had a place.
     pub fn gone(&mut self, number: u64) {
         if let Some(note) = self.remove(number) {
@@ -148,12 +161,12 @@ impl<Peer: Clone + Ord> ConnectionPlaces<Peer> {
         if self.busy.contains_key(&of) {
             return None;
         }
+        let many_silent = self.silent > self.places / 2;
         let mut one = |has_asked| {
             let (since, number) = self.longest(of.as_ref(), has_asked, now, standing)?;
-            let silent = !has_asked && now.since(since) >= SILENCE_MAX;
+            let silent = !has_asked && (many_silent || now.since(since) >= SILENCE_MAX);
             Some((!silent, since, number))
         };
-        // In this order: who is found to have asked is then looked at among those who have.
         let found = [one(false), one(true)].into_iter().flatten().min();
         if found.is_none() {
             self.busy.insert(of, now + LOOK_EVERY);
@@ -173,19 +186,13 @@ impl<Peer: Clone + Ord> ConnectionPlaces<Peer> {
             let first = self.noted(of, has_asked).next();
             let Some((since, number)) = first.filter(|(since, _)| *since < now) else { break };
             match standing(number) {
-                Standing::Resting { since: resting, has_asked: asked } => {
-                    if (asked, resting) == (has_asked, since) {
-                        return Some((since, number));
-                    }
-                    self.note(number, asked, resting);
-                }
+                Standing::Resting { since: resting } if resting == since => return Some((since, number)),
+                Standing::Resting { since: resting } => self.note(number, has_asked, resting),
                 Standing::Busy => self.note(number, has_asked, now),
             }
         }
         // Whoever is left was busy a moment ago.
-        self.noted(of, has_asked).find(|(_, number)| {
-            matches!(standing(*number), Standing::Resting { has_asked: asked, .. } if asked == has_asked)
-        })
+        self.noted(of, has_asked).find(|(_, number)| standing(*number) != Standing::Busy)
     }
 
     fn noted(
@@ -213,6 +220,7 @@ impl<Peer: Clone + Ord> ConnectionPlaces<Peer> {
 
     fn insert(&mut self, number: u64, note: Note<Peer>) {
         let Note { peer, has_asked, since } = &note;
+        self.silent += usize::from(!has_asked);
         self.order.insert((*has_asked, *since, number));
         self.order_of.insert((peer.clone(), *has_asked, *since, number));
         let before = self.notes.insert(number, note);
@@ -221,6 +229,7 @@ impl<Peer: Clone + Ord> ConnectionPlaces<Peer> {
 
     fn remove(&mut self, number: u64) -> Option<Note<Peer>> {
         let note = self.notes.remove(&number)?;
+        self.silent -= usize::from(!note.has_asked);
         self.order.remove(&(note.has_asked, note.since, number));
         self.order_of.remove(&(note.peer.clone(), note.has_asked, note.since, number));
         Some(note)

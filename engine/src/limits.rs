@@ -90,7 +90,7 @@ pub struct Limits {
     pub record_bytes_max: usize,
     /// Records of one batch.
     pub batch_records_max: u32,
-    /// Connections to one port.
+    /// Connections that stay on one port; with more, one that rests is closed for the next.
     pub connections_max: usize,
     /// Bytes appended but not yet synced, in one shard; they stay in memory so that a failed sync can be
     /// answered by writing them elsewhere. At this bound the shard stops reading from its sockets.

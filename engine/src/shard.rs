@@ -14,6 +14,7 @@
 //!    2 follows again, until the outbox stays empty;
 //! 4. the driver sleeps until a completion, or [`Shard::deadline`].
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::io::op::{Completion, ConnectionId, Outbox, ShardEvent};
@@ -37,7 +38,7 @@ pub use config::ShardConfig;
 
 use admission::Admission;
 use calls::Calls;
-use connections::Connections;
+use connections::{Connections, LEAVING_MAX};
 use waiters::{Reply, Waiter};
 
 /// What became of received bytes.
@@ -94,14 +95,23 @@ impl Shard {
         &mut self.outbox
     }
 
-    /// A new connection, or `None` if there are too many (or the shard shuts down): close it.
-    pub fn accept(&mut self, now: Now) -> Option<ConnectionId> {
+    /// A new connection from this address, for which one that rests may be closed; `None` if there are too many and none
+    /// rests (or the shard shuts down): close it. What was received before is to be offered first.
+    pub fn accept(&mut self, address: IpAddr, now: Now) -> Option<ConnectionId> {
         if self.shutdown == Shutdown::No {
-            self.connections.open(now.mono)
+            // What waits to be received may be from one that seems to rest.
+            let all_seen = self.may_receive();
+            self.connections.open(address, all_seen, now.mono, &mut self.outbox)
         } else {
             self.connections.refuse();
             None
         }
+    }
+
+    /// Connections that there can be in a shard that keeps so many: a few more come while others go.
+    #[must_use]
+    pub const fn connections_at_once(connections_max: usize) -> usize {
+        connections_max.saturating_add(LEAVING_MAX)
     }
 
     /// Whether [`Self::receive`] has room for at least one more message.

@@ -46,7 +46,7 @@ impl<Handle> PortPlaces<Handle> {
     /// A connection has come.
     pub(crate) fn come(&mut self, number: u64, peer: IpAddr, handle: Handle, now: MonoNanos) {
         self.places.come(number, peer.to_canonical(), now);
-        let standing = Standing::Resting { since: now, has_asked: false };
+        let standing = Standing::Resting { since: now };
         self.rows.insert(number, Row { handle, standing });
     }
 
@@ -58,12 +58,13 @@ impl<Handle> PortPlaces<Handle> {
 
     /// A connection asks for something.
     pub(crate) fn asks(&mut self, number: u64) {
+        self.places.asked(number);
         self.set(number, Standing::Busy);
     }
 
     /// All that a connection asked for is answered.
     pub(crate) fn is_answered(&mut self, number: u64, now: MonoNanos) {
-        self.set(number, Standing::Resting { since: now, has_asked: true });
+        self.set(number, Standing::Resting { since: now });
     }
 
     fn set(&mut self, number: u64, standing: Standing) {

@@ -5,9 +5,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::program::{run, run_with_input};
 use crate::serve::Host;
@@ -101,5 +105,31 @@ fn a_certificate_that_was_replaced_is_shown_after_sighup() {
     plain.read_to_end(&mut Vec::new()).unwrap();
     host.line_with(&plain.local_addr().unwrap().to_string());
     assert!(host.get("/metrics").contains("logtank_index_tls_failures_total{port=\"reader\"} 1\n"));
+    assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn a_part_of_an_encrypted_record_is_not_waited_for_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key] = files(folder.path(), "host", 2020..2110);
+    let ports = ["--tls-ports", "writer,reader,manager", "--message-timeout", "200ms"];
+    let tls = [&["--tls-cert", &cert, "--tls-key", &key][..], &ports].concat();
+    let host = Host::start(&folder.path().join("data"), &tls);
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&cert).unwrap()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let config = Arc::new(config);
+    for port in ["writer", "reader", "manager"] {
+        let name = "127.0.0.1".try_into().unwrap();
+        let mut session = ClientConnection::new(config.clone(), name).unwrap();
+        let mut stream = TcpStream::connect(host.address(port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        while session.is_handshaking() {
+            session.complete_io(&mut stream).unwrap();
+        }
+        // The head of a record, and two of its 50 bytes.
+        stream.write_all(&[0x17, 3, 3, 0, 50, 1, 2]).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap_or_else(|error| panic!("{port}: {error}"));
+    }
     assert_eq!(host.stop().0, Some(0));
 }

@@ -26,17 +26,19 @@ impl Port {
         let gone = self.places.make_room(&peer, now, |number| self.standing[&number])?;
         self.next += 1;
         self.places.come(self.next, peer, now);
-        self.standing.insert(self.next, Standing::Resting { since: now, has_asked: false });
+        self.standing.insert(self.next, Standing::Resting { since: now });
         Ok((self.next, gone))
     }
 
     fn asks(&mut self, number: u64) {
+        self.places.asked(number);
         self.standing.insert(number, Standing::Busy);
     }
 
     fn rests(&mut self, number: u64, second: u64) {
         let since = MonoNanos(second * SECOND);
-        self.standing.insert(number, Standing::Resting { since, has_asked: true });
+        self.places.asked(number);
+        self.standing.insert(number, Standing::Resting { since });
     }
 }
 
@@ -105,18 +107,18 @@ fn no_peer_grows_at_the_cost_of_those_that_have_fewer() {
 
 #[test]
 fn who_never_asked_goes_after_a_while_before_those_who_have() {
-    let mut port = Port::new(3);
-    for number in 1..=2 {
+    let mut port = Port::new(6);
+    for number in 1..=5 {
         port.come(1, 0).unwrap();
         port.rests(number, number);
     }
-    port.come(1, 3).unwrap();
-    assert_eq!(port.come(1, 4), Ok((4, Some(1))), "the silent one has hardly come");
-    assert_eq!(port.come(1, 7), Ok((5, Some(2))));
-    assert_eq!(port.come(1, 8), Ok((6, Some(3))));
-    port.rests(4, 9);
-    port.rests(5, 10);
-    assert_eq!(port.come(1, 14), Ok((7, Some(6))), "silent for long enough");
+    port.come(1, 6).unwrap();
+    assert_eq!(port.come(1, 7), Ok((7, Some(1))), "the silent one has hardly come");
+    assert_eq!(port.come(1, 11), Ok((8, Some(6))), "silent for long enough");
+    assert_eq!(port.come(1, 11), Ok((9, Some(2))));
+    assert_eq!(port.come(1, 11), Ok((10, Some(3))), "half of the places are theirs now");
+    assert_eq!(port.come(1, 11), Ok((11, Some(7))), "and no more than half");
+    assert_eq!(port.come(1, 11), Ok((12, Some(8))));
 }
 
 #[test]

@@ -18,7 +18,8 @@ crate::metrics! {
         protocol_errors: Counter, "logtank_protocol_errors_total", "Connections closed because their bytes can't be parsed.";
         tls_failures: Counter, "logtank_tls_failures_total", "Connections closed because they could not be encrypted: no TLS, or no trusted certificate.";
         connections_accepted: Counter, "logtank_connections_accepted_total", "Connections taken.";
-        connections_refused: Counter, "logtank_connections_refused_total", "Connections closed at once because there were too many.";
+        connections_refused: Counter, "logtank_connections_refused_total", "Connections closed at once: there were as many as may be, and none could give way.";
+        connections_gave_way: Counter, "logtank_connections_gave_way_total", "Connections that rested and were closed for the next one, since there were as many as may be.";
         connections_timed_out: Counter, "logtank_connections_timed_out_total", "Connections closed for an unfinished message, or for being idle.";
         connections_shed: Counter, "logtank_connections_shed_total", "Connections closed because partly received messages took too much memory.";
         connections: Gauge, "logtank_connections", "Connections open.";

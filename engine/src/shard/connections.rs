@@ -10,6 +10,7 @@ mod peer;
 mod spare;
 mod table;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use table::Table;
 
 pub(super) use connection::Connection;
 pub(super) use peer::Peer;
+pub(super) use table::LEAVING_MAX;
 
 /// Deepest nesting of a message; the contract needs five.
 const DEPTH_MAX: usize = 32;
@@ -71,16 +73,26 @@ impl Connections {
         self.table.len() == 0
     }
 
-    /// A new one, if there is a row.
-    pub(super) fn open(&mut self, now: MonoNanos) -> Option<ConnectionId> {
-        let id = self.table.open(now);
-        if id.is_some() {
-            self.metrics.connections_accepted.add(1);
-            self.metrics.connections.set(self.table.len() as u64);
-        } else {
+    /// A new one from this address, for which one that rests may be closed; if there is a row. `all_seen`: all that was
+    /// received has been looked at.
+    pub(super) fn open(
+        &mut self,
+        address: IpAddr,
+        all_seen: bool,
+        now: MonoNanos,
+        outbox: &mut Outbox,
+    ) -> Option<ConnectionId> {
+        let Some(opened) = self.table.open(address, all_seen, now) else {
             self.refuse();
+            return None;
+        };
+        self.metrics.connections_accepted.add(1);
+        if let Some(gives_way) = opened.gives_way {
+            self.metrics.connections_gave_way.add(1);
+            self.close(gives_way, outbox);
         }
-        id
+        self.metrics.connections.set(self.table.len() as u64);
+        Some(opened.id)
     }
 
     /// One is not taken.
@@ -110,6 +122,7 @@ impl Connections {
         let (before, pending) = connection.count_pending();
         let peer = connection.peer_mut();
         peer.received(pending > 0, taken.messages > 0, now.mono);
+        let is_first = taken.messages > 0 && peer.asked();
         self.in_flight_bytes = self.in_flight_bytes - before + pending + replied;
         let changed = (replied > 0 || !peer.is_open()) && peer.list();
         if (pending > 0 || replied > 0) && self.in_flight_bytes > self.in_flight_bytes_max {
@@ -119,6 +132,9 @@ impl Connections {
         }
         if changed {
             self.listed.push(id);
+        }
+        if is_first {
+            self.table.asked(id);
         }
     }
 

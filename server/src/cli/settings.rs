@@ -79,7 +79,7 @@ struct NetworkArgs {
     /// With a certificate: the ports that are encrypted.
     #[arg(long, value_name = "NAMES", default_value = "writer,reader,manager,metrics")]
     tls_ports: String,
-    /// Connections to one port.
+    /// Connections that stay on one port; with more, one that rests is closed for the next.
     #[arg(long, value_name = "N", default_value = Limits::DEFAULT.connections_max.to_string())]
     connections_max: String,
     /// Close a connection that has been sending one message for this long, or has received nothing of its reply for it.

@@ -53,8 +53,9 @@ logtank_engine::metrics! {
         prepared_segments: Counter["outcome" in &["done", "failed"]], "logtank_prepared_segments_total", "Raw segments made ready, by what came of it.";
         prepare_latency: Histogram, "logtank_prepare_seconds", "How long it took to make a raw segment ready.";
         index_connections: Gauge["port" in &PORTS], "logtank_index_connections", "Open connections of the reader and the manager.";
-        index_connections_refused: Counter["port" in &PORTS], "logtank_index_connections_refused_total", "Connections of the reader and the manager that were closed because there were too many.";
-        index_connections_shed: Counter["port" in &PORTS], "logtank_index_connections_shed_total", "Connections of the reader and the manager that were closed for others: they held too much memory for too long.";
+        index_connections_refused: Counter["port" in &PORTS], "logtank_index_connections_refused_total", "Connections of the reader and the manager that were closed at once: there were as many as may be, and none could give way.";
+        index_connections_shed: Counter["port" in &PORTS], "logtank_index_connections_shed_total", "Connections of the reader and the manager that were closed for others: they held too much memory, or a place for a page, for too long.";
+        index_connections_gave_way: Counter["port" in &PORTS], "logtank_index_connections_gave_way_total", "Connections of the reader and the manager that rested and were closed for the next one, since there were as many as may be.";
         index_protocol_errors: Counter["port" in &PORTS], "logtank_index_protocol_errors_total", "Connections of the reader and the manager closed because their bytes could not be parsed.";
         index_tls_failures: Counter["port" in &PORTS], "logtank_index_tls_failures_total", "Connections of the reader and the manager closed because they could not be encrypted.";
         certificate_expiry: Gauge, "logtank_certificate_expiry_timestamp_seconds", "When clients begin to refuse the host's certificate (the first of its file to expire), in seconds since 1970; 0 without one.";

@@ -3,27 +3,30 @@
 //! (A share of the port for each shard, by SO_REUSEPORT, would spread connections by a hash of their addresses: with a
 //! few busy ones, some shards get several and some none.)
 
+use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use logtank_engine::error::is_shortage;
 use logtank_engine::metrics::ShardMetrics;
+use logtank_engine::shard::Shard;
 use logtank_os::mailbox::{Mail, Mailbox};
 
 use super::listeners;
+use super::not_accepted::NotAccepted;
 use crate::metrics::{Beat, IDLE_MAX};
 
-/// Between two log lines about connections that can't be taken.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Between two looks whether the shards have caught up with those who came, and how many of them.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+const LOOKS_MAX: usize = 1000;
 
 /// One shard, as the acceptor sees it.
 #[derive(Debug)]
 pub(super) struct Destination {
-    pub(super) mailbox: Mailbox,
-    pub(super) metrics: Arc<ShardMetrics>,
+    mailbox: Mailbox,
+    metrics: Arc<ShardMetrics>,
     handed_over: u64,
 }
 
@@ -39,58 +42,66 @@ impl Destination {
     }
 }
 
-/// Accepts until `stopping` is set and the listener closed.
-///
-/// # Errors
-/// If the port fails for good.
-pub(super) fn accept(
-    listener: &TcpListener,
-    mut shards: Vec<Destination>,
+/// The port, and who gets its connections.
+pub(super) struct Acceptor {
+    listener: Arc<TcpListener>,
+    shards: Vec<Destination>,
     connections_max: usize,
-    stopping: &AtomicBool,
-    beat: &Beat,
-) -> anyhow::Result<()> {
-    let mut told: Option<Instant> = None;
-    loop {
-        beat.beat();
-        // Wakes up now and then, as a sign of life. A connection may be gone again before it is accepted, so accepting does
-        // not wait.
-        let accepted = listeners::wait(listener, IDLE_MAX).and_then(|()| listener.accept());
-        if stopping.load(Ordering::Acquire) {
-            return Ok(());
+    stopping: Arc<AtomicBool>,
+    beat: Beat,
+    not_accepted: NotAccepted,
+}
+
+impl Acceptor {
+    /// Of all shards together as many as this stay; which of them is for the shards to say.
+    pub(super) const fn new(
+        listener: Arc<TcpListener>,
+        shards: Vec<Destination>,
+        connections_max: usize,
+        stopping: Arc<AtomicBool>,
+        beat: Beat,
+    ) -> Self {
+        Self { listener, shards, connections_max, stopping, beat, not_accepted: NotAccepted::new("writer") }
+    }
+
+    /// Accepts until the host stops and the listener is closed.
+    ///
+    /// # Errors
+    /// If the port fails for good.
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
+        loop {
+            self.beat.beat();
+            // Wakes up now and then, as a sign of life. A connection may be gone again before it is accepted, so accepting
+            // does not wait.
+            let accepted = listeners::wait(&self.listener, IDLE_MAX).and_then(|()| self.listener.accept());
+            if self.stopping.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            match accepted {
+                Ok((stream, _)) => self.hand_over(stream.into()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => std::thread::sleep(self.not_accepted.pause(&error)?),
+            }
         }
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-            Err(error) if is_shortage(&error) => {
-                if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
-                    told = Some(Instant::now());
-                    tracing::error!(%error, "no more connections can be taken until some are closed; raise the limit of open files");
-                }
-                // The kernel tells nobody when descriptors come back.
-                std::thread::sleep(Duration::from_millis(50));
-                continue;
+    }
+
+    fn hand_over(&mut self, stream: OwnedFd) {
+        // A shard lets one go for each that comes; where many come at once, that takes a moment.
+        let most = Shard::connections_at_once(self.connections_max) as u64;
+        let looks = (0..LOOKS_MAX).find(|_| {
+            let room = self.shards.iter().map(Destination::connections).sum::<u64>() < most;
+            if !room {
+                std::thread::sleep(LOOK_EVERY);
             }
-            Err(error) if listeners::is_peers(&error) => continue,
-            Err(error) if listeners::is_broken(&error) => {
-                anyhow::bail!("the writer's port can't be listened on any more: {error}")
-            }
-            Err(error) => {
-                if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
-                    told = Some(Instant::now());
-                    tracing::warn!(%error, "a connection to the writer's port was not accepted");
-                }
-                std::thread::sleep(listeners::ERROR_PAUSE);
-                continue;
-            }
-        };
-        let open: u64 = shards.iter().map(Destination::connections).sum();
+            room
+        });
         // Closing is all that a refusal can say before the client has spoken.
-        if open >= connections_max as u64 {
-            continue;
+        if looks.is_none() {
+            return;
         }
-        let shard = shards.iter_mut().min_by_key(|shard| shard.connections()).expect("there is a shard");
-        if shard.mailbox.post(Mail::Connection(OwnedFd::from(stream))).is_ok() {
+        let fewest = self.shards.iter_mut().min_by_key(|shard| shard.connections());
+        let shard = fewest.expect("there is a shard");
+        if shard.mailbox.post(Mail::Connection(stream)).is_ok() {
             shard.handed_over += 1;
         }
     }

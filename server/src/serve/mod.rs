@@ -29,6 +29,7 @@ mod lag;
 mod listeners;
 mod machine;
 mod nameless;
+mod not_accepted;
 mod placement;
 mod raw_log;
 mod run;

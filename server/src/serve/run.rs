@@ -20,7 +20,7 @@ use logtank_os::mailbox::Mail;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
-use super::acceptor::{Destination, accept};
+use super::acceptor::{Acceptor, Destination};
 use super::addresses::{self, Addresses, OrOff};
 use super::appends::Appends;
 use super::background::{BackgroundThread, jobs_config, policy};
@@ -385,11 +385,11 @@ impl<'s> Host<'s> {
         let (destinations, stopping) = (self.shards.iter().map(shard).collect(), self.stopping.clone());
         let (connections_max, placement) = (settings.limits.connections_max, self.placement.clone());
         let beat = self.beat("acceptor");
+        let acceptor = Acceptor::new(listener, destinations, connections_max, stopping, beat);
         self.spawn("acceptor", move || {
             placement.pin_other();
-            accept(&listener, destinations, connections_max, &stopping, &beat)
-        })?;
-        Ok(())
+            acceptor.run()
+        })
     }
 
     fn start_indexes(

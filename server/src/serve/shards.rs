@@ -49,9 +49,9 @@ fn config(
     shards: usize,
     append: AppendPath,
 ) -> (ShardConfig, RingConfig) {
-    // The acceptor keeps the bound over all shards and spreads evenly; a few more may come while others go.
+    // The acceptor spreads them evenly.
     let mut limits = settings.limits.clone();
-    limits.connections_max = settings.limits.connections_max.div_ceil(shards) + 64;
+    limits.connections_max = settings.limits.connections_max.div_ceil(shards);
     let mut config = ShardConfig::new(shard, limits);
     config.writer.sync = match settings.sync {
         Sync::Interval(interval) => SyncMode::Interval(interval),

@@ -4,6 +4,7 @@
 mod hoarding;
 mod inputs;
 mod neighbour;
+mod resting;
 mod slow;
 mod tokens;
 

@@ -89,7 +89,7 @@ impl Plan {
         let limits = Limits {
             message_bytes_max,
             record_bytes_max: 3_000,
-            connections_max: 16,
+            connections_max: *Random::new(seed, "connections").pick(&[1, 2, 3, 16]),
             unsynced_bytes_max: usize::try_from(random.between(4, 16)).expect("small")
                 * 4
                 * message_bytes_max,

@@ -52,8 +52,9 @@ pub fn run_shard(
     let (kernel, registered_ring) = Kernel::new(&mut uring);
     let connections_max = config.limits.connections_max.min(connections_possible());
     config.limits.connections_max = connections_max;
+    let at_once = Shard::connections_at_once(connections_max);
     let first_segment =
-        places::first_segment(connections_max).ok_or_else(|| io::Error::other("too many connections"))?;
+        places::first_segment(at_once).ok_or_else(|| io::Error::other("too many connections"))?;
     kernel.submitter.register_files_sparse(places::count(first_segment))?;
     let network = Network::new(&kernel.submitter, ring, links.metrics.clone())?;
     let append = config.writer.append;
@@ -81,7 +82,8 @@ pub fn run_shard(
 fn connections_possible() -> usize {
     let open_files =
         rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(open_files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX)
+    let possible = usize::try_from(open_files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    possible.saturating_sub(Shard::connections_at_once(0))
 }
 
 impl Driver<'_> {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use logtank_engine::handshakes::Handshakes;
 use logtank_engine::io::op::{Completion, ConnectionId};
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::shard::Received;
+use rustix::net::getpeername;
 
 use super::config::RingConfig;
 use super::core::Core;
@@ -78,8 +80,11 @@ impl Network {
         // Replies are small and one send each; waiting for more to send would only delay them. Sockets that are no TCP
         // don't know the option, and need it not.
         let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
+        let address = address_of(&socket);
+        // Whoever has sent something does not rest.
+        self.offer_held(core)?;
         // Without a place the socket is dropped, which closes it.
-        let Some(id) = core.shard.accept(core.now()) else { return Ok(()) };
+        let Some(id) = core.shard.accept(address, core.now()) else { return Ok(()) };
         let place = places::of_connection(id).0;
         if core.kernel.submitter.register_files_update(place, &[socket.as_raw_fd()]).is_err() {
             // The kernel has no memory for it. That ends this connection and nothing else.
@@ -285,6 +290,12 @@ impl Network {
         core.complete_inline(Completion::Closed { connection: id });
         Ok(())
     }
+}
+
+/// Where a peer is. Who is gone already, or is no peer of IP, counts as one that has no address.
+fn address_of(socket: &OwnedFd) -> IpAddr {
+    let peer = getpeername(socket).ok().flatten().map(SocketAddr::try_from);
+    peer.and_then(Result::ok).map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
 }
 
 impl Drop for Network {

@@ -3,6 +3,7 @@
 use logtank_wire::inbound::{Inbound, InboundLimits};
 
 use super::peer::Peer;
+use crate::connection_places::Standing;
 use crate::io::op::ConnectionId;
 use crate::time::MonoNanos;
 
@@ -55,6 +56,11 @@ impl Connection {
     pub(super) fn holding(&self, now: MonoNanos) -> u128 {
         // Of those that began in the same instant, the greatest.
         self.held_bytes() as u128 * (now.since(self.peer.holds_since()).as_nanos() + 1)
+    }
+
+    /// Whether it could give way to another one.
+    pub(super) fn standing(&self) -> Standing {
+        self.peer.standing(self.pending_bytes > 0)
     }
 
     /// Frees what it holds, and returns how many bytes that were.

@@ -2,6 +2,7 @@
 
 use super::patience::Patience;
 use super::spare::Spare;
+use crate::connection_places::Standing;
 use crate::io::op::{ConnectionId, Op};
 use crate::shard::waiters::Reply;
 use crate::time::{MonoNanos, Now};
@@ -44,6 +45,8 @@ pub(in crate::shard) struct Peer {
     active: MonoNanos,
     /// When it is closed whatever it is owed.
     expires: Option<MonoNanos>,
+    /// A whole message has come from it.
+    has_asked: bool,
 }
 
 impl Peer {
@@ -60,6 +63,7 @@ impl Peer {
             message_begun: None,
             active: now,
             expires: None,
+            has_asked: false,
         }
     }
 
@@ -136,6 +140,22 @@ impl Peer {
         // A message's time runs from its first byte: what is in progress now began before only if none ended meanwhile.
         let before = self.message_begun.filter(|_| !ended);
         self.message_begun = pending.then(|| before.unwrap_or(now));
+    }
+
+    /// A whole message has come from it; whether that is news.
+    pub(super) const fn asked(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_asked, true)
+    }
+
+    /// Whether it could give way to another one; `pending`: a message is in progress.
+    pub(super) fn standing(&self, pending: bool) -> Standing {
+        // Whose first call has not begun is silent, also if it has said something of its encryption.
+        let has_begun = pending || (self.has_asked && self.message_begun.is_some());
+        if self.is_open() && !self.paused && !has_begun && self.owed_bytes() == 0 {
+            Standing::Resting { since: self.active }
+        } else {
+            Standing::Busy
+        }
     }
 
     /// Something of a message came that only the driver has.

@@ -4,5 +4,6 @@ mod any_order;
 mod files;
 mod limits;
 mod refusals;
+mod resting;
 mod syncs;
 mod world;

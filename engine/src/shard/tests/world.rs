@@ -1,6 +1,7 @@
 //! Shards, their drive, their peers, and an oracle that looks on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,7 +116,13 @@ impl World {
     }
 
     pub(super) fn connect(&mut self, shard: usize) -> usize {
-        let id = self.shards[shard].accept(self.now).expect("few peers");
+        self.connect_from(1, shard).expect("few peers")
+    }
+
+    /// A connection from one of the addresses of a test, if it is taken.
+    pub(super) fn connect_from(&mut self, address: u8, shard: usize) -> Option<usize> {
+        let address = Ipv4Addr::new(10, 0, 0, address).into();
+        let id = self.shards[shard].accept(address, self.now)?;
         let inbound = Inbound::new(InboundLimits { message_bytes_max: 1 << 20, depth_max: 16 });
         self.peers.push(Peer {
             shard,
@@ -131,7 +138,7 @@ impl World {
             errors: Vec::new(),
             acknowledged: Vec::new(),
         });
-        self.peers.len() - 1
+        Some(self.peers.len() - 1)
     }
 
     /// A peer sends a batch of so many records, of about so many bytes each.

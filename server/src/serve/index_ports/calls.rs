@@ -1,7 +1,6 @@
 //! Calls of the reader and the manager to replies.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use logtank_wire::info::RawLogInfo;
 use logtank_wire::message::Message;
 use logtank_wire::reply::{self, ExceptionKind};
 
+use super::ending::End;
 use super::places::{Place, Places};
 use super::reading_ahead::ReadingAhead;
 use crate::metrics::{HostMetrics, METHODS};
@@ -60,7 +60,7 @@ enum Refusal {
     /// It gets an exception.
     Exception { kind: ExceptionKind, what: String },
     /// Nobody waits for it any more.
-    Interrupted(io::Error),
+    Interrupted(End),
 }
 
 impl From<CallError> for Refusal {
@@ -116,15 +116,6 @@ impl Answerer {
         Places::new(bytes_max / (3 * PAGE_BYTES_MAX))
     }
 
-    /// A connection ends because it holds too much memory, or a place that others wait for.
-    ///
-    /// # Errors
-    /// Always: the connection's.
-    pub(super) fn shed(&self) -> io::Result<()> {
-        self.metrics.index_connections_shed.of([self.service.name()]).add(1);
-        Err(io::ErrorKind::ConnectionAborted.into())
-    }
-
     pub(super) fn new(
         service: Service,
         store: Store<UringDisk>,
@@ -156,8 +147,8 @@ impl Answerer {
         peer: IpAddr,
         ahead: Option<ReadingAhead>,
         reply: &mut Reply,
-        interrupted: impl Future<Output = io::Error>,
-    ) -> io::Result<()> {
+        interrupted: impl Future<Output = End>,
+    ) -> Result<(), End> {
         let began = Instant::now();
         let outcome = match self.service {
             Service::Reader => self.answer_reader(call, peer, ahead, reply, interrupted).await,
@@ -167,14 +158,19 @@ impl Answerer {
         match outcome {
             Ok(()) => {}
             Err(Refusal::Exception { kind, what }) => {
-                reply.clear();
-                reply::exception(&mut reply.bytes, call.dialect, call.name, call.sequence, kind, &what);
+                Self::refuse(call, kind, &what, reply);
             }
             // The host has failed nobody.
-            Err(Refusal::Interrupted(error)) => return Err(error),
+            Err(Refusal::Interrupted(end)) => return Err(end),
         }
         self.metrics.call(method(call.name), !refused, began.elapsed());
         Ok(())
+    }
+
+    /// Makes `reply` an exception.
+    pub(super) fn refuse(call: &Message<'_>, kind: ExceptionKind, what: &str, reply: &mut Reply) {
+        reply.clear();
+        reply::exception(&mut reply.bytes, call.dialect, call.name, call.sequence, kind, what);
     }
 
     async fn answer_reader(
@@ -183,7 +179,7 @@ impl Answerer {
         peer: IpAddr,
         ahead: Option<ReadingAhead>,
         reply: &mut Reply,
-        interrupted: impl Future<Output = io::Error>,
+        interrupted: impl Future<Output = End>,
     ) -> Result<(), Refusal> {
         let ReaderCall::ReadPage { index_code, token } = ReaderCall::parse(call)?;
         let (ahead, memory) = match ahead {
@@ -195,7 +191,7 @@ impl Answerer {
             None => tokio::select! {
                 biased;
                 place = self.pages.place(peer) => place,
-                error = interrupted => return Err(Refusal::Interrupted(error)),
+                end = interrupted => return Err(Refusal::Interrupted(end)),
             },
         };
         let page = self.reader.read_page_with(index_code, &token, ahead).await;

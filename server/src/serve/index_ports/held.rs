@@ -30,6 +30,11 @@ impl Shed {
         }
     }
 
+    /// Whether the connection has to go.
+    pub(super) fn has_happened(&self) -> bool {
+        self.shed.get()
+    }
+
     /// Has it go.
     pub(super) fn now(&self) {
         self.shed.set(true);

@@ -2,10 +2,14 @@
 
 mod calls;
 mod connection;
+mod conversation;
+mod ending;
 mod held;
 mod places;
 mod port;
 mod reading_ahead;
+mod remote;
+mod seats;
 mod sending;
 mod stream;
 mod thread;

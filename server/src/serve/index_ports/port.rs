@@ -1,52 +1,34 @@
-//! One of the two ports: accepts, counts, and gives each connection a task.
+//! One of the two ports: accepts, and gives each connection a task.
 
-use std::cell::Cell;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
-use logtank_engine::error::is_shortage;
 use logtank_os::tls::TlsConfig;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
+use tokio_uring::net::TcpStream;
 
 use super::calls::Answerer;
-use super::connection::{Bounds, Remote, Reports, serve};
+use super::connection::{Bounds, serve};
+use super::conversation::Conversation;
+use super::ending::Ending;
 use super::held::Held;
+use super::remote::{Remote, Reports};
+use super::seats::Seats;
 use super::stream::Stream;
 use super::turns::Turns;
 use crate::metrics::HostMetrics;
-use crate::serve::listeners;
+use crate::serve::not_accepted::NotAccepted;
 
-/// Between two log lines about connections that were not accepted.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
-
-/// A listener and what its connections are served by.
+/// What the connections of a port are served by.
 pub(super) struct Port {
     pub(super) name: &'static str,
-    pub(super) listener: TcpListener,
     pub(super) tls: Option<TlsConfig>,
     pub(super) answerer: Rc<Answerer>,
     pub(super) bounds: Bounds,
     pub(super) metrics: HostMetrics,
-    pub(super) open: Rc<Open>,
+    pub(super) seats: Rc<Seats>,
     pub(super) turns: Rc<Turns>,
     pub(super) held: Rc<Held>,
-}
-
-/// How many connections there are, over both ports.
-#[derive(Debug, Default)]
-pub(super) struct Open {
-    count: Cell<usize>,
-    closed: Notify,
-}
-
-impl Open {
-    /// Completes when there are none.
-    pub(super) async fn none(&self) {
-        while self.count.get() > 0 {
-            self.closed.notified().await;
-        }
-    }
 }
 
 impl Port {
@@ -54,56 +36,40 @@ impl Port {
     ///
     /// # Errors
     /// If the port fails for good.
-    pub(super) async fn accept(self, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let own = Rc::new(Cell::new(0usize));
-        let listener = tokio_uring::net::TcpListener::from_std(self.listener);
-        let mut reported: Option<Instant> = None;
-        let reports = Rc::new(Reports::default());
+    pub(super) async fn accept(
+        self,
+        listener: TcpListener,
+        stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        let listener = tokio_uring::net::TcpListener::from_std(listener);
+        let (reports, mut not_accepted) = (Rc::new(Reports::default()), NotAccepted::new(self.name));
         loop {
             let accepted = listener.accept().await;
             if *stop.borrow() {
                 return Ok(());
             }
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) if is_shortage(&error) => {
-                    tracing::error!(port = self.name, %error, "no more connections can be taken until some are closed; raise the limit of open files");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    continue;
-                }
-                Err(error) if listeners::is_peers(&error) => continue,
-                Err(error) if listeners::is_broken(&error) => {
-                    anyhow::bail!("the {}'s port can't be listened on any more: {error}", self.name)
-                }
-                Err(error) => {
-                    if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-                        reported = Some(Instant::now());
-                        tracing::warn!(port = self.name, %error, "a connection was not accepted");
-                    }
-                    tokio::time::sleep(listeners::ERROR_PAUSE).await;
-                    continue;
-                }
-            };
-            if own.get() >= self.bounds.connections_max {
-                self.metrics.index_connections_refused.of([self.name]).add(1);
-                continue;
+            match accepted {
+                Ok((socket, peer)) => self.welcome(socket, peer, &reports, &stop),
+                Err(error) => tokio::time::sleep(not_accepted.pause(&error)?).await,
             }
-            own.set(own.get() + 1);
-            self.open.count.set(self.open.count.get() + 1);
-            self.metrics.index_connections.of([self.name]).set(own.get() as u64);
-            let stream = Stream::new(stream, peer.ip().to_canonical(), self.tls.as_ref(), self.held.share());
-            let turns = self.turns.clone();
-            let (answerer, bounds, stop) = (self.answerer.clone(), self.bounds, stop.clone());
-            let (own, open) = (own.clone(), self.open.clone());
-            let (metrics, name) = (self.metrics.clone(), self.name);
-            let remote = Remote { port: name, peer, metrics: metrics.clone(), reports: reports.clone() };
-            tokio_uring::spawn(async move {
-                serve(stream, &answerer, bounds, &turns, &remote, stop).await;
-                own.set(own.get() - 1);
-                open.count.set(open.count.get() - 1);
-                open.closed.notify_one();
-                metrics.index_connections.of([name]).set(own.get() as u64);
-            });
         }
+    }
+
+    /// Serves one connection, if there is a place for it.
+    fn welcome(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        reports: &Rc<Reports>,
+        stop: &watch::Receiver<bool>,
+    ) {
+        // Closing is all that a refusal can say before the peer has spoken.
+        let Some(seat) = self.seats.admit(peer.ip()) else { return };
+        let stream = Stream::new(socket, peer.ip().to_canonical(), self.tls.as_ref(), self.held.share());
+        let ending = Ending::new(stop.clone(), stream.shed(), seat.leave());
+        let conversation = Conversation::new(stream, seat, ending, self.bounds);
+        let remote = Remote::new(self.name, peer, self.metrics.clone(), reports.clone());
+        let (answerer, turns) = (self.answerer.clone(), self.turns.clone());
+        tokio_uring::spawn(async move { serve(conversation, &answerer, &turns, &remote).await });
     }
 }

@@ -10,6 +10,7 @@ use logtank_os::disk::Window;
 use tokio_uring::buf::BoundedBuf;
 
 use super::calls::{Answerer, Reply};
+use super::ending::End;
 use super::places::Place;
 use super::stream::{Line, Stream};
 
@@ -26,7 +27,7 @@ pub(super) async fn send(
     answerer: &Answerer,
     reply: Reply,
     patience: Duration,
-) -> io::Result<Vec<u8>> {
+) -> Result<Vec<u8>, End> {
     let Reply { bytes, records_at, chunks, ahead: _, memory } = reply;
     let memory = memory.as_ref();
     memory.into_iter().for_each(Place::sending);
@@ -40,11 +41,11 @@ pub(super) async fn send(
     };
     tokio::select! {
         biased;
-        sent = send_all(stream, answerer, bytes, records_at, chunks) => sent,
+        sent = send_all(stream, answerer, bytes, records_at, chunks) => Ok(sent?),
         () = received.end(patience, |bytes| memory.into_iter().for_each(|memory| memory.taken(bytes))) => {
-            Err(io::ErrorKind::TimedOut.into())
+            Err(End::Gone)
         }
-        () = is_needed => answerer.shed().map(|()| Vec::new()),
+        () = is_needed => Err(End::Shed),
     }
 }
 

@@ -62,6 +62,16 @@ impl Line {
     }
 }
 
+/// What was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    Bytes,
+    /// A part of an encrypted record, or what concerns the encryption only.
+    Part,
+    /// Nothing, and nothing more comes.
+    End,
+}
+
 struct Secured {
     session: TlsSession,
     /// Received and not decrypted yet, from `at` on.
@@ -121,26 +131,37 @@ impl Stream {
         Ok(())
     }
 
-    /// Receives into `buffer`, at most its capacity; returns it, and how many bytes came, 0 at the end.
-    pub(super) async fn read(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
-        let Some(secured) = self.secured.as_mut() else { return self.socket.read(buffer).await };
-        while secured.session.plain().is_empty() {
+    /// Whether the peer is in the middle of an encrypted record.
+    pub(super) fn awaits_more(&self) -> bool {
+        self.secured.as_ref().is_some_and(|secured| secured.session.awaits_more())
+    }
+
+    /// Receives into `buffer`, at most its capacity, and returns it.
+    pub(super) async fn read(&mut self, mut buffer: Vec<u8>) -> (io::Result<Came>, Vec<u8>) {
+        let Some(secured) = self.secured.as_mut() else {
+            let (received, buffer) = self.socket.read(buffer).await;
+            return (received.map(|bytes| if bytes == 0 { Came::End } else { Came::Bytes }), buffer);
+        };
+        if secured.session.plain().is_empty() {
             if secured.session.has_ended() {
-                return (Ok(0), buffer);
+                return (Ok(Came::End), buffer);
             }
             match secured.more(&self.socket).await {
                 Ok(true) => {}
-                Ok(false) => return (Ok(0), buffer),
+                Ok(false) => return (Ok(Came::End), buffer),
                 Err(error) => return (Err(error), buffer),
             }
             self.memory.hold(self.call_bytes + secured.session.held_bytes());
+        }
+        if secured.session.plain().is_empty() {
+            return (Ok(Came::Part), buffer);
         }
         let plain = secured.session.plain();
         let plain = &plain[..plain.len().min(buffer.capacity())];
         buffer.clear();
         buffer.extend_from_slice(plain);
         secured.session.consume(buffer.len());
-        (Ok(buffer.len()), buffer)
+        (Ok(Came::Bytes), buffer)
     }
 
     /// The socket itself, where what is sent on it is what was meant.

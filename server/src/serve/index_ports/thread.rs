@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use super::calls::{Answerer, Service};
 use super::connection::Bounds;
 use super::held::Held;
-use super::port::{Open, Port};
+use super::port::Port;
+use super::seats::{Open, Seats};
 use super::turns::Turns;
 use crate::metrics::{Beat, HostMetrics};
 use crate::serve::boot::boot;
@@ -72,24 +73,28 @@ impl IndexThread {
             let open = Rc::new(Open::default());
             let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
             self.events.send(HostEvent::Step(Step::Equipped));
-            let port = |listener, tls, service: Service| {
+            let port = |tls, service: Service| {
                 let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
                 let answerer = Answerer::new(service, store.clone(), reader, shared, pages.clone(), metrics);
                 Port {
                     name: service.name(),
-                    listener,
                     tls,
                     answerer: Rc::new(answerer),
                     bounds: self.bounds,
                     metrics: self.metrics.clone(),
-                    open: open.clone(),
+                    seats: Seats::new(
+                        service.name(),
+                        self.bounds.connections_max,
+                        open.clone(),
+                        self.metrics.clone(),
+                    ),
                     turns: turns.clone(),
                     held: held.clone(),
                 }
             };
-            let reader_port = port(self.reader, self.reader_tls, Service::Reader).accept(self.stop.clone());
+            let reader_port = port(self.reader_tls, Service::Reader).accept(self.reader, self.stop.clone());
             let manager_port =
-                port(self.manager, self.manager_tls, Service::Manager).accept(self.stop.clone());
+                port(self.manager_tls, Service::Manager).accept(self.manager, self.stop.clone());
             let mut stop = self.stop.clone();
             let watch = async {
                 let releasing = async {

@@ -1,6 +1,7 @@
 //! A connection's encryption beside a shard, without their ring.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use logtank_engine::ids::{Epoch, ShardId};
@@ -45,7 +46,7 @@ fn flight(client: &mut ClientConnection) -> Vec<u8> {
 fn a_first_message_in_parts_is_no_answer() {
     let (server, mut client) = sides();
     let (mut secured, mut shard, now) = (Secured::new(&server), shard(), clock::now());
-    let id = shard.accept(now).unwrap();
+    let id = shard.accept(Ipv4Addr::LOCALHOST.into(), now).unwrap();
     let hello = flight(&mut client);
     for byte in &hello[..hello.len() - 1] {
         secured.unread.push(*byte);
