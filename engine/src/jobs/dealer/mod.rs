@@ -1,6 +1,8 @@
 //! Splits the raw log by index, epoch by epoch.
 
 mod deal;
+mod fate;
+pub mod gather;
 mod leftovers;
 mod outcome;
 mod pass;
@@ -8,6 +10,7 @@ mod publish;
 mod split;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use deal::Dealer;
 pub use leftovers::undealt;

@@ -2,14 +2,15 @@
 
 use logtank_wire::record::write_normalized;
 
+use super::fate::Fate;
 use super::outcome::Dealt;
 use super::publish::Publisher;
 use super::split::{REJECTED, Split, Stretch};
+use super::whole::check_count;
 use crate::deletions::Deletions;
-use crate::error::{Corruption, Result};
-use crate::ids::{IndexCode, Position};
+use crate::error::Result;
+use crate::ids::Position;
 use crate::io::disk::{Disk, Transfer};
-use crate::raw_log::read::frame::Record;
 use crate::raw_log::read::live::EpochView;
 use crate::raw_log::read::merged::EpochScan;
 use crate::store::Store;
@@ -22,17 +23,6 @@ pub(super) struct Pass<'p, D> {
     pub(super) epoch: &'p EpochView,
     pub(super) deletions: &'p Deletions,
     pub(super) bytes_max: usize,
-}
-
-/// Where a record goes.
-enum Fate<'r> {
-    Index(&'r [u8]),
-    /// To rejected/.
-    Rejected,
-    /// Nowhere: it says nothing.
-    Empty,
-    /// Nowhere: its index was deleted after it.
-    Deleted,
 }
 
 /// What a pass met, whether it collected it or not.
@@ -57,7 +47,7 @@ impl<D: Disk> Pass<'_, D> {
             for record in frame.records() {
                 let record = record?;
                 met.records += 1;
-                let target = match self.fate(&record) {
+                let target = match Fate::of(&record, self.deletions) {
                     Fate::Index(code) => code,
                     Fate::Rejected => {
                         met.rejected += 1;
@@ -89,38 +79,12 @@ impl<D: Disk> Pass<'_, D> {
             }
         }
         // Before anything is published: what could not be read whole is not dealt.
-        self.check_count(met.records)?;
+        check_count(self.epoch, met.records)?;
         // Each pass meets every record, so the counts are those of the last one.
         (dealt.rejected_records, dealt.empty_records, dealt.deleted_records) =
             (met.rejected, met.empty, met.deleted);
         let (parts, following) = split.finish();
         publisher.publish(parts, &mut dealt.indexes).await?;
         Ok(following)
-    }
-
-    fn fate<'r>(&self, record: &Record<'r>) -> Fate<'r> {
-        let view = &record.view;
-        match (view.index_code, view.docid) {
-            (_, None) if !view.has_content() => Fate::Empty,
-            // Only what the original wrote can be so; shards refuse it. It stopped the original for ever.
-            (None, _) | (_, None) => Fate::Rejected,
-            (Some(code), Some(_)) if !IndexCode::is_valid(code) => Fate::Rejected,
-            (Some(code), Some(_)) if self.deletions.covers(code, record.position) => Fate::Deleted,
-            (Some(code), Some(_)) => Fate::Index(code),
-        }
-    }
-
-    /// The writer's seals say how many positions the epoch has; if recovery found none of them missing, each
-    /// is a record.
-    fn check_count(&self, found: u64) -> Result<(), Corruption> {
-        match (self.epoch.records_by_seal(), self.epoch.segments.first()) {
-            (Some(sealed), Some(segment)) if self.epoch.lost.is_none() && u64::from(sealed) != found => {
-                let what = format!(
-                    "the epoch's seals tell of {sealed} records, its segments hold {found}: one may be missing"
-                );
-                Err(Corruption { path: segment.path.clone(), offset: 0, what })
-            }
-            _ => Ok(()),
-        }
     }
 }
