@@ -93,11 +93,13 @@ pub enum Mutant {
     JoinedUnsaid,
     /// A frame that waits for a segment gives its positions up, and takes others.
     PositionsGivenUp,
+    /// Each start makes a key of tokens.
+    KeyMadeAnew,
 }
 
 impl Mutant {
     /// Those that the simulation catches. Its shards take turns, so it meets none of [`Self::BETWEEN_SHARDS`].
-    pub const SIMULATED: [Self; 37] = [
+    pub const SIMULATED: [Self; 38] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -135,6 +137,7 @@ impl Mutant {
         Self::AtHandUncounted,
         Self::SecondBeforeFirst,
         Self::PlaceForgotten,
+        Self::KeyMadeAnew,
     ];
 
     /// Those that only show where a shard does something between two steps of another; this crate's tests catch them.

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use crate::io::disk::{Disk, DiskResult, EntryKind};
-use crate::recovery_read::token::TokenKey;
 use crate::store::Store;
 
 /// Why this host must not serve recoveries now.
@@ -56,7 +55,7 @@ pub enum Initialized {
 }
 
 /// To be called at start, before anything else is written: makes a host that stands alone the master of its tree
-/// when it opens it for the first time (there is no `token.key` yet; [`token_key`] comes after).
+/// when it opens it for the first time (there is no `token.key` yet; [`crate::recovery_read::token_key`] comes after).
 ///
 /// Later starts leave the flags alone, so that a host whose `master` was taken away doesn't take it back.
 ///
@@ -115,25 +114,6 @@ async fn raise<D: Disk>(store: &Store<D>, flag: PathBuf) -> DiskResult<()> {
     if store.disk().metadata(&flag).await?.is_none() { store.publish(&flag, b"").await } else { Ok(()) }
 }
 
-/// The key that signs this host's page tokens: the one in `token.key`, or `random` if there is none yet, which
-/// is published there first, so that tokens survive a restart.
-///
-/// # Errors
-/// The disk's, or `InvalidData` if the file is not 32 bytes long (remove it: recoveries under way then start over).
-pub async fn token_key<D: Disk>(store: &Store<D>, random: [u8; 32]) -> DiskResult<TokenKey> {
-    let path = store.layout().token_key();
-    if store.disk().metadata(&path).await?.is_none() {
-        store.publish(&path, &random).await?;
-    }
-    let bytes = store.read_small(&path, 32).await?.or_empty();
-    let key = bytes.try_into().map_err(|_| {
-        let hint = "not 32 bytes: remove it, and recoveries under way start over";
-        let source = std::io::Error::new(std::io::ErrorKind::InvalidData, hint);
-        crate::error::DiskError::new(crate::error::Verb::Read, &path, source)
-    })?;
-    Ok(TokenKey::new(key))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::testing::store;
@@ -160,7 +140,7 @@ mod tests {
         assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Fresh);
         assert_eq!(run(refusal(&store(&disk, &layout))).unwrap(), None);
 
-        run(token_key(&store(&disk, &layout), [1; 32])).unwrap();
+        disk.put(layout.token_key(), &[1; 32]);
         run(disk.remove_file(&layout.master())).unwrap();
         assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Before);
         assert!(
@@ -210,17 +190,5 @@ mod tests {
         disk.put("/data/storage/migrated/dealer.next_timestamp.info", b"1");
         assert_eq!(run(initialize(&store(&disk, &layout))).unwrap(), Initialized::Replicated);
         assert!(disk.get(layout.master()).is_none() && disk.get(layout.safe_to_read()).is_none());
-    }
-
-    #[test]
-    fn the_token_key_outlives_a_restart_and_a_broken_one_is_named() {
-        let (disk, layout) = (disk(), layout());
-        run(initialize(&store(&disk, &layout))).unwrap();
-        run(token_key(&store(&disk, &layout), [1; 32])).unwrap();
-        run(token_key(&store(&disk, &layout), [2; 32])).unwrap();
-        assert_eq!(disk.get(layout.token_key()), Some(vec![1; 32]));
-        disk.put(layout.token_key(), b"short");
-        let error = run(token_key(&store(&disk, &layout), [2; 32])).unwrap_err();
-        assert!(error.to_string().contains("token.key: not 32 bytes: remove it"), "{error}");
     }
 }

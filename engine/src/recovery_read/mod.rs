@@ -19,3 +19,4 @@ mod segment_page;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod token_key;

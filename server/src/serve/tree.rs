@@ -8,6 +8,7 @@ use logtank_engine::format::layout::Layout;
 use logtank_engine::io::disk::{DiskResult, parent};
 use logtank_engine::raw_log::recover::promoted;
 use logtank_engine::recovery_read::token::TokenKey;
+use logtank_engine::recovery_read::token_key::load_or_create;
 use logtank_engine::roles::{self, Initialized};
 use logtank_engine::store::Store;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
@@ -15,6 +16,7 @@ use logtank_os::lock::{FileLock, FolderLock};
 use logtank_os::startup::{
     Folder, check_folder, check_one_filesystem, check_owner, exposed_mode, keep_files_private,
 };
+use logtank_os::token_key::{KeyPath, random_key};
 
 use super::belonging::{self, Absent};
 
@@ -127,7 +129,7 @@ impl Tree {
         }
         // Last, because it is what tells a tree that was opened before from a new one.
         let path = self.layout.token_key();
-        let key = TokenKey::new(logtank_os::token_key::load_or_create(&path)?);
+        let key = block_on(load_or_create(&KeyPath::new(path.clone()), &random_key()))??;
         // It stays in use: who may have read it can forge page tokens, and not serving would help nobody.
         if let Ok(Some(mode)) = exposed_mode(&path) {
             tracing::warn!(

@@ -14,7 +14,7 @@ use logtank_engine::jobs::shared::Shared;
 use logtank_engine::raw_log::recover::recover;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
-use logtank_engine::roles;
+use logtank_engine::recovery_read::token_key::load_or_create;
 use logtank_engine::store::Store;
 use logtank_engine::time::Clock as _;
 use logtank_wire::page::LogPageToken;
@@ -82,7 +82,7 @@ async fn read_again(world: Rc<World>, layout: Layout) -> Result<Vec<Vec<Vec<u8>>
     let (limits, shared) = (world.plan.limits.clone(), std::sync::Arc::new(Shared::new()));
     let mut background = Background::new(store.clone(), world.clock.clone(), limits, config, shared);
     background.drain(&|_| {}).await?;
-    let key = roles::token_key(&store, [8; 32]).await?;
+    let key = load_or_create(&store, &world.secret()).await?;
     let reader = Reader::new(store, world.clock.clone(), key, ReadOptions::default());
     let mut all = Vec::new();
     for code in &world.plan.codes {

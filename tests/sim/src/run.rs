@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use logtank_engine::error::Corruption;
 use logtank_engine::format::layout::Layout;
+use logtank_engine::recovery_read::token_key::KEY_BYTES;
 use tokio::sync::oneshot;
 
 use crate::disk::SimDisk;
@@ -64,6 +65,14 @@ impl World {
             self.executor.trace().note("WRONG", &what, 0);
             self.failure.borrow_mut().get_or_insert(what);
         }
+    }
+
+    /// What a host makes a key of, which nothing else does.
+    #[must_use]
+    pub fn secret(&self) -> [u8; KEY_BYTES] {
+        let mut secret = [0; KEY_BYTES];
+        secret.chunks_exact_mut(8).for_each(|part| part.copy_from_slice(&self.salts.next().to_be_bytes()));
+        secret
     }
 
     /// The host found damage.

@@ -18,6 +18,7 @@ use logtank_engine::raw_log::recover::recover;
 use logtank_engine::raw_log::write::segment::ReadySegment;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
+use logtank_engine::recovery_read::token_key::load_or_create;
 use logtank_engine::roles;
 use logtank_engine::store::Store;
 use logtank_engine::time::Clock as _;
@@ -204,7 +205,7 @@ impl Host {
             return Ok(());
         }
         roles::initialize(store).await?;
-        let key = roles::token_key(store, [7; 32]).await?;
+        let key = load_or_create(store, &world.secret()).await?;
         let recovered = recover(store, world.clock.now().wall, &mut |_| {}).await?;
         self.recovered.set(true);
         world.executor.trace().count("recoveries");
