@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::format::names::RawName;
+use crate::mutant::bug;
 use crate::time::MonoNanos;
 
 /// Between two attempts at what needs a descriptor while there is none: the kernel says to nobody when they come back.
@@ -49,7 +50,7 @@ impl Names {
 
     /// The first one could not be named; whether it is tried again. Without its name a segment is found all the same.
     pub(super) fn failed(&mut self, error: &Error, now: MonoNanos) -> Retry {
-        if !error.is_shortage() {
+        if !error.is_shortage() || bug!(NameGivenUp) {
             return Retry::Never;
         }
         let first = self.again_at.replace(now + AGAIN_AFTER).is_none();

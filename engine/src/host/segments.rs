@@ -17,6 +17,7 @@ use crate::io::op::ShardEvent;
 use crate::jobs::dealer::Dealer;
 use crate::jobs::shared::Shared;
 use crate::limits::Limits;
+use crate::mutant::{bug, or_bug};
 use crate::raw_log::files::prepare::Preparer;
 use crate::raw_log::recover::Recovered;
 use crate::store::Store;
@@ -99,7 +100,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         // Nothing of what waits is in the ledger yet, and segments are made beside what dealing it takes.
         let mut dealer = Dealer::new(store.clone(), limits, Transfer::Cached);
         dealer.look().await?;
-        shared.ledger.saw(0, dealer.lag().sealed_needed_bytes, 0);
+        shared.ledger.saw(0, or_bug!(StartPromisesNothing, dealer.lag().sealed_needed_bytes, 0), 0);
         let running = port.shards();
         let room = RawRoom::new(limits, running, indexes, shared.ledger.clone());
         let look_at = clock.now().mono;
@@ -144,7 +145,8 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
     async fn next(&mut self) -> Todo {
         loop {
             let now = self.now();
-            if self.running == 0 && self.names.are_given() {
+            let left = or_bug!(DoneWithFirst, self.running, self.running / self.port.shards());
+            if left == 0 && self.names.are_given() {
                 return Todo::Done;
             }
             if now >= self.look_at {
@@ -219,7 +221,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
             ShardEvent::NeedReady { missing } => self.room.wants(shard, missing),
             ShardEvent::NeedRoom => {
                 self.look().await;
-                self.port.answer(shard);
+                or_bug!(RoomUnanswered, self.port.answer(shard), ());
             }
             ShardEvent::Done | ShardEvent::Fatal { .. } => self.running -= 1,
             ShardEvent::Claimed { ready, epoch, part } => {
@@ -242,8 +244,8 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
 
     /// Removes a file that failed, whichever of its names it has.
     async fn remove(&mut self, names: [RawName; 2]) {
-        for name in names {
-            if let Err(error) = self.store.remove(&self.store.layout().live(name)).await {
+        for name in or_bug!(FailedStays, &names[..], &[]) {
+            if let Err(error) = self.store.remove(&self.store.layout().live(*name)).await {
                 self.port.report(Report::NotRemoved(&error));
             }
         }
@@ -251,17 +253,13 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
 
     async fn stock(&mut self, shard: usize) -> Result<(), Unkept> {
         let handed = self.hand_over(shard).await;
-        if !self.stocked && (self.room.all_served() || !matches!(handed, Ok(Handed::Over))) {
-            self.stocked = true;
-            self.room.serve_all();
-            self.port.report(Report::Stocked);
-        }
+        let all = self.room.all_served() || !matches!(handed, Ok(Handed::Over)) || bug!(StockedEarly);
         let now = self.now();
         let shards = (0..self.port.shards()).map(|shard| self.port.metrics(shard));
         match handed {
             Ok(Handed::Over) => {
                 self.port.report(Report::Given { all_write: self.shortage.all_write() });
-                if self.shortage.ends() {
+                if self.shortage.ends() && !bug!(RefusedForGood) {
                     self.port.segments(None);
                 }
             }
@@ -279,6 +277,11 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
                     }
                 }
             },
+        }
+        // Batches are refused by now, where one has none.
+        if all && !std::mem::replace(&mut self.stocked, true) {
+            self.room.serve_all();
+            self.port.report(Report::Stocked);
         }
         Ok(())
     }
@@ -327,7 +330,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         if self.preparer.give_up(0).await? == 0 {
             return Ok(false);
         }
-        self.admits(shard).await
+        or_bug!(FloorForgotten, self.admits(shard).await, Ok(true))
     }
 
     async fn admits(&mut self, shard: usize) -> Result<bool> {

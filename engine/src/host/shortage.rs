@@ -8,6 +8,7 @@ use super::starving::Starving;
 use crate::error::{Error, is_shortage};
 use crate::io::op::ShardEvent;
 use crate::metrics::ShardMetrics;
+use crate::mutant::{bug, or_bug};
 use crate::time::MonoNanos;
 
 /// After a segment could not be prepared. A full drive refuses appends long before, so nobody waits for it.
@@ -60,7 +61,7 @@ impl Shortage {
     /// A segment was made; whether there is room for others.
     pub(super) fn ends(&mut self) -> bool {
         self.again_at = None;
-        !std::mem::take(&mut self.urgent)
+        !or_bug!(LastRoomForAll, std::mem::take(&mut self.urgent), self.urgent)
     }
 
     /// There was no room for one.
@@ -81,7 +82,8 @@ impl Shortage {
         now: MonoNanos,
     ) -> Verdict {
         let waiting = self.starving.observe(shards, now);
-        if !comes_back(error) && (!self.rewriting.is_empty() || waiting.is_too_long()) {
+        let in_vain = !self.rewriting.is_empty() || waiting.is_too_long() || bug!(GivenUpEarly);
+        if in_vain && !comes_back(error) && !bug!(NeverGivenUp) {
             return Verdict::GiveUp;
         }
         self.urgent = waiting.is_urgent();

@@ -10,6 +10,7 @@ pub mod host;
 pub mod manager;
 pub mod mutants;
 pub mod nemesis;
+mod no_segments;
 pub mod oracle;
 pub mod plan;
 pub mod random;

@@ -15,6 +15,7 @@ use crate::disk::{CutPolicy, Hidden};
 use crate::finale;
 use crate::host::{Exit, Host, Mail};
 use crate::manager;
+use crate::no_segments;
 use crate::oracle::Crash;
 use crate::random::Random;
 use crate::run::World;
@@ -164,7 +165,7 @@ impl Nemesis {
     async fn trouble(&self) {
         let (menu, random) = (self.world.plan.menu, &self.random);
         let faults = self.world.disk.faults();
-        match random.below(16) {
+        match random.below(18) {
             _ if menu.full && random.percent(25) => small_drive::small_drive(self).await,
             0 | 1 if random.percent(60) => self.names_under_way().await,
             0..=4 => {
@@ -222,6 +223,8 @@ impl Nemesis {
             }
             13 if menu.errors => self.abandonment().await,
             14 if menu.slow => self.incomplete_epoch().await,
+            16 if menu.errors => no_segments::broken_drive(self).await,
+            17 if menu.errors => no_segments::no_descriptors(self).await,
             15 if random.percent(40) => self.half_missing().await,
             15 if random.percent(50) => self.older_copy().await,
             _ if self.world.plan.piles_up() => self.pile_up().await,

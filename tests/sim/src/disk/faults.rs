@@ -14,6 +14,8 @@ pub struct Faults {
     pub syncs: Cell<u64>,
     /// Creations, renames and removals that fail.
     pub names: Cell<u64>,
+    /// Files and folders that can't be opened, for want of a descriptor.
+    pub opens: Cell<u64>,
     /// Removals that fail.
     pub removals: Cell<u64>,
     /// Writes of the shards that end early.
@@ -43,6 +45,11 @@ pub(super) fn io_error() -> io::Error {
     io::Error::from_raw_os_error(5)
 }
 
+/// EMFILE.
+fn no_descriptor() -> io::Error {
+    io::Error::from_raw_os_error(24)
+}
+
 /// ENOSPC.
 pub(super) fn full_error() -> io::Error {
     io::ErrorKind::StorageFull.into()
@@ -55,6 +62,7 @@ impl Faults {
             writes: Cell::default(),
             syncs: Cell::default(),
             names: Cell::default(),
+            opens: Cell::default(),
             removals: Cell::default(),
             short: Cell::default(),
             slowness: Cell::new(1),
@@ -72,9 +80,9 @@ impl Faults {
 
     /// The drive is a good one again (its stalls end by themselves).
     pub fn heal(&self) {
-        for chance in [&self.reads, &self.writes, &self.syncs, &self.names, &self.removals, &self.short] {
-            chance.set(0);
-        }
+        let (bytes, names) =
+            ([&self.reads, &self.writes, &self.syncs, &self.short], [&self.names, &self.removals]);
+        bytes.into_iter().chain(names).chain([&self.opens]).for_each(|chance| chance.set(0));
         self.slowness.set(1);
         self.limp_nanos.set(0);
         self.capacity.set(u64::MAX);
@@ -112,6 +120,11 @@ impl Faults {
 
     fn limp(&self, now: u64) {
         self.limps_until.set(self.limps_until.get().max(now + self.limp_nanos.get()));
+    }
+
+    /// Whether there is a descriptor for one more file.
+    pub(super) fn descriptor(&self) -> io::Result<()> {
+        if self.strikes(&self.opens) { Err(no_descriptor()) } else { Ok(()) }
     }
 
     /// Whether something that fails so often fails now.

@@ -240,8 +240,19 @@ impl SimDisk {
     }
 
     async fn open_file(&self, verb: Verb, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+        self.descriptor(verb, path).await?;
         let inode = self.call(verb, Kind::Look, path, |tree, _| tree.file(path)).await?;
         Ok(self.opened(path, inode, transfer))
+    }
+
+    /// One is needed for each open file, and for a folder while it is listed or synced.
+    async fn descriptor(&self, verb: Verb, path: &Path) -> DiskResult<()> {
+        let Shared { executor, faults, .. } = &*self.0;
+        let Err(source) = faults.descriptor() else { return Ok(()) };
+        executor.trace().note("no descriptor", verb.as_str(), 0);
+        executor.trace().count("calls without a descriptor");
+        executor.sleep_until(faults.ends(executor.now(), false)).await;
+        Err(DiskError::new(verb, path, source))
     }
 
     fn opened(&self, path: &Path, inode: Inode, transfer: Transfer) -> SimFile {
@@ -272,6 +283,7 @@ impl Disk for SimDisk {
     }
 
     async fn create(&self, path: &Path, transfer: Transfer) -> DiskResult<SimFile> {
+        self.descriptor(Verb::Create, path).await?;
         let wall = self.0.clock.now().wall.0;
         let create = |tree: &mut Tree, _: &Random| {
             self.fits(tree, 1)?;
@@ -292,6 +304,7 @@ impl Disk for SimDisk {
     }
 
     async fn list(&self, folder: &Path) -> DiskResult<Vec<Entry>> {
+        self.descriptor(Verb::List, folder).await?;
         let list = |tree: &mut Tree, _: &Random| {
             let entry = |(name, inode): (&String, &Inode)| Entry {
                 name: name.clone(),
@@ -335,6 +348,7 @@ impl Disk for SimDisk {
     }
 
     async fn sync_folder(&self, folder: &Path) -> DiskResult<()> {
+        self.descriptor(Verb::Open, folder).await?;
         let sorted = || {
             let tree = self.0.tree.borrow();
             tree.folder(folder).is_ok_and(|folder| folder.names.keys().any(|name| name.contains(".sorted_")))

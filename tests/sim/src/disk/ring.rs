@@ -19,6 +19,7 @@ impl SimDisk {
     /// # Errors
     /// If it is not there.
     pub fn open_ring(&self, path: &Path) -> IoResult<RingFile> {
+        self.0.faults.descriptor()?;
         Ok(RingFile(self.0.tree.borrow().file(path)?))
     }
 

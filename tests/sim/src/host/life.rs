@@ -30,6 +30,7 @@ use super::driver::SYNC_USUAL_NANOS;
 use super::net::Link;
 use super::ring::Ring;
 use super::segments::Segments;
+use super::witness::Witness;
 use crate::disk::{RingFile, SimDisk};
 use crate::run::World;
 use crate::world::{Group, SimClock};
@@ -67,6 +68,18 @@ impl Port {
     /// Something may have arrived.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Whether it has batches and no segment at hand to write them to when the one in use is full.
+    #[must_use]
+    pub fn waits_for_a_segment(&self) -> bool {
+        self.metrics.staged_bytes.get() > 0 && self.metrics.ready_segments.get() == 0
+    }
+
+    /// How many frames have got a place in a segment.
+    #[must_use]
+    pub fn placed(&self) -> u64 {
+        self.metrics.frames_placed.get()
     }
 
     pub(super) fn take_mail(&self) -> Option<Mail> {
@@ -217,7 +230,8 @@ impl Host {
             world.oracle.borrow_mut().forgets(world.executor.now());
         }
         world.check(world.oracle.borrow_mut().recovered(recovered.report(), world.flipped.get()));
-        let segments = Segments { world: world.clone(), host: self.clone() };
+        let witness = Witness::new(world.clone(), self.clone());
+        let segments = Segments { world: world.clone(), host: self.clone(), witness: witness.clone() };
         let around = (Indexes::Beside, self.shared.clone());
         let keeper =
             Keeper::open(store.clone(), world.clock.clone(), segments, &plan.limits, &recovered, around)
@@ -238,6 +252,7 @@ impl Host {
         match keeper.run().await {
             Ok(()) => self.ends(world, Exit::Done),
             Err(unkept) => {
+                witness.ended(&unkept);
                 let source = unkept.source().map(ToString::to_string).unwrap_or_default();
                 self.ends(world, Exit::Failed(format!("{unkept}: {source}")));
             }

@@ -6,6 +6,7 @@ mod life;
 mod net;
 mod ring;
 mod segments;
+mod witness;
 
 pub use life::{Exit, Host, Mail, Port};
 pub use net::Link;

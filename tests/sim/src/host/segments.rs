@@ -11,12 +11,14 @@ use logtank_engine::raw_log::read::live::ReadyFile;
 use logtank_engine::raw_log::write::segment::ReadySegment;
 
 use super::life::{Host, Mail};
+use super::witness::Witness;
 use crate::run::World;
 
 /// What the keeper of segments reaches.
 pub(super) struct Segments {
     pub(super) world: Rc<World>,
     pub(super) host: Rc<Host>,
+    pub(super) witness: Witness,
 }
 
 impl ShardPort for Segments {
@@ -48,6 +50,7 @@ impl ShardPort for Segments {
         let salt = Salt(self.world.salts.next());
         let segment = ReadySegment { ready: ready.number, file: slot, file_bytes: ready.bytes, salt };
         self.host.ports[shard].post(Mail::Ready(segment, file));
+        self.witness.given(shard);
         Ok(())
     }
 
@@ -66,17 +69,24 @@ impl ShardPort for Segments {
     fn report(&mut self, report: Report<'_>) {
         let trace = self.world.executor.trace();
         match report {
-            Report::Stocked => self.host.open.set(true),
+            Report::Stocked => {
+                self.witness.stocked();
+                self.host.open.set(true);
+            }
             Report::LastRoom => {
+                self.witness.last_room();
                 trace.count("segments of the last room");
                 self.host.urgent.set(self.host.urgent.get() + 1);
             }
-            Report::Failing(_) => trace.count("segments that can't be made"),
+            Report::Failing(_) => {
+                self.witness.refused();
+                trace.count("segments that can't be made");
+            }
+            Report::Rewriting { .. } => self.witness.rewriting(),
             Report::Unnamed(_) => trace.count("segments that can't be named yet"),
             Report::NotRemoved(_) => trace.count("failed segments that stay"),
             Report::Kept(_) => trace.count("segments that can't be given up"),
-            Report::Rewriting { .. }
-            | Report::Prepared { .. }
+            Report::Prepared { .. }
             | Report::Given { .. }
             | Report::Sealed { .. }
             | Report::EpochClosed { .. } => {}
