@@ -5,6 +5,7 @@ mod certificates;
 mod client;
 mod config;
 mod foreign;
+mod packs;
 mod program;
 mod serve;
 mod streams;

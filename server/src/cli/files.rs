@@ -4,12 +4,18 @@ use clap::{Args, ValueHint};
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// A raw segment, a segment of an index or its sidecar, an EPOCH.lost, or a file of deletions/.
+    /// A raw segment, a segment of an index or its sidecar, a pack, an EPOCH.lost, or a file of deletions/.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Print the records too.
     #[arg(long)]
     pub(crate) records: bool,
+    /// Of a pack, print what it holds of this index only.
+    #[arg(long, value_name = "CODE", conflicts_with = "list")]
+    pub(crate) index: Option<String>,
+    /// Of a pack, print a line for each index in it.
+    #[arg(long)]
+    pub(crate) list: bool,
     /// Print JSON, one object a line.
     #[arg(long)]
     pub(crate) json: bool,

@@ -13,6 +13,7 @@ use logtank_engine::index_log::verify::verify_index;
 use logtank_engine::io::disk::EntryKind;
 use logtank_engine::jobs::dealer;
 use logtank_engine::limits::Limits;
+use logtank_engine::packs::verify_folder::verify_packs;
 use logtank_engine::raw_log;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::startup::check_readable_folder;
@@ -101,6 +102,15 @@ async fn verify(store: &Store<UringDisk>) -> anyhow::Result<Verified> {
                  anew under another name"
             ),
         );
+    }
+    let packs = verify_packs(store, &|name| progress.set_message(name.to_string()))
+        .await
+        .with_context(|| format!("reading {}", store.layout().packs().display()))?;
+    verified.files += packs.files;
+    verified.records += packs.records;
+    verified.bytes += packs.bytes;
+    for finding in packs.findings {
+        verified.finding(&progress, finding);
     }
     let codes = indexes(store).await?;
     progress.set_length(codes.len() as u64);

@@ -2,13 +2,16 @@
 
 mod index;
 mod output;
+mod pack;
 mod raw;
 mod small;
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use logtank_engine::format::names::{RawName, SIDECAR_SUFFIX, SegmentName};
+use logtank_engine::format::pack::PackName;
+use logtank_engine::ids::IndexCode;
 use logtank_engine::io::disk::parent;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 
@@ -22,6 +25,7 @@ enum Kind {
     Raw(RawName),
     Segment(SegmentName),
     Sidecar,
+    Pack(PackName),
     Deletion,
     Checkpoint,
     Identity,
@@ -36,6 +40,8 @@ fn kind(path: &Path) -> Option<Kind> {
         Some(Kind::Segment(segment))
     } else if name.strip_suffix(SIDECAR_SUFFIX).and_then(SegmentName::parse).is_some() {
         Some(Kind::Sidecar)
+    } else if let Some(pack) = PackName::parse(name) {
+        Some(Kind::Pack(pack))
     } else if name == "dealer.next_timestamp.info" {
         Some(Kind::Checkpoint)
     } else if name == "identity" && folder != Some("deletions") {
@@ -56,10 +62,20 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<()> {
     let Some(kind) = kind(&path) else {
         bail!(
             "{} is none of the files that this program knows by name: a raw segment, a segment of an index or its \
-             sidecar, EPOCH.lost, a file of deletions/, dealer.next_timestamp.info, identity",
+             sidecar, a pack, EPOCH.lost, a file of deletions/, dealer.next_timestamp.info, identity",
             path.display()
         );
     };
+    let index = args
+        .index
+        .as_ref()
+        .map(|code| IndexCode::new(code.as_bytes()).with_context(|| format!("--index {code}")))
+        .transpose()?;
+    ensure!(
+        matches!(kind, Kind::Pack(_)) || (index.is_none() && !args.list),
+        "--index and --list show slices of a pack, and {} is none",
+        path.display()
+    );
     let mut out = Output::new(args.json);
     block_on(async {
         let disk = UringDisk::new(&[parent(&path)], Throttle::none())?;
@@ -68,6 +84,10 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<()> {
             Kind::Raw(_) => raw::segment(&disk, &path, args.records, &mut out).await,
             Kind::Segment(name) => index::segment(&disk, &path, name, args.records, &mut out).await,
             Kind::Sidecar => index::sidecar(&path, &mut out),
+            Kind::Pack(name) => {
+                let wanted = pack::Wanted { index: index.as_ref(), list: args.list, records: args.records };
+                pack::pack(&disk, &path, name, wanted, &mut out).await
+            }
             Kind::Deletion => small::deletion(&disk, &path, &mut out).await,
             Kind::Checkpoint => small::checkpoint(&disk, &path, &mut out).await,
             Kind::Identity => small::identity(&disk, &path, &mut out).await,
@@ -88,6 +108,7 @@ mod tests {
         assert!(matches!(kind("/d/1795343512642.lost"), Some(Kind::Raw(RawName::Lost(_)))));
         assert!(matches!(kind("/x/2026.11.22-10.33.41.999.sorted_21"), Some(Kind::Segment(_))));
         assert_eq!(kind("/x/2026.11.22-10.33.41.999.sorted_21.sum"), Some(Kind::Sidecar));
+        assert!(matches!(kind("/d/packs/7.0-8.0_0_all.recent"), Some(Kind::Pack(_))));
         assert_eq!(kind("/d/deletions/m"), Some(Kind::Deletion));
         assert_eq!(kind("/d/dealer.next_timestamp.info"), Some(Kind::Checkpoint));
         assert_eq!(kind("/d/raw/identity"), Some(Kind::Identity));
