@@ -7,6 +7,7 @@ mod edits;
 mod index_segment;
 mod ledger;
 mod messages;
+mod pack;
 mod raw_segment;
 mod records;
 mod recovery;
@@ -20,13 +21,15 @@ mod world;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("config", config::config),
     ("connection", connection::connection),
     ("index_segment", index_segment::index_segment),
     ("legacy_segment", raw_segment::legacy_segment),
     ("messages", messages::messages),
     ("original_segment", index_segment::original_segment),
+    ("pack", pack::pack),
+    ("pack_name", pack::pack_name),
     ("raw_segment", raw_segment::raw_segment),
     ("records", records::records),
     ("recovery", recovery::recovery),
