@@ -81,6 +81,8 @@ pub enum Mutant {
     SecondBeforeFirst,
     /// Batches are taken without a segment that they have a place in.
     PlaceForgotten,
+    /// A shard that has several segments keeps them while another one has none.
+    NothingAskedBack,
     /// A frame that waits with its positions takes further batches.
     FrameUnfrozen,
     /// Positions are looked at, then taken.
@@ -121,7 +123,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Those that the simulation catches. Its shards take turns, so it meets none of [`Self::BETWEEN_SHARDS`].
-    pub const SIMULATED: [Self; 49] = [
+    pub const SIMULATED: [Self; 50] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -171,6 +173,7 @@ impl Mutant {
         Self::GivenUpEarly,
         Self::NeverGivenUp,
         Self::NameGivenUp,
+        Self::NothingAskedBack,
     ];
 
     /// Those that only show where a shard does something between two steps of another; this crate's tests catch them.

@@ -183,6 +183,12 @@ impl Shard {
         self.writer.ready_segment(segment);
     }
 
+    /// Mail: another shard has no segment, and there is no room for one. Where this one has more than one at hand, it gives one
+    /// back ([`ShardEvent::GaveBack`]).
+    pub fn give_back(&mut self) {
+        self.writer.give_back(&mut self.outbox);
+    }
+
     /// Mail: close the current epoch if it has records (the dealer wants it, or the host drains).
     pub fn seal(&mut self, now: Now) {
         self.writer.seal(now, &mut self.outbox);

@@ -31,6 +31,8 @@ pub enum Mail {
         /// Fresh, random.
         salt: Salt,
     },
+    /// Give a ready segment back, if several are at hand: another shard has none.
+    GiveBack,
     /// Close the current epoch if it has records.
     Seal,
     /// Another shard closed an epoch: seal what belongs to it.

@@ -30,6 +30,9 @@ pub trait ShardPort {
     /// If it can't be opened: it was not posted then.
     fn give(&self, shard: usize, ready: &ReadyFile) -> Result<(), DiskError>;
 
+    /// Asks a shard for a ready segment that it has at hand, besides another one ([`ShardEvent::GaveBack`]).
+    fn ask_back(&self, shard: usize);
+
     /// Says to a shard once more whether batches are taken.
     fn answer(&self, shard: usize);
 

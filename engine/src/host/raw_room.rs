@@ -37,6 +37,8 @@ struct Stock {
     at_hand: usize,
     /// It was given one, or there was none for somebody: it may append.
     served: bool,
+    /// It was asked to give one back, and has said nothing of its segments since.
+    asked_back: bool,
 }
 
 impl RawRoom {
@@ -57,6 +59,7 @@ impl RawRoom {
         let stock = &mut self.shards[shard];
         stock.wanted += missing;
         stock.at_hand = stock.at_hand.saturating_sub(missing);
+        stock.asked_back = false;
     }
 
     /// A shard was given a segment.
@@ -82,11 +85,36 @@ impl RawRoom {
         self.shards.iter().all(|stock| stock.served)
     }
 
-    /// Whose turn it is to be given a segment: that of a shard that has none and never had, otherwise of who wants most.
+    /// Whose turn it is to be given a segment: that of a shard that has none and never had, then of one that has none, then of
+    /// who wants most.
     #[must_use]
     pub fn next(&self) -> Option<usize> {
         let wanting = (0..self.shards.len()).filter(|&shard| self.shards[shard].wanted > 0);
-        wanting.max_by_key(|&shard| (!self.shards[shard].served, self.shards[shard].wanted))
+        wanting.max_by_key(|&shard| {
+            let stock = &self.shards[shard];
+            (!stock.served, stock.at_hand == 0, stock.wanted)
+        })
+    }
+
+    /// The same, where these shards, of which the first comes first, need one more than all others.
+    #[must_use]
+    pub fn next_of(&self, needy: impl IntoIterator<Item = usize>) -> Option<usize> {
+        let wanting = needy.into_iter().find(|&shard| self.shards[shard].wanted > 0);
+        wanting.or_else(|| self.next())
+    }
+
+    /// There is no room for a segment for this shard. If it has none, and another one has several: who is to give one back.
+    pub fn ask_back(&mut self, shard: usize) -> Option<usize> {
+        if self.has_one(shard) || bug!(NothingAskedBack) {
+            return None;
+        }
+        let rich = (0..self.shards.len()).filter(|&other| {
+            let stock = &self.shards[other];
+            stock.at_hand > 1 && !stock.asked_back
+        });
+        let richest = rich.max_by_key(|&other| self.shards[other].at_hand)?;
+        self.shards[richest].asked_back = true;
+        Some(richest)
     }
 
     /// Whether the shard has a segment at hand.
@@ -184,6 +212,24 @@ mod tests {
         assert!(room.has_one(1) && room.next() == Some(1));
         room.wants(1, 1);
         assert!(!room.has_one(1) && room.was_served(1));
+    }
+
+    #[test]
+    fn who_has_several_gives_one_back_to_who_has_none() {
+        let (mut room, ..) = raw_room(3, Indexes::Beside);
+        (0..3).for_each(|shard| room.wants(shard, 2));
+        [0, 1, 1, 2].into_iter().for_each(|shard| room.gave(shard));
+        assert_eq!(room.ask_back(0), None, "it has one");
+        room.wants(0, 1);
+        assert_eq!(room.next(), Some(0), "it has none");
+        assert_eq!(room.ask_back(0), Some(1));
+        assert_eq!(room.ask_back(0), None, "it was asked, and the third has only one");
+        // It gave one back, and wants it again.
+        room.wants(1, 1);
+        room.gave(0);
+        assert!(room.has_one(0) && room.has_one(1));
+        room.wants(0, 1);
+        assert_eq!(room.ask_back(0), None, "nobody has several");
     }
 
     #[test]

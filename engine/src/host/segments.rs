@@ -19,6 +19,7 @@ use crate::jobs::shared::Shared;
 use crate::limits::Limits;
 use crate::mutant::{bug, or_bug};
 use crate::raw_log::files::prepare::Preparer;
+use crate::raw_log::read::live::ReadyFile;
 use crate::raw_log::recover::Recovered;
 use crate::store::Store;
 use crate::time::{Clock, MonoNanos};
@@ -158,7 +159,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
             if let Some((shard, event)) = self.port.heard() {
                 return Todo::Heed(shard, event);
             }
-            let wanting = self.room.next();
+            let wanting = self.room.next_of(self.shortage.neediest());
             if let Some(shard) = wanting
                 && self.shortage.again_at().is_none_or(|at| now >= at)
             {
@@ -219,6 +220,11 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         let id = ShardId(u16::try_from(shard).expect("there are few shards"));
         match event {
             ShardEvent::NeedReady { missing } => self.room.wants(shard, missing),
+            ShardEvent::GaveBack { ready, file_bytes } => {
+                let path = self.store.layout().live(RawName::Ready(ready));
+                self.preparer.put_back(ReadyFile { number: ready, path, bytes: file_bytes });
+                self.shortage.helped();
+            }
             ShardEvent::NeedRoom => {
                 self.look().await;
                 or_bug!(RoomUnanswered, self.port.answer(shard), ());
@@ -265,7 +271,11 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
             }
             Ok(Handed::NoRoom) => {
                 self.shortage.without_room(shards, now);
-                self.deny(shard, NoSegment::Room);
+                match self.room.ask_back(shard) {
+                    // It is here as soon as the other one reads its mail.
+                    Some(rich) => self.port.ask_back(rich),
+                    None => self.deny(shard, NoSegment::Room),
+                }
             }
             Err(source) => match self.shortage.failed(&source, shards, now) {
                 Verdict::GiveUp => return Err(Unkept::Exhausted { source }),

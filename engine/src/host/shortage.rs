@@ -64,13 +64,25 @@ impl Shortage {
         !or_bug!(LastRoomForAll, std::mem::take(&mut self.urgent), self.urgent)
     }
 
+    /// A segment is there that need not be made.
+    pub(super) const fn helped(&mut self) {
+        self.again_at = None;
+    }
+
+    /// While there is only the last room: who needs a segment most. First those whose drive failed: some of what they wait with
+    /// was acknowledged. Then those who wait for the longest, and others wait for their epoch.
+    pub(super) fn neediest(&self) -> impl Iterator<Item = usize> {
+        let waiting = if self.urgent { self.starving.by_need(&self.rewriting) } else { Vec::new() };
+        waiting.into_iter()
+    }
+
     /// There was no room for one.
     pub(super) fn without_room<'m>(
         &mut self,
         shards: impl Iterator<Item = &'m ShardMetrics>,
         now: MonoNanos,
     ) {
-        self.urgent = self.starving.observe(shards, now).is_urgent();
+        self.urgent = self.starving.observe(shards, &self.rewriting, now).is_urgent();
         self.again_at = Some(now + RETRY_AFTER);
     }
 
@@ -81,7 +93,7 @@ impl Shortage {
         shards: impl Iterator<Item = &'m ShardMetrics>,
         now: MonoNanos,
     ) -> Verdict {
-        let waiting = self.starving.observe(shards, now);
+        let waiting = self.starving.observe(shards, &self.rewriting, now);
         let in_vain = !self.rewriting.is_empty() || waiting.is_too_long() || bug!(GivenUpEarly);
         if in_vain && !comes_back(error) && !bug!(NeverGivenUp) {
             return Verdict::GiveUp;

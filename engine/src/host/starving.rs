@@ -1,6 +1,6 @@
 //! Whether batches wait for a raw segment that can't be made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::metrics::ShardMetrics;
@@ -17,20 +17,33 @@ pub(super) struct Starving(BTreeMap<usize, (u64, MonoNanos)>);
 
 impl Starving {
     /// To be called whenever no segment could be made. For how long a shard has been waiting for one; one that goes on
-    /// writing to the segment it has is not waiting.
+    /// writing to the segment it has is not waiting, one whose segment `failed` is.
     pub(super) fn observe<'m>(
         &mut self,
         shards: impl Iterator<Item = &'m ShardMetrics>,
+        failed: &BTreeSet<usize>,
         now: MonoNanos,
     ) -> Waiting {
         for (number, metrics) in shards.enumerate() {
             let placed = metrics.frames_placed.get();
-            if metrics.staged_bytes.get() == 0 || metrics.ready_segments.get() > 0 {
+            let has_frames = metrics.staged_bytes.get() > 0 || failed.contains(&number);
+            if !has_frames || metrics.ready_segments.get() > 0 {
                 self.0.remove(&number);
             } else if self.0.get(&number).is_none_or(|&(before, _)| before != placed) {
                 self.0.insert(number, (placed, now));
             }
         }
+        self.waiting(now)
+    }
+
+    /// Those who wait, by when they began; first of all those whose segment `failed`.
+    pub(super) fn by_need(&self, failed: &BTreeSet<usize>) -> Vec<usize> {
+        let mut waiting: Vec<_> = self.0.iter().map(|(&shard, &(_, since))| (shard, since)).collect();
+        waiting.sort_by_key(|&(shard, since)| (!failed.contains(&shard), since));
+        waiting.into_iter().map(|(shard, _)| shard).collect()
+    }
+
+    fn waiting(&self, now: MonoNanos) -> Waiting {
         Waiting(self.0.values().map(|&(_, since)| now.since(since)).max())
     }
 }
@@ -60,7 +73,7 @@ mod tests {
         let (metrics, mut starving) = (ShardMetrics::default(), Starving::default());
         let mut too_long = |metrics: &ShardMetrics, seconds| {
             let now = MonoNanos(7) + Duration::from_secs(seconds);
-            starving.observe(std::iter::once(metrics), now).is_too_long()
+            starving.observe(std::iter::once(metrics), &BTreeSet::new(), now).is_too_long()
         };
         assert!(!too_long(&metrics, 0) && !too_long(&metrics, 60), "nothing waits");
         metrics.staged_bytes.set(4096);
@@ -71,5 +84,24 @@ mod tests {
         assert!(too_long(&metrics, 72));
         metrics.ready_segments.set(1);
         assert!(!too_long(&metrics, 73), "it has a segment");
+    }
+
+    #[test]
+    fn who_waits_with_what_was_acknowledged_needs_a_segment_most() {
+        let (shards, mut starving) = ([0, 1, 2].map(|_| ShardMetrics::default()), Starving::default());
+        let mut observe = |failed: &BTreeSet<usize>, seconds| {
+            let now = MonoNanos(7) + Duration::from_secs(seconds);
+            let urgent = starving.observe(shards.iter(), failed, now).is_urgent();
+            (urgent, starving.by_need(failed))
+        };
+        shards[2].staged_bytes.set(4096);
+        assert_eq!(observe(&BTreeSet::new(), 0), (false, vec![2]));
+        shards[1].staged_bytes.set(4096);
+        assert_eq!(observe(&BTreeSet::new(), 1), (true, vec![2, 1]));
+        // Nothing is staged there, but what was written is not safe.
+        let failed = BTreeSet::from([0]);
+        assert_eq!(observe(&failed, 2), (true, vec![0, 2, 1]));
+        shards[0].ready_segments.set(1);
+        assert_eq!(observe(&failed, 3), (true, vec![2, 1]), "it has where to write");
     }
 }

@@ -141,6 +141,14 @@ pub enum ShardEvent {
         /// How many.
         missing: usize,
     },
+    /// A ready segment that the shard was asked for ([`crate::shard::Shard::give_back`]). Nothing was written to it, and the shard
+    /// does not have it open any more.
+    GaveBack {
+        /// The number in its name.
+        ready: u64,
+        /// Length of the file.
+        file_bytes: u64,
+    },
     /// Batches wait: what may be received until the host looks at the drive's room again is used up. To be answered by
     /// [`crate::shard::Shard::appends_allowed`].
     NeedRoom,

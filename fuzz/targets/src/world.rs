@@ -307,7 +307,8 @@ impl World {
                 panic!("the drive is well: {what}")
             }
             ShardEvent::Done => self.done = true,
-            ShardEvent::NeedRoom
+            ShardEvent::GaveBack { .. }
+            | ShardEvent::NeedRoom
             | ShardEvent::Claimed { .. }
             | ShardEvent::Sealed { .. }
             | ShardEvent::Abandoned { .. }

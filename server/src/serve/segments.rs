@@ -73,6 +73,11 @@ impl ShardPort for Segments {
         Ok(())
     }
 
+    fn ask_back(&self, shard: usize) {
+        // Only connections can find a mailbox full.
+        let _ = self.shards[shard].mailbox.post(Mail::GiveBack);
+    }
+
     fn answer(&self, shard: usize) {
         self.appends.answer(shard);
     }

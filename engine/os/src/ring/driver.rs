@@ -123,6 +123,7 @@ impl Driver<'_> {
                 ShardEvent::Done => Some(ShardExit::Done),
                 ShardEvent::Fatal { what } => Some(ShardExit::Fatal(what.clone())),
                 ShardEvent::NeedReady { .. }
+                | ShardEvent::GaveBack { .. }
                 | ShardEvent::NeedRoom
                 | ShardEvent::Claimed { .. }
                 | ShardEvent::Sealed { .. }
@@ -147,6 +148,7 @@ impl Driver<'_> {
                     let file = self.disk.open(&self.core.kernel, file)?;
                     self.core.shard.ready_segment(ReadySegment { ready, file, file_bytes, salt });
                 }
+                Mail::GiveBack => self.core.shard.give_back(),
                 Mail::Seal => self.core.shard.seal(self.core.now()),
                 // To be woken is all that is needed: the shard looks at the epoch in each turn.
                 Mail::EpochClosed => {}

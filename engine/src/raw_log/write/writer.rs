@@ -189,6 +189,11 @@ impl Writer {
         self.ready.release(outbox);
     }
 
+    /// Gives one of the ready segments back, if there are several.
+    pub fn give_back(&mut self, outbox: &mut Outbox) {
+        self.ready.give_back(outbox);
+    }
+
     /// Closes the current epoch, if it has records (of whichever shard).
     pub fn seal(&mut self, now: Now, outbox: &mut Outbox) {
         self.positions.close(self.positions.epoch(), now.wall, outbox);

@@ -150,6 +150,31 @@ fn batches_that_have_a_place_are_taken_and_no_others() {
 }
 
 #[test]
+fn a_shard_gives_back_what_it_has_besides_one_segment() {
+    let mut world = World::new(1, SyncMode::Interval(SECOND), AppendMode::Direct, |_| {});
+    world.connect(0);
+    world.turn(0);
+    let gave = |world: &World| world.count_events(|event| matches!(event, ShardEvent::GaveBack { .. }));
+    world.make_ready(0);
+    world.shards[0].give_back();
+    world.turn(0);
+    assert_eq!(gave(&world), 0, "the only one is for the next epoch");
+    world.make_ready(0);
+    world.turn(0);
+    assert_eq!(world.wanted[0], 0);
+    for _ in 0..2 {
+        world.shards[0].give_back();
+        world.turn(0);
+        assert_eq!(gave(&world), 1);
+        assert_eq!(world.metrics[0].ready_segments.get(), 1);
+        assert_eq!(world.wanted[0], 1, "it wants another one when there is room");
+    }
+    (0..50).for_each(|_| world.post(0, 1, 900));
+    world.finish();
+    assert_eq!(world.peers[0].acknowledged.len(), 50);
+}
+
+#[test]
 fn waiting_replies_are_bounded_too() {
     let mut world = world(|config| config.waiters_max = 10);
     for _ in 0..50 {

@@ -232,6 +232,7 @@ impl World {
                 }
                 ShardEvent::Fatal { .. } => self.fatal = true,
                 ShardEvent::Claimed { .. }
+                | ShardEvent::GaveBack { .. }
                 | ShardEvent::NeedRoom
                 | ShardEvent::Sealed { .. }
                 | ShardEvent::EpochClosed { .. }

@@ -40,6 +40,8 @@ pub(super) struct Driver {
     /// Links whose bytes the shard would not take, oldest first: they go before anything newer.
     held: VecDeque<ConnectionId>,
     shut_down: bool,
+    /// What the shard was told last.
+    takes_batches: bool,
     random: Random,
 }
 
@@ -65,6 +67,7 @@ impl Driver {
             links: BTreeMap::new(),
             held: VecDeque::new(),
             shut_down: false,
+            takes_batches: true,
             random,
             number,
             host,
@@ -123,8 +126,12 @@ impl Driver {
                     self.files.insert(segment.file, file);
                     self.shard.ready_segment(segment);
                 }
+                Mail::GiveBack => self.shard.give_back(),
                 Mail::Seal => self.shard.seal(now),
-                Mail::AppendsAllowed(allowed) => self.shard.appends_allowed(allowed),
+                Mail::AppendsAllowed(allowed) => {
+                    self.takes_batches = allowed;
+                    self.shard.appends_allowed(allowed);
+                }
                 Mail::Shutdown => self.shut_down = true,
             }
         }
@@ -213,7 +220,10 @@ impl Driver {
                 let mut rest = &portion[..];
                 let received = self.shard.receive(id, &mut rest, now);
                 link.state().taken(portion.len() - rest.len(), |attempt| {
-                    self.world.oracle.borrow_mut().arrives(attempt);
+                    // A refusal is for nobody to hear where the client has not waited for it.
+                    if self.takes_batches {
+                        self.world.oracle.borrow_mut().arrives(attempt);
+                    }
                 });
                 match received {
                     Received::All => assert!(rest.is_empty(), "all was taken"),
@@ -394,6 +404,7 @@ impl Driver {
                 }
                 ShardEvent::Sealed { .. } => trace.count("segments sealed"),
                 ShardEvent::NeedRoom => trace.count("questions for room"),
+                ShardEvent::GaveBack { .. } => trace.count("segments given back"),
                 ShardEvent::NeedReady { .. } | ShardEvent::Claimed { .. } | ShardEvent::Done => {}
             }
             self.host.from_shards.borrow_mut().push_back((self.number, event));

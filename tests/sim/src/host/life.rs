@@ -41,6 +41,8 @@ pub enum Mail {
     Connection(Link),
     /// A segment made ready.
     Ready(ReadySegment, RingFile),
+    /// Give a ready segment back.
+    GiveBack,
     /// Close the epoch.
     Seal,
     /// Whether batches are taken.

@@ -54,6 +54,10 @@ impl ShardPort for Segments {
         Ok(())
     }
 
+    fn ask_back(&self, shard: usize) {
+        self.host.ports[shard].post(Mail::GiveBack);
+    }
+
     fn answer(&self, shard: usize) {
         self.host.answer(shard);
     }

@@ -63,6 +63,16 @@ impl Ready {
         }
     }
 
+    /// Gives the one that came last back, unless it is the only one: that one is for the next epoch.
+    pub(super) fn give_back(&mut self, outbox: &mut Outbox) {
+        if self.at_hand.len() > 1
+            && let Some(ReadySegment { ready, file, file_bytes, .. }) = self.at_hand.pop_back()
+        {
+            outbox.ops.push_back(Op::ReleaseFile { file });
+            outbox.events.push_back(ShardEvent::GaveBack { ready, file_bytes });
+        }
+    }
+
     /// Gives up those that were not used.
     pub(super) fn release(&mut self, outbox: &mut Outbox) {
         outbox.ops.extend(self.at_hand.drain(..).map(|ready| Op::ReleaseFile { file: ready.file }));
