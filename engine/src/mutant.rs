@@ -83,6 +83,8 @@ pub enum Mutant {
     PlaceForgotten,
     /// A shard that has several segments keeps them while another one has none.
     NothingAskedBack,
+    /// A job takes room that shards may receive batches for until the next look.
+    JobsBesideBatches,
     /// A frame that waits with its positions takes further batches.
     FrameUnfrozen,
     /// Positions are looked at, then taken.
@@ -123,7 +125,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Those that the simulation catches. Its shards take turns, so it meets none of [`Self::BETWEEN_SHARDS`].
-    pub const SIMULATED: [Self; 50] = [
+    pub const SIMULATED: [Self; 51] = [
         Self::NoChecksum,
         Self::NoSaltNoPosition,
         Self::EpochByClock,
@@ -174,6 +176,7 @@ impl Mutant {
         Self::NeverGivenUp,
         Self::NameGivenUp,
         Self::NothingAskedBack,
+        Self::JobsBesideBatches,
     ];
 
     /// Those that only show where a shard does something between two steps of another; this crate's tests catch them.

@@ -47,6 +47,9 @@ impl RawRoom {
     pub fn new(limits: &Limits, shards: usize, indexes: Indexes, ledger: Arc<Ledger>) -> Self {
         let batch_bytes = WriterConfig::new(ShardId(0), limits).frame_bytes_max() as u64;
         let reserve = Reserve::new(limits.free_bytes_min);
+        if indexes == Indexes::Beside {
+            ledger.share_drive();
+        }
         let memory = limits.unsynced_bytes_max as u64;
         let filled = memory.div_ceil(limits.segment_roll_bytes).saturating_add(1);
         let memory_segments = usize::try_from(filled).expect("memory is addressed");

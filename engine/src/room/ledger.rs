@@ -7,7 +7,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::reserve::Reserve;
+use crate::io::disk::Space;
 use crate::limits::SHARDS_MAX;
+use crate::mutant::bug;
 
 /// A sidecar is shorter than this part of what it covers.
 const SIDECAR_PART: u64 = 16;
@@ -33,6 +36,8 @@ pub struct Ledger {
     bound: AtomicU64,
     /// No batch is taken that might need another segment than those at hand.
     keeps_to_segments: AtomicBool,
+    /// What is received takes of the same drive as jobs.
+    is_shared: AtomicBool,
     seen: Mutex<Seen>,
     /// What jobs under way have been promised and have not taken yet.
     jobs: AtomicU64,
@@ -65,6 +70,7 @@ impl Default for Ledger {
             shards: std::array::from_fn(|_| Share::default()),
             bound: AtomicU64::new(u64::MAX),
             keeps_to_segments: AtomicBool::new(false),
+            is_shared: AtomicBool::new(false),
             seen: Mutex::default(),
             jobs: AtomicU64::new(0),
         }
@@ -127,6 +133,28 @@ impl Ledger {
     /// takes `epoch` bytes besides what is in it.
     pub fn saw(&self, sealed: u64, needed: u64, epoch: u64) {
         *self.seen.lock().expect("nobody panics while holding it") = Seen { sealed, needed, epoch };
+    }
+
+    /// The raw log is on the indexes' drive: what jobs take of it, nobody may receive.
+    pub fn share_drive(&self) {
+        self.is_shared.store(true, Ordering::Release);
+    }
+
+    /// A job wants to begin that may take so many bytes of the indexes' drive, which has this `room`; `None` if they would take of
+    /// the reserve, or of what is promised to others.
+    #[must_use]
+    pub fn promise_of(self: &Arc<Self>, bytes: u64, room: &Space, reserve: Reserve) -> Option<Promise> {
+        let taken = self.taken();
+        let promise = self.promise(bytes);
+        // Shards take batches meanwhile, as far as the last look allowed them. So that is lowered first, and then looked whether
+        // what they have taken by now leaves enough; the next look at the room raises it again.
+        let takes = bytes > 0 && reserve.bytes() > 0;
+        if takes && self.is_shared.load(Ordering::Acquire) && !bug!(JobsBesideBatches) {
+            let free = room.available_bytes.saturating_sub(reserve.bytes()).saturating_sub(self.promised());
+            self.bound.fetch_min(taken.saturating_add(dealt_with(free)), Ordering::AcqRel);
+            self.keep_to_segments(true);
+        }
+        reserve.admits(room, self.promised()).then_some(promise)
     }
 
     /// A job begins that may take so many bytes.
@@ -213,6 +241,32 @@ mod tests {
         assert_eq!(ledger.promised(), 25);
         drop((first, second));
         assert_eq!(ledger.promised(), 5);
+    }
+
+    #[test]
+    fn what_a_job_is_promised_nobody_receives() {
+        let (ledger, reserve) = (Arc::<Ledger>::default(), Reserve::new(1_000));
+        let room = |available_bytes| Space {
+            total_bytes: 9_999,
+            available_bytes,
+            total_files: 0,
+            available_files: u64::MAX,
+        };
+        assert!(ledger.promise_of(100, &room(1_100), reserve).is_some_and(|promise| promise.bytes == 100));
+        assert!(ledger.admits(1 << 40), "the raw log is on another drive");
+        ledger.share_drive();
+        // As much as the last look allowed.
+        ledger.allow(Some(800));
+        let promise = ledger.promise_of(500, &room(1_840), reserve);
+        assert!(promise.is_some() && ledger.admits(320) && !ledger.admits(321), "340 are left to deal");
+        assert!(ledger.keeps_to_segments());
+        ledger.take(0, 320);
+        assert!(ledger.promise_of(1, &room(1_840), reserve).is_none(), "everything is promised");
+        assert_eq!(ledger.promised(), 500 + 340, "who may not begin is promised nothing");
+        drop(promise);
+        ledger.allow(None);
+        assert!(ledger.promise_of(500, &room(1_840), reserve).is_some());
+        assert!(!ledger.admits(1), "also where segments at hand were the only bound");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::jobs::report::Report;
 use crate::jobs::shared::Shared;
 use crate::jobs::sorter::needed_to_sort;
 use crate::limits::Limits;
+use crate::room::ledger::Promise;
 use crate::room::reserve::Reserve;
 use crate::store::Store;
 use crate::time::Clock;
@@ -69,24 +70,29 @@ impl<D: Disk, C: Clock> Local<D, C> {
         }
     }
 
-    /// Whether a job may take this much of the indexes' drive, beside what is promised to others; says so if that changes.
-    pub(super) async fn admits(
+    /// So much of the indexes' drive for a job, beside what is promised to others, if there is so much; says so if that changes.
+    async fn afford(
         &self,
         job: &'static str,
         needed: u64,
         report: &dyn Fn(Report),
-    ) -> Result<bool> {
+    ) -> Result<Option<Promise>> {
         let room = self.store.disk().space(self.store.layout().data()).await?;
-        let admitted = self.leaves_room(&room, needed);
-        self.room(job, if admitted { Ok(()) } else { Err((needed, room.available_bytes)) }, report);
-        Ok(admitted)
+        let promise = self.promise(&room, needed);
+        self.room(job, promise.as_ref().map(|_| ()).ok_or((needed, room.available_bytes)), report);
+        Ok(promise)
     }
 
-    /// Whether a job may take this much where there is so much room: it leaves the reserve, and what is promised to dealing and
-    /// to other jobs.
-    pub(super) fn leaves_room(&self, room: &Space, needed: u64) -> bool {
-        let wanted = needed.saturating_add(self.shared.ledger.promised());
-        Reserve::new(self.limits.free_bytes_min).admits(room, wanted)
+    /// Whether there is room for a job that takes little; as far as that can be found out.
+    pub(super) async fn has_room(&self, job: &'static str, report: &dyn Fn(Report)) -> bool {
+        self.afford(job, 0, report).await.map_or(true, |promise| promise.is_some())
+    }
+
+    /// So much for a job, where there is so much room, and it leaves the reserve and what is promised to dealing and to other
+    /// jobs.
+    pub(super) fn promise(&self, room: &Space, needed: u64) -> Option<Promise> {
+        let reserve = Reserve::new(self.limits.free_bytes_min);
+        self.shared.ledger.promise_of(needed, room, reserve)
     }
 
     /// Sorts an index; the caller holds [`Self::sorting`]. `false` if there is no room to: nothing has changed then.
@@ -109,10 +115,7 @@ impl<D: Disk, C: Clock> Local<D, C> {
         let Some(bounds) = self.bounds(code).await? else { return Ok(true) };
         let index = IndexStore::new(&self.store, code, bounds);
         let needed = needed_to_sort(&index.chain().await?, &self.limits);
-        if !self.admits("sort", needed, report).await? {
-            return Ok(false);
-        }
-        let _promise = self.shared.ledger.promise(needed);
+        let Some(_promise) = self.afford("sort", needed, report).await? else { return Ok(false) };
         let sorted = index.sort(&self.limits).await?;
         for corruption in sorted.findings {
             report(Report::Damage { code: code.clone(), corruption });

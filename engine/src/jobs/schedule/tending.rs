@@ -96,7 +96,7 @@ impl<D: Disk, C: Clock> Tending<D, C> {
             }
         }
         // What waits keeps its place as long as there is no room for any.
-        let room = local.shared.queue.is_empty() || local.admits("optimize", 0, report).await.unwrap_or(true);
+        let room = local.shared.queue.is_empty() || local.has_room("optimize", report).await;
         if room && let Some(code) = local.shared.queue.take() {
             self.optimize(&code, report).await;
             local.shared.queue.finished(&code);
@@ -148,9 +148,9 @@ impl<D: Disk, C: Clock> Tending<D, C> {
         let chain = IndexStore::new(&local.store, code, bounds).chain().await?;
         let needed = needed_to_optimize(&chain, &local.limits);
         let room = local.store.disk().space(local.store.layout().data()).await?;
-        if local.leaves_room(&room, needed) {
+        if let Some(promise) = local.promise(&room, needed) {
             self.unaffordable.remove(code);
-            return Ok(Some(local.shared.ledger.promise(needed)));
+            return Ok(Some(promise));
         }
         let now = local.clock.now().mono;
         if self.unaffordable.get(code).is_none_or(|told| now.since(*told) >= TELL_EVERY) {
