@@ -11,8 +11,10 @@ use logtank_wire::message::Dialect;
 
 use crate::host::{Host, Link, Mail};
 use crate::oracle::{BatchId, Record};
+use crate::plan::Plan;
 use crate::random::Random;
 use crate::run::World;
+use crate::world::Group;
 
 const DIALECT: Dialect = Dialect { strict: true, framed: false };
 /// As API servers have it.
@@ -21,9 +23,32 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 /// Beyond this, a batch gets no further record: with a last one it is still no longer than a message may be.
 const BATCH_BYTES_MAX: usize = 1_400;
 
+/// What a client does.
+pub(crate) struct Load {
+    batches: usize,
+    text_bytes_max: u64,
+    /// Without pauses.
+    busy: bool,
+    /// All on one shard; else on any.
+    shard: Option<usize>,
+}
+
+impl Load {
+    /// What the plan says.
+    pub(crate) const fn usual(plan: &Plan) -> Self {
+        Self { batches: plan.batches, text_bytes_max: plan.text_bytes_max, busy: false, shard: None }
+    }
+
+    /// What fills a drive.
+    pub(crate) const fn heavy(batches: usize, shard: Option<usize>) -> Self {
+        Self { batches, text_bytes_max: 2_000, busy: true, shard }
+    }
+}
+
 struct Client {
     world: Rc<World>,
     number: usize,
+    load: Load,
     random: Random,
     connection: Option<Connection>,
     sequence: i32,
@@ -45,18 +70,25 @@ enum Answer {
     Silence,
 }
 
+/// One more client.
+pub(crate) fn start(world: &Rc<World>, load: Load) {
+    let number = world.clients.replace(world.clients.get() + 1);
+    world.executor.spawn(Group::World, client(world.clone(), number, load));
+}
+
 /// Sends all its batches.
-pub async fn client(world: Rc<World>, number: usize) {
+async fn client(world: Rc<World>, number: usize, load: Load) {
     let random = Random::new(world.plan.seed, &format!("client {number}"));
     let mut client = Client {
         world: world.clone(),
         number,
+        load,
         random,
         connection: None,
         sequence: 0,
         generations: BTreeMap::new(),
     };
-    for _ in 0..world.plan.batches {
+    for _ in 0..client.load.batches {
         client.pause().await;
         client.batch().await;
     }
@@ -72,7 +104,11 @@ impl Client {
             8 => self.random.below(400),
             _ => self.random.below(3_000),
         };
-        let slower = if self.world.plan.patient { 20 } else { 1 };
+        let slower = match (self.load.busy, self.world.plan.patient) {
+            (true, _) => 0,
+            (false, true) => 20,
+            (false, false) => 1,
+        };
         self.world.executor.sleep(Duration::from_millis(slower * millis)).await;
     }
 
@@ -126,7 +162,8 @@ impl Client {
         };
         if self.connection.as_ref().is_none_or(stale) {
             self.disconnect();
-            let (link, shard) = (Link::default(), self.random.place(self.world.plan.shards));
+            let any = self.random.place(self.world.plan.shards);
+            let (link, shard) = (Link::default(), self.load.shard.unwrap_or(any));
             host.ports[shard].post(Mail::Connection(link.clone()));
             let inbound = Inbound::new(InboundLimits { message_bytes_max: 1 << 20, depth_max: 16 });
             self.connection = Some(Connection { link, shard, host: host.clone(), inbound });
@@ -210,8 +247,7 @@ impl Client {
 
     fn record(&self, docid: String) -> Record {
         let random = &self.random;
-        let text =
-            || "x".repeat(random.place(usize::try_from(self.world.plan.text_bytes_max).expect("small")));
+        let text = || "x".repeat(random.place(usize::try_from(self.load.text_bytes_max).expect("small")));
         let word = || format!("{:x}", random.below(1 << 16));
         let (add, deleted) = (random.percent(50), random.percent(25));
         let fields = add.then(|| {

@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(crate) async fn finale(nemesis: &Nemesis) {
     let world = &nemesis.world;
     nemesis.restart_if_halted().await;
-    if !wait(nemesis, "all batches are answered", || world.clients_done.get() == world.plan.clients).await {
+    if !wait(nemesis, "all batches are answered", || world.clients_done.get() == world.clients.get()).await {
         return;
     }
     nemesis.restart_if_halted().await;

@@ -11,6 +11,7 @@ use logtank_engine::format::layout::Layout;
 use logtank_engine::recovery_read::token_key::KEY_BYTES;
 use tokio::sync::oneshot;
 
+use crate::client::{self, Load};
 use crate::disk::SimDisk;
 use crate::host::Host;
 use crate::mutants::Mutant;
@@ -18,7 +19,7 @@ use crate::oracle::Oracle;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::world::{Executor, Group, SimClock, Trace};
-use crate::{client, manager, nemesis, reader, spares};
+use crate::{manager, nemesis, reader, spares};
 
 /// A run that does so much is not going anywhere.
 const STEPS_MAX: u64 = 20_000_000;
@@ -53,6 +54,8 @@ pub struct World {
     pub finished: Cell<bool>,
     /// Clients that are done.
     pub clients_done: Cell<usize>,
+    /// Clients that were started.
+    pub clients: Cell<usize>,
     /// Nothing fails any more.
     pub healed: Cell<bool>,
     failure: RefCell<Option<String>>,
@@ -144,13 +147,14 @@ pub fn run(seed: u64, options: Options) -> Outcome {
         power_cuts: Cell::default(),
         finished: Cell::new(false),
         clients_done: Cell::new(0),
+        clients: Cell::new(0),
         healed: Cell::new(false),
         failure: RefCell::default(),
         plan,
     });
     spares::put(&world);
-    for number in 0..world.plan.clients {
-        executor.spawn(Group::World, client::client(world.clone(), number));
+    for _ in 0..world.plan.clients {
+        client::start(&world, Load::usual(&world.plan));
     }
     executor.spawn(Group::World, reader::readers(world.clone()));
     executor.spawn(Group::World, manager::manager(world.clone()));

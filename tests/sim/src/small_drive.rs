@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use logtank_engine::room::ledger::to_deal;
 
+use crate::client::{self, Load};
 use crate::host::Host;
 use crate::nemesis::Nemesis;
 use crate::oracle::Crash;
@@ -18,6 +19,8 @@ const LAST_BLOCKS: u64 = 3 * 8_192;
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// For an epoch to be dealt, and for the host to look at the room then.
 const DEALT_AFTER: Duration = Duration::from_secs(4);
+/// Longer than the host takes to look at the room, and to make a segment.
+const FOR_GOOD_AFTER: Duration = Duration::from_secs(6);
 
 /// The trouble.
 pub(crate) async fn small_drive(nemesis: &Nemesis) {
@@ -42,6 +45,7 @@ pub(crate) async fn small_drive(nemesis: &Nemesis) {
     faults.capacity.set(capacity);
     let free = || capacity.saturating_sub(world.disk.used());
     nemesis.start();
+    crowd(nemesis);
     let mut life = None;
     // The first life that came up; the next one has other premises.
     let mut met = false;
@@ -53,9 +57,10 @@ pub(crate) async fn small_drive(nemesis: &Nemesis) {
             met = life.is_some();
         }
         let Some(life) = current(nemesis, &mut life) else { continue };
-        if life.is_pressed() {
-            world.executor.trace().count("small drives that were too small");
-            break;
+        if life.host.urgent.get() > 0 {
+            world.check(Err(
+                "batches wait in memory for a segment, and only the reserve has room for it".to_owned()
+            ));
         }
         if free() + SLACK_BYTES < reserve {
             world.check(Err(format!("{} bytes are free, and {reserve} are to be kept free", free())));
@@ -74,19 +79,38 @@ pub(crate) async fn small_drive(nemesis: &Nemesis) {
             nemesis.attend(DEALT_AFTER).await;
         }
     }
-    if let Some(life) = current(nemesis, &mut life).filter(|life| !life.is_pressed()) {
+    let mut refused = None;
+    for _ in 0..FOR_GOOD_AFTER.as_millis() / LOOK_EVERY.as_millis() {
+        let Some(life) = current(nemesis, &mut life) else { break };
         let promised = life.host.shared.ledger.promised() + to_deal(limits.message_bytes_max as u64 * 2);
-        let all = free() + life.host.at_hand() * segment;
+        let (free, at_hand) = (free(), life.host.at_hand());
         let enough = (2 * reserve).max(reserve + shards * segment) + promised + SLACK_BYTES;
-        if all >= enough && !life.host.takes_batches() {
-            let what = format!("{all} bytes are free or at hand, and batches are refused for good");
-            world.check(Err(what));
+        if free + at_hand * segment < enough {
+            refused = None;
+            break;
         }
-        if all >= enough {
+        if life.host.takes_batches() {
             world.executor.trace().count("small drives that had room again");
+            refused = None;
+            break;
         }
+        refused = Some(format!(
+            "batches are refused for good: {free} bytes are free, {promised} promised, {at_hand} segments at hand"
+        ));
+        nemesis.attend(LOOK_EVERY).await;
+    }
+    if let Some(what) = refused {
+        world.check(Err(what));
     }
     faults.heal();
+}
+
+/// Clients that fill the drive: of one shard, or of all.
+fn crowd(Nemesis { world, random }: &Nemesis) {
+    let shard = random.percent(50).then(|| random.place(world.plan.shards));
+    for _ in 0..random.between(1, 3) {
+        client::start(world, Load::heavy(random.place(200) + 20, shard));
+    }
 }
 
 /// The host's life that began with the trouble.
@@ -97,11 +121,6 @@ struct Life {
 impl Life {
     fn new(host: Rc<Host>) -> Self {
         Self { host }
-    }
-
-    /// Batches in memory had to be kept, whatever room that took.
-    fn is_pressed(&self) -> bool {
-        self.host.urgent.get() > 0
     }
 }
 
