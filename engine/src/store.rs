@@ -63,13 +63,13 @@ impl<D> Store<D> {
 
     /// Where it is.
     #[must_use]
-    pub fn disk(&self) -> &D {
+    pub const fn disk(&self) -> &D {
         &self.disk
     }
 
     /// Where everything is on it.
     #[must_use]
-    pub fn layout(&self) -> &Layout {
+    pub const fn layout(&self) -> &Layout {
         &self.layout
     }
 }

@@ -1,6 +1,9 @@
+mod judge;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+pub use self::judge::Verdict;
 use super::ahead::History;
 use super::mark::{Mark, Written};
 use crate::error::{Error, Result};
@@ -26,34 +29,34 @@ pub enum Folder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The data directory and raw/.
-    pub(super) layout: Layout,
+    layout: Layout,
     /// What the data directory says of itself.
-    pub(super) data: Mark,
+    data: Mark,
     /// What raw/ says of itself.
-    pub(super) raw: Mark,
+    raw: Mark,
     /// Whether the operator says that they belong together.
-    pub(super) accepted: bool,
+    accepted: bool,
     /// Whether raw/ lies outside the data directory.
-    pub(super) apart: bool,
+    apart: bool,
     /// Whether there is anything in the data directory that a host puts there.
-    pub(super) known: bool,
+    known: bool,
     /// Whether a host of this kind has opened the data directory before.
-    pub(super) opened: bool,
+    opened: bool,
     /// Whether the checkpoint says that epochs were dealt.
-    pub(super) dealt: bool,
+    dealt: bool,
     /// Whether the raw log was in the data directory until now, and is dealt as far as its history goes: then one elsewhere is
     /// new. What is in its live/ and not dealt is for whoever starts to see.
-    pub(super) moves_out: bool,
+    moves_out: bool,
     /// Whether an index has a segment.
-    pub(super) indexed: bool,
+    indexed: bool,
     /// indexes/
-    pub(super) indexes: Folder,
+    indexes: Folder,
     /// raw/live/
-    pub(super) live: Folder,
+    live: Folder,
     /// raw/history/
-    pub(super) history: Folder,
+    history: Folder,
     /// The first epoch of which raw/history/ has what this data directory should know, and does not.
-    pub(super) ahead: Option<Epoch>,
+    ahead: Option<Epoch>,
 }
 
 impl Found {

@@ -6,15 +6,13 @@
 
 mod ahead;
 mod found;
-mod judge;
 mod mark;
 mod refusal;
 mod settle;
 #[cfg(test)]
 mod tests;
 
-pub use found::{Folder, Found, look};
-pub use judge::Verdict;
+pub use found::{Folder, Found, Verdict, look};
 pub use mark::{Identity, Mark, Written};
 pub use refusal::Refusal;
 pub use settle::settle;

@@ -1,4 +1,4 @@
-use super::judge::Verdict;
+use super::found::Verdict;
 use super::mark::{Identity, Written};
 use crate::io::disk::{Disk, DiskResult};
 use crate::mutant::or_bug;

@@ -40,7 +40,7 @@ async fn in_raw_log<D: Disk>(store: &Store<D>, shared: &Shared) -> Result<BTreeS
     let look = async || {
         let live = LiveView::look(store, Transfer::Cached).await?;
         let next = Checkpoint::read(store).await?.next()?;
-        let mut found = Found { shared, codes: BTreeSet::new() };
+        let mut found = Codes { shared, codes: BTreeSet::new() };
         for (_, epoch) in live.epochs.range(next..) {
             found.add(store, epoch).await?;
         }
@@ -50,12 +50,13 @@ async fn in_raw_log<D: Disk>(store: &Store<D>, shared: &Shared) -> Result<BTreeS
     store.settle(&store.layout().raw_live(), look).await
 }
 
-struct Found<'s> {
+/// The indexes that have records in the raw log.
+struct Codes<'s> {
     shared: &'s Shared,
     codes: BTreeSet<IndexCode>,
 }
 
-impl Found<'_> {
+impl Codes<'_> {
     async fn add<D: Disk>(&mut self, store: &Store<D>, epoch: &EpochView) -> Result<()> {
         let deletions = self.shared.deletions.snapshot(store).await?;
         let mut last: Vec<u8> = Vec::new();

@@ -1,9 +1,10 @@
 //! Pages out of the raw log: the records of one index, picked from all, in the order of positions.
 
+use std::time::Duration;
+
 use super::draft::{Draft, Taken};
 use super::error::ReadError;
 use super::look::Look;
-use super::reader::Reader;
 use super::token::{HINTS_MAX, LiveHint, Place};
 use crate::format::names::RawName;
 use crate::ids::Position;
@@ -30,28 +31,33 @@ struct Returned {
     point: ScanPoint,
 }
 
-impl<D: Disk, C: Clock> Reader<D, C> {
-    /// Fills the page from the raw log, beginning at `from`, which is not dealt yet.
+/// Fills one page from the raw log.
+pub(super) struct LivePage<'r, D, C> {
+    pub(super) disk: &'r D,
+    pub(super) clock: &'r C,
+    /// What the raw log was when the page was begun, or looked at last.
+    pub(super) look: &'r Look,
+    pub(super) started: MonoNanos,
+    /// A page that is not full by then is answered as it is.
+    pub(super) time_max: Duration,
+}
+
+impl<D: Disk, C: Clock> LivePage<'_, D, C> {
+    /// Fills the page, beginning at `from`, which is not dealt yet.
     ///
     /// # Errors
     /// The disk's ("not found" if a file has moved), or corruption. What is in the page then is whole.
-    pub(super) async fn read_live(
-        &self,
-        draft: &mut Draft,
-        look: &Look,
-        from: Position,
-        started: MonoNanos,
-    ) -> Result<LiveEnd, ReadError> {
+    pub(super) async fn fill(&self, draft: &mut Draft, from: Position) -> Result<LiveEnd, ReadError> {
         let hints = match &draft.progress.place {
             Place::Live(hints) if draft.progress.from == from => hints.clone(),
             Place::Live(_) | Place::Anywhere | Place::Inside(_) | Place::After(_) => Vec::new(),
         };
         draft.advance(from, Place::Live(hints));
-        let first = from.epoch().max(look.view.next_to_deal);
+        let first = from.epoch().max(self.look.view.next_to_deal);
         let end = draft.progress.end;
-        let epochs = look.live.epochs.range(first..).map(|(_, epoch)| epoch);
+        let epochs = self.look.live.epochs.range(first..).map(|(_, epoch)| epoch);
         for epoch in epochs.take_while(|epoch| Position::new(epoch.epoch, 0) < end) {
-            match self.read_epoch(draft, look, epoch, started).await? {
+            match self.read_epoch(draft, epoch).await? {
                 LiveEnd::End => draft.advance(Position::after(epoch.epoch), Place::Live(Vec::new())),
                 end @ (LiveEnd::Full | LiveEnd::Gap) => return Ok(end),
             }
@@ -59,23 +65,17 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         Ok(LiveEnd::End)
     }
 
-    async fn read_epoch(
-        &self,
-        draft: &mut Draft,
-        look: &Look,
-        epoch: &EpochView,
-        started: MonoNanos,
-    ) -> Result<LiveEnd, ReadError> {
+    async fn read_epoch(&self, draft: &mut Draft, epoch: &EpochView) -> Result<LiveEnd, ReadError> {
         let from = draft.progress.from.max(Position::new(epoch.epoch, 0));
         let range = from..Position::after(epoch.epoch);
-        let mut scan = EpochScan::open(self.store.disk(), epoch, range, Transfer::Cached).await?;
+        let mut scan = EpochScan::open(self.disk, epoch, range, Transfer::Cached).await?;
         // Damage that can't concern this index does not hold it up.
         scan.only(&draft.code);
         if let Place::Live(hints) = &draft.progress.place {
             let points: Vec<_> = hints.iter().map(|hint| (hint.name, hint.point)).collect();
             scan.seek(&points);
         }
-        let complete = look.live.is_complete(epoch.epoch);
+        let complete = self.look.live.is_complete(epoch.epoch);
         loop {
             let expected = scan.position();
             let frame = match scan.next_frame().await {
@@ -105,7 +105,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                     return Err(corruption.into());
                 }
             }
-            if self.clock.now().mono.since(started) >= self.options.page_time_max {
+            if self.clock.now().mono.since(self.started) >= self.time_max {
                 draft.advance(scan.position(), Place::Live(hints(&scan, None)));
                 if draft.has_advanced() {
                     return Ok(LiveEnd::Full);
@@ -113,7 +113,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
             }
         }
         draft.advance(scan.position(), Place::Live(hints(&scan, None)));
-        let followed = look.live.greatest_epoch() > Some(epoch.epoch);
+        let followed = self.look.live.greatest_epoch() > Some(epoch.epoch);
         let missing = followed && !complete && !draft.gaps_accepted;
         Ok(if missing { LiveEnd::Gap } else { LiveEnd::End })
     }

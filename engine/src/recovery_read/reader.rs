@@ -5,17 +5,15 @@ use std::time::Duration;
 use logtank_wire::page::LogPageToken;
 
 use super::ahead::Ahead;
-use super::buffers::Buffers;
 use super::draft::Draft;
 use super::error::{ReadError, StartOver};
-use super::live_page::LiveEnd;
+use super::live_page::{LiveEnd, LivePage};
 use super::look::Look;
-use super::open_segments::OpenSegments;
 use super::options::ReadOptions;
 use super::page::{ChunkMemory, Page};
 use super::route::{self, Next};
-use super::segment_page::SegmentEnd;
-use super::token::{Place, Progress, TokenKey};
+use super::segment_page::{SegmentEnd, SegmentPages};
+use super::token::{Place, Progress, SegmentPlace, TokenKey};
 use crate::deletions;
 use crate::format::names::SegmentKind;
 use crate::ids::{Epoch, IndexCode, Position};
@@ -29,11 +27,10 @@ const GAP_PAUSE: Duration = Duration::from_millis(2);
 
 /// Answers `read_page`, for any number of recoveries at once.
 pub struct Reader<D: Disk, C: Clock> {
-    pub(super) store: Store<D>,
-    pub(super) clock: C,
-    pub(super) options: ReadOptions,
-    pub(super) open: OpenSegments<D>,
-    pub(super) buffers: Buffers,
+    store: Store<D>,
+    clock: C,
+    options: ReadOptions,
+    segments: SegmentPages<D>,
     key: TokenKey,
 }
 
@@ -48,7 +45,8 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     /// A reader of the tree at `layout`, whose tokens `key` signs.
     #[must_use]
     pub const fn new(store: Store<D>, clock: C, key: TokenKey, options: ReadOptions) -> Self {
-        Self { store, clock, options, open: OpenSegments::new(), buffers: Buffers::new(), key }
+        let segments = SegmentPages::new();
+        Self { store, clock, options, segments, key }
     }
 
     /// The next page of a recovery. Memory is about two pages.
@@ -76,7 +74,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     ) -> Result<Page, ReadError> {
         let code = IndexCode::new(index_code)?;
         let now = self.clock.now();
-        self.open.release_idle(now.mono);
+        self.segments.close_idle(now.mono);
         if let Some(refusal) = roles::refusal(&self.store).await? {
             return Err(refusal.into());
         }
@@ -113,7 +111,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     /// Takes back memory of a page that was sent ([`super::page::Chunk::into_parts`]).
     pub fn recycle(&self, memory: ChunkMemory) {
         match memory {
-            ChunkMemory::Segment(buffer) => self.buffers.keep(buffer),
+            ChunkMemory::Segment(buffer) => self.segments.recycle(buffer),
             ChunkMemory::Live(_) => {}
         }
     }
@@ -126,14 +124,14 @@ impl<D: Disk, C: Clock> Reader<D, C> {
         let now = self.clock.now();
         let progress = self.key.open(&code, token, now.wall, self.options.token_age_max).ok()??;
         let Place::Inside(place) = progress.place else { return None };
-        self.read_segment_ahead(code, place).await
+        self.segments.read_ahead(code, place, self.options.page_bytes_max, now.mono).await
     }
 
     /// Closes segments that no recovery has read for a minute, and gives back memory. To be called every few minutes, so
     /// that removed files give back their space when there are no recoveries.
     pub fn release_idle(&self) {
-        self.open.release_idle(self.clock.now().mono);
-        self.buffers.release();
+        self.segments.close_idle(self.clock.now().mono);
+        self.segments.release();
     }
 
     /// The cleaner leaves alone what was read lately. A page does not fail for that: not when the drive is full, and
@@ -213,7 +211,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                 }
                 Ok(Step::More)
             }
-            Next::Live(from) => match self.read_live(draft, found, from, started).await? {
+            Next::Live(from) => match self.live(found, started).fill(draft, from).await? {
                 LiveEnd::Full => Ok(Step::Full),
                 LiveEnd::End => Ok(Step::End),
                 LiveEnd::Gap if !draft.is_empty() => Ok(Step::Full),
@@ -228,6 +226,16 @@ impl<D: Disk, C: Clock> Reader<D, C> {
                 }
             },
         }
+    }
+
+    async fn read_segment(&self, draft: &mut Draft, place: SegmentPlace) -> Result<SegmentEnd, ReadError> {
+        self.segments.fill(&self.store, &self.clock, draft, place).await
+    }
+
+    /// The raw log, for a page that was begun at `started`.
+    const fn live<'r>(&'r self, look: &'r Look, started: MonoNanos) -> LivePage<'r, D, C> {
+        let time_max = self.options.page_time_max;
+        LivePage { disk: self.store.disk(), clock: &self.clock, look, started, time_max }
     }
 
     /// In the middle of a segment that is still there, no look at anything else is needed: if the page is full before

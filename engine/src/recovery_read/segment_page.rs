@@ -3,16 +3,19 @@
 use logtank_wire::record::RecordView;
 
 use super::ahead::Ahead;
+use super::buffers::Buffers;
 use super::draft::Draft;
 use super::error::{ReadError, StartOver};
-use super::reader::Reader;
+use super::open_segments::OpenSegments;
 use super::token::{Place, SegmentPlace};
 use crate::error::Corruption;
 use crate::format::index::Point;
 use crate::ids::IndexCode;
 use crate::index_log::segment_reader::OpenSegment;
+use crate::io::buffers::AlignedBuf;
 use crate::io::disk::Disk;
-use crate::time::Clock;
+use crate::store::Store;
+use crate::time::{Clock, MonoNanos};
 
 /// How reading a segment for a page ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +26,44 @@ pub(super) enum SegmentEnd {
     Ended,
 }
 
-impl<D: Disk, C: Clock> Reader<D, C> {
+/// Fills pages from segments, of any number of recoveries.
+pub(super) struct SegmentPages<D: Disk> {
+    open: OpenSegments<D>,
+    buffers: Buffers,
+}
+
+impl<D: Disk> SegmentPages<D> {
+    pub(super) const fn new() -> Self {
+        Self { open: OpenSegments::new(), buffers: Buffers::new() }
+    }
+
+    /// Takes back memory of a page that was sent.
+    pub(super) fn recycle(&self, buffer: AlignedBuf) {
+        self.buffers.keep(buffer);
+    }
+
+    /// Closes segments that no recovery has read for a minute.
+    pub(super) fn close_idle(&self, now: MonoNanos) {
+        self.open.release_idle(now);
+    }
+
+    /// Gives all memory back that waits for pages to come.
+    pub(super) fn release(&self) {
+        self.buffers.release();
+    }
+
     /// Fills the page from a segment, beginning at `place`.
     ///
     /// # Errors
     /// The disk's ("not found" if the segment has gone), or corruption. What is in the page then is whole.
-    pub(super) async fn read_segment(
+    pub(super) async fn fill(
         &self,
+        store: &Store<D>,
+        clock: &impl Clock,
         draft: &mut Draft,
         place: SegmentPlace,
     ) -> Result<SegmentEnd, ReadError> {
-        let segment = self.open.take(&self.store, &draft.code, place.name).await?;
+        let segment = self.open.take(store, &draft.code, place.name).await?;
         draft.progress.place = Place::Inside(place);
         let (bytes, records) = (segment.sidecar().header().bytes, segment.sidecar().header().records);
         let mut at = Point { offset: place.offset, record: place.records };
@@ -46,7 +76,7 @@ impl<D: Disk, C: Clock> Reader<D, C> {
             let cut = segment.sidecar().cut_after(at, room);
             let fits = cut.offset - at.offset <= room;
             if !fits && !draft.is_empty() {
-                self.open.keep(&draft.code, place.name, segment, self.clock.now().mono);
+                self.open.keep(&draft.code, place.name, segment, clock.now().mono);
                 return Ok(SegmentEnd::Full);
             }
             let bytes = at.offset..cut.offset;
@@ -69,17 +99,23 @@ impl<D: Disk, C: Clock> Reader<D, C> {
     }
 
     /// Reads the stretch that a page which begins at `place` holds first, if the segment is at hand.
-    pub(super) async fn read_segment_ahead(&self, code: IndexCode, place: SegmentPlace) -> Option<Ahead> {
+    pub(super) async fn read_ahead(
+        &self,
+        code: IndexCode,
+        place: SegmentPlace,
+        bytes_max: usize,
+        now: MonoNanos,
+    ) -> Option<Ahead> {
         let segment = self.open.take_kept(&code, place.name)?;
         let at = Point { offset: place.offset, record: place.records };
-        let cut = segment.sidecar().cut_after(at, self.options.page_bytes_max as u64);
+        let cut = segment.sidecar().cut_after(at, bytes_max as u64);
         let bytes = at.offset..cut.offset;
         if bytes.is_empty() {
             return None;
         }
         // What goes wrong here, the page that needs it will meet again and tell.
         let read = segment.read_raw_into(bytes.clone(), |capacity| self.buffers.take(capacity)).await;
-        self.open.keep(&code, place.name, segment, self.clock.now().mono);
+        self.open.keep(&code, place.name, segment, now);
         Some(Ahead { code, name: place.name, bytes, records: read.ok()? })
     }
 }

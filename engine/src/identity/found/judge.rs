@@ -1,6 +1,6 @@
-use super::found::{Folder, Found};
-use super::mark::{Identity, Mark, Written};
-use super::refusal::Refusal;
+use super::{Folder, Found};
+use crate::identity::mark::{Identity, Mark, Written};
+use crate::identity::refusal::Refusal;
 use crate::mutant::bug;
 
 /// What a start may do with the folders that it found.
