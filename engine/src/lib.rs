@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod connection_places;
+pub mod deletion_log;
 pub mod deletions;
 pub mod error;
 pub mod foreign;

@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use logtank_engine::deletions::DeletionLog;
+use logtank_engine::deletion_log::DeletionLog;
 use logtank_engine::error::{DiskError, Result, Verb};
 use logtank_engine::format::layout::Layout;
 use logtank_engine::ids::IndexCode;

@@ -62,7 +62,7 @@ pub(crate) fn names(entries: &[Entry]) -> Vec<ArchivedName> {
 }
 
 /// Keeps a deletion with history, durably.
-pub(super) async fn keep<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result<()> {
+pub(crate) async fn keep<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Result<()> {
     or_bug!(DeletionUnarchived, (), return Ok(()));
     store.create_folder(&store.layout().raw_history()).await?;
     let bytes = encode(&name.code, name.before);
@@ -73,7 +73,7 @@ pub(super) async fn keep<D: Disk>(store: &Store<D>, name: &ArchivedName) -> Resu
 }
 
 /// Keeps each of these with history that is not kept yet.
-pub(super) async fn keep_all<D: Disk>(store: &Store<D>, deletions: &Deletions) -> Result<()> {
+pub(crate) async fn keep_all<D: Disk>(store: &Store<D>, deletions: &Deletions) -> Result<()> {
     if deletions.iter().next().is_none() {
         return Ok(());
     }
@@ -175,6 +175,3 @@ pub(crate) async fn verify<D: Disk>(store: &Store<D>) -> Result<(u64, Vec<Corrup
     }
     Ok((files, damaged))
 }
-
-#[cfg(test)]
-mod tests;

@@ -19,7 +19,7 @@ use crate::store::{Small, Store};
 // Two decimal numbers, a checksum, two spaces and a line end fit twice.
 const FILE_BYTES_MAX: usize = 64;
 
-pub(super) fn encode(code: &IndexCode, before: Position) -> String {
+pub(crate) fn encode(code: &IndexCode, before: Position) -> String {
     let numbers = format!("{} {}", before.epoch(), before.ordinal());
     let crc = crc32c::crc32c(format!("{code} {numbers}").as_bytes());
     format!("{numbers} {crc:08x}\n")

@@ -2,11 +2,10 @@
 //! page 4).
 
 pub mod archive;
-mod cut;
 mod file;
-mod log;
 mod set;
 
+#[cfg(test)]
+pub(crate) use file::encode;
 pub use file::{load_one, publish};
-pub use log::DeletionLog;
 pub use set::Deletions;

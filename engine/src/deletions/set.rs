@@ -77,11 +77,11 @@ impl Deletions {
         self.0.iter().filter_map(|(code, deletion)| Some((code, deletion.as_ref().err()?)))
     }
 
-    pub(super) fn insert(&mut self, code: IndexCode, position: Position) {
+    pub(crate) fn insert(&mut self, code: IndexCode, position: Position) {
         Arc::make_mut(&mut self.0).insert(code, Ok(position));
     }
 
-    pub(super) fn remove(&mut self, code: &IndexCode) {
+    pub(crate) fn remove(&mut self, code: &IndexCode) {
         Arc::make_mut(&mut self.0).remove(code);
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use super::queue::{Enqueued, OptimizationQueue, Urgency};
 use super::stats::JobStats;
-use crate::deletions::DeletionLog;
+use crate::deletion_log::DeletionLog;
 use crate::error::Result;
 use crate::ids::{IndexCode, Position};
 use crate::io::disk::Disk;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Cleaned;
 use super::files::{Files, remove_segment, sync_folders};
 use super::trash::throw_away;
-use crate::deletions::DeletionLog;
+use crate::deletion_log::DeletionLog;
 use crate::error::Result;
 use crate::ids::{Epoch, IndexCode, Position};
 use crate::io::disk::{Disk, DiskResult};

@@ -4,7 +4,7 @@
 use super::deleted::Deleted;
 use super::files::{Files, remove_segment, sync_folders};
 use super::{Cleaned, empty_trash};
-use crate::deletions::DeletionLog;
+use crate::deletion_log::DeletionLog;
 use crate::error::{Corruption, Result};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{RawName, SegmentKind, SegmentName};

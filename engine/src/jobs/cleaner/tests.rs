@@ -3,7 +3,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Deleted, Superseded, Visit};
-use crate::deletions::{DeletionLog, load_one};
+use crate::deletion_log::DeletionLog;
+use crate::deletions::load_one;
 use crate::format::layout::Layout;
 use crate::format::names::SegmentName;
 use crate::ids::{Epoch, IndexCode, Position};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use logtank_wire::record::{RecordView, RecordWriter};
 
 use super::support::{State, apply, code, layout};
-use crate::deletions::DeletionLog;
+use crate::deletion_log::DeletionLog;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::{RawName, SegmentKind};
 use crate::ids::{IndexCode, Position};

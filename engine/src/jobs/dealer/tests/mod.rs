@@ -13,7 +13,8 @@ use std::path::Path;
 use logtank_wire::record::RecordView;
 
 use super::{Dealer, Dealt, Outcome, undealt};
-use crate::deletions::{DeletionLog, Deletions};
+use crate::deletion_log::DeletionLog;
+use crate::deletions::Deletions;
 use crate::error::Corruption;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::index::Sidecar;

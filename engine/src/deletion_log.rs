@@ -1,12 +1,13 @@
 //! The one owner of deletions/ in a process: deleting and the dealer's beginning of an epoch exclude each
 //! other, so that a deletion that the dealer did not see lies behind the epoch being dealt.
 
+mod cut;
+
 use tokio::sync::Mutex;
 
-use super::archive::{self, ArchivedName};
-use super::cut::cut;
-use super::file::publish;
-use super::set::Deletions;
+use self::cut::cut;
+use crate::deletions::archive::{self, ArchivedName};
+use crate::deletions::{Deletions, publish};
 use crate::error::{DiskError, Error, Result, Verb};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::names::SegmentName;
@@ -161,6 +162,8 @@ async fn newest_segment<D: Disk>(store: &Store<D>, code: &IndexCode) -> DiskResu
     Ok(newest)
 }
 
+#[cfg(test)]
+mod archive_tests;
 #[cfg(test)]
 mod tests {
     use crate::testing::store;

@@ -3,7 +3,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
-use crate::deletions::DeletionLog;
+use crate::deletions::archive::{names, take_over, verify};
+use crate::deletions::{encode, load_one};
 use crate::format::names::{RawName, SegmentName, is_temporary};
 use crate::io::disk::Transfer;
 use crate::raw_log::read::live::LiveView;
