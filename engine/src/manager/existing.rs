@@ -2,13 +2,15 @@ use std::collections::BTreeSet;
 
 use super::ManagerError;
 use super::index_info::look;
+use crate::deletions::Deletions;
 use crate::error::{Error, Result};
 use crate::format::checkpoint::Checkpoint;
-use crate::ids::{IndexCode, Position};
+use crate::ids::IndexCode;
 use crate::io::disk::{Disk, EntryKind, Transfer};
 use crate::jobs::shared::Shared;
+use crate::raw_log::read::frame::Frame;
 use crate::raw_log::read::live::{EpochView, LiveView};
-use crate::raw_log::read::merged::EpochScan;
+use crate::raw_log::read::scan::Item;
 use crate::store::Store;
 
 /// What `list_existing_indexes` answers, in order: the indexes that have a folder, unless all in it is deleted, and those
@@ -57,41 +59,38 @@ struct Codes<'s> {
 }
 
 impl Codes<'_> {
+    /// Adds the indexes of an epoch, of which each segment is read by itself: no order matters here, and damage of one hides
+    /// nothing of another.
     async fn add<D: Disk>(&mut self, store: &Store<D>, epoch: &EpochView) -> Result<()> {
         let deletions = self.shared.deletions.snapshot(store).await?;
-        let mut last: Vec<u8> = Vec::new();
-        let mut damage = None;
-        let range = Position::new(epoch.epoch, 0)..Position::after(epoch.epoch);
-        let mut scan = match EpochScan::open(store.disk(), epoch, range, Transfer::Cached).await {
-            Err(Error::Corrupt(_)) => return Ok(()),
-            result => result?,
-        };
-        loop {
-            let frame = match scan.next_frame().await {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return Ok(()),
-                Err(Error::Corrupt(found)) => {
-                    if damage.as_ref() == Some(&found) {
-                        // There is no way around it.
-                        return Ok(());
-                    }
-                    damage = Some(found);
-                    scan.skip_damage().await?;
-                    continue;
-                }
-                Err(error) => return Err(error),
+        for segment in &epoch.segments {
+            let scan = match segment.scan(store.disk(), Transfer::Cached).await {
+                Err(Error::Corrupt(_)) => continue,
+                scan => scan?,
             };
-            for record in frame.records().map_while(std::result::Result::ok) {
-                // A record without docid or index is dropped when it is dealt. One batch mostly is of one index.
-                let (Some(_), Some(bytes)) = (record.view.docid, record.view.index_code) else { continue };
-                if last == bytes {
-                    continue;
+            let mut items = scan.strict();
+            while let Some(item) = items.next().await? {
+                match item {
+                    Item::Frame(frame) => self.add_frame(&frame, epoch, &deletions),
+                    Item::Damage(_) | Item::End(_) => {}
                 }
-                let Ok(code) = IndexCode::new(bytes) else { continue };
-                if deletions.position(&code).is_none_or(|deletion| deletion <= record.position) {
-                    self.codes.insert(code);
-                    last = bytes.to_vec();
-                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_frame(&mut self, frame: &Frame<'_>, epoch: &EpochView, deletions: &Deletions) {
+        let mut last: &[u8] = &[];
+        for record in frame.records().map_while(std::result::Result::ok) {
+            // A record without docid or index is dropped when it is dealt. One batch mostly is of one index.
+            let (Some(_), Some(bytes)) = (record.view.docid, record.view.index_code) else { continue };
+            if last == bytes || epoch.reports_lost(record.position) {
+                continue;
+            }
+            let Ok(code) = IndexCode::new(bytes) else { continue };
+            if deletions.position(&code).is_none_or(|deletion| deletion <= record.position) {
+                self.codes.insert(code);
+                last = bytes;
             }
         }
     }

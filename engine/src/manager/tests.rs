@@ -5,12 +5,15 @@ use logtank_wire::info::{IndexLogInfo, RawLogInfo, SegmentInfo};
 
 use super::*;
 use crate::format::layout::Layout;
+use crate::format::names::RawName;
+use crate::ids::Epoch;
 use crate::io::disk::Disk;
 use crate::io::disk::Transfer;
 use crate::jobs::dealer::Dealer;
 use crate::jobs::queue::Enqueued;
 use crate::jobs::shared::Shared;
 use crate::limits::Limits;
+use crate::raw_log::read::lost::Lost;
 use crate::testing::{MemDisk, RawEpoch, raw_record, run};
 
 fn layout() -> Layout {
@@ -172,6 +175,36 @@ fn damage_of_the_raw_log_hides_no_other_index_from_the_list() {
     bytes[8192 + 50] ^= 1;
     disk.put(&path, &bytes);
     assert_eq!(existing(&disk, &shared), ["k", "m", "whole"]);
+}
+
+#[test]
+fn a_damaged_header_hides_nothing_of_another_segment() {
+    let (disk, shared) = (MemDisk::new(), Shared::new());
+    run(disk.create_folder(&layout().indexes())).unwrap();
+    let mut epoch = RawEpoch::new(1_000, 2);
+    epoch.frame(0, &[raw_record("hidden", "doc", Some("x"))]);
+    epoch.frame(1, &[raw_record("whole", "doc", Some("x"))]);
+    epoch.put(&store(&disk, &layout()), true);
+    let path = layout().live(epoch.name(0));
+    let mut bytes = disk.get(&path).unwrap();
+    bytes[20] ^= 1;
+    disk.put(&path, &bytes);
+    assert_eq!(existing(&disk, &shared), ["whole"]);
+}
+
+#[test]
+fn an_index_of_which_all_was_reported_lost_is_not_listed() {
+    let (disk, shared) = (MemDisk::new(), Shared::new());
+    run(disk.create_folder(&layout().indexes())).unwrap();
+    let mut epoch = RawEpoch::new(1_000, 1);
+    epoch.frame(0, &[raw_record("lost", "doc", Some("x")), raw_record("kept", "doc", Some("x"))]);
+    epoch.put(&store(&disk, &layout()), true);
+    let lost = Lost { epoch: Epoch::new(1_000).unwrap(), gaps: vec![(0, 1)] };
+    let path = layout().live(RawName::Lost(lost.epoch));
+    disk.put(&path, lost.encode().as_bytes());
+    assert_eq!(existing(&disk, &shared), ["kept"]);
+    disk.put(&path, b"damaged");
+    assert_eq!(existing(&disk, &shared), ["kept", "lost"], "nobody knows what was lost");
 }
 
 #[test]

@@ -357,6 +357,14 @@ impl EpochView {
         })
     }
 
+    /// Whether recovery reported this position lost: what can still be read there does not count. Where what it reported can't
+    /// be read, nothing is known to be lost.
+    pub(crate) fn reports_lost(&self, position: Position) -> bool {
+        let Some(Ok(lost)) = &self.lost else { return false };
+        let within = |(first, end): &(u32, u32)| (*first..*end).contains(&position.ordinal());
+        position.epoch() == self.epoch && lost.gaps.iter().any(within)
+    }
+
     fn is_complete(&self, followed: bool) -> bool {
         let (mut records, mut proven) = (0, self.lost.is_some());
         for segment in &self.segments {

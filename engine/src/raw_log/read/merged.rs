@@ -8,9 +8,9 @@
 use std::ops::Range;
 
 use super::frame::Frame;
-use super::live::{EpochView, SegmentView};
+use super::live::EpochView;
 use super::scan::{ScanPoint, SegmentScan};
-use crate::error::{Corruption, Error, Result};
+use crate::error::{Corruption, Result};
 use crate::format::names::RawName;
 use crate::ids::{IndexCode, Position, ShardId};
 use crate::io::disk::{Disk, DiskFile, Transfer};
@@ -26,7 +26,6 @@ pub struct EpochScan<F> {
     // Everything before it is done with.
     watermark: Position,
     end: Position,
-    damaged: Option<usize>,
     /// The whole frame that was delivered last: which shard's, and its positions.
     last: Option<(Option<ShardId>, Range<Position>)>,
 }
@@ -38,12 +37,6 @@ struct Source<F> {
     // Where the present frame can be found again.
     before: ScanPoint,
     ended: bool,
-}
-
-/// Why a source does not go on.
-enum Settle {
-    Scan(Error),
-    Overlap(Corruption),
 }
 
 impl<F: DiskFile> EpochScan<F> {
@@ -66,7 +59,7 @@ impl<F: DiskFile> EpochScan<F> {
         let position = |ordinal: &u32| Position::from_packed(first + u64::from(*ordinal));
         let mut sources = Vec::with_capacity(epoch.segments.len());
         for segment in &epoch.segments {
-            let scan = Self::open_segment(disk, segment, transfer).await?;
+            let scan = segment.scan(disk, transfer).await?;
             sources.push(Source { name: segment.name, before: scan.point(), scan, ended: false });
         }
         Ok(Self {
@@ -74,21 +67,8 @@ impl<F: DiskFile> EpochScan<F> {
             lost: lost.iter().map(|(begin, end)| position(begin)..position(end)).collect(),
             watermark: range.start,
             end: range.end,
-            damaged: None,
             last: None,
         })
-    }
-
-    async fn open_segment<D: Disk<File = F>>(
-        disk: &D,
-        segment: &SegmentView,
-        transfer: Transfer,
-    ) -> Result<SegmentScan<F>> {
-        let [seen, named] = segment.places();
-        match SegmentScan::open(disk, &seen, transfer).await {
-            Err(error) if error.is_not_found() => SegmentScan::open(disk, &named, transfer).await,
-            scan => scan,
-        }
     }
 
     /// Only records of this index are asked for: see [`SegmentScan::only`].
@@ -100,7 +80,7 @@ impl<F: DiskFile> EpochScan<F> {
     /// range or of what is on disk (asking again then looks whether open segments have grown).
     ///
     /// # Errors
-    /// The disk's; corruption, where it stays ([`Self::skip_damage`] passes over it).
+    /// The disk's; corruption, where it stays.
     pub async fn next_frame(&mut self) -> Result<Option<Frame<'_>>> {
         while self.watermark < self.end {
             let Some((index, frame)) = self.least().await? else { break };
@@ -118,19 +98,6 @@ impl<F: DiskFile> EpochScan<F> {
             source.ended = false;
         }
         Ok(None)
-    }
-
-    /// Passes over the corruption that [`Self::next_frame`] reported, losing what it covers.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub async fn skip_damage(&mut self) -> Result<()> {
-        match self.damaged.take() {
-            Some(index) => _ = self.sources[index].scan.skip_damage().await?,
-            // A frame that overlaps: what it has behind the one before is delivered.
-            None => self.last = None,
-        }
-        Ok(())
     }
 
     /// Everything delivered so far lies before this position: a later scan may begin here.
@@ -169,15 +136,7 @@ impl<F: DiskFile> EpochScan<F> {
         for (index, source) in self.sources.iter_mut().enumerate() {
             let last = self.last.as_ref().filter(|(shard, _)| *shard != shard_of(source.name));
             let last = last.map(|(_, last)| last);
-            let range = match source.settle(self.watermark, last).await {
-                Ok(range) => range,
-                Err(Settle::Overlap(corruption)) => return Err(corruption.into()),
-                Err(Settle::Scan(error)) => {
-                    self.damaged = Some(index);
-                    return Err(error);
-                }
-            };
-            if let Some(range) = range
+            if let Some(range) = source.settle(self.watermark, last).await?
                 && least.as_ref().is_none_or(|(_, other)| range.start.max(self.watermark) < other.start)
             {
                 least = Some((index, range.start.max(self.watermark)..range.end));
@@ -209,7 +168,7 @@ impl<F: DiskFile> Source<F> {
         &mut self,
         watermark: Position,
         last: Option<&Range<Position>>,
-    ) -> Result<Option<Range<Position>>, Settle> {
+    ) -> Result<Option<Range<Position>>> {
         loop {
             if let Some(frame) = self.scan.frame() {
                 let range = frame.first..frame.end();
@@ -219,7 +178,7 @@ impl<F: DiskFile> Source<F> {
                 if let Some(last) = last.filter(overlaps) {
                     let what = overlap(&range, last);
                     let (path, offset) = (frame.path.to_owned(), frame.offset);
-                    return Err(Settle::Overlap(Corruption { path, offset, what }));
+                    return Err(Corruption { path, offset, what }.into());
                 }
                 if range.end > watermark {
                     return Ok(Some(range));
@@ -229,7 +188,7 @@ impl<F: DiskFile> Source<F> {
                 return Ok(None);
             }
             self.before = self.scan.point();
-            self.ended = !self.scan.advance().await.map_err(Settle::Scan)?;
+            self.ended = !self.scan.advance().await?;
         }
     }
 }

@@ -9,6 +9,7 @@ pub use items::{Item, SegmentItems};
 use super::frame::Frame;
 use super::framed::FramedScan;
 use super::legacy::LegacyScan;
+use super::live::SegmentView;
 use crate::error::{Corruption, DiskError, Result, Verb};
 use crate::format::names::RawName;
 use crate::format::raw::{Header, Seal};
@@ -58,6 +59,20 @@ pub struct SegmentScan<F>(Kind<F>);
 enum Kind<F> {
     Framed(Box<FramedScan<F>>),
     Legacy(LegacyScan<F>),
+}
+
+impl SegmentView {
+    /// Reads its frames, where it was when it was looked at, or under the name that it has got since.
+    ///
+    /// # Errors
+    /// As [`SegmentScan::open`].
+    pub async fn scan<D: Disk>(&self, disk: &D, transfer: Transfer) -> Result<SegmentScan<D::File>> {
+        let [seen, named] = self.places();
+        match SegmentScan::open(disk, &seen, transfer).await {
+            Err(error) if error.is_not_found() => SegmentScan::open(disk, &named, transfer).await,
+            scan => scan,
+        }
+    }
 }
 
 impl<F: DiskFile> SegmentScan<F> {
