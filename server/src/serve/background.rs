@@ -1,23 +1,17 @@
 //! The background thread: deals, sorts, optimizes and cleans, and says so in the log.
 
-use std::sync::Arc;
-
 use bytesize::ByteSize;
 use logtank_engine::index_log::foreign::foreign_indexes;
 use logtank_engine::jobs::config::JobsConfig;
 use logtank_engine::jobs::governor::Policy;
 use logtank_engine::jobs::report::Report;
 use logtank_engine::jobs::schedule::Background;
-use logtank_engine::jobs::shared::Shared;
-use logtank_engine::limits::Limits;
 use logtank_engine::raw_log::write::config::AppendMode;
-use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
-use tokio::sync::watch;
 
-use super::Tree;
-use super::events::{Events, HostEvent, Step};
+use super::events::{HostEvent, Step};
+use super::handles::Handles;
 use super::nameless::nameless_indexes;
 use crate::config::Settings;
 use crate::metrics::{Beat, Health, HostMetrics};
@@ -45,18 +39,11 @@ pub(super) fn policy(settings: &Settings, append: Option<AppendMode>) -> Policy 
 /// What the thread needs.
 #[derive(Debug)]
 pub(super) struct BackgroundThread {
-    pub(super) tree: Tree,
-    pub(super) limits: Limits,
+    pub(super) handles: Handles,
     pub(super) config: JobsConfig,
     pub(super) policy: Policy,
-    pub(super) shared: Arc<Shared>,
-    pub(super) signal: Arc<AppendSignal>,
-    pub(super) health: Health,
-    pub(super) metrics: HostMetrics,
-    pub(super) events: Events,
     /// Gives signs of life when background work has ended early.
     pub(super) beat: Beat,
-    pub(super) stop: watch::Receiver<bool>,
 }
 
 impl BackgroundThread {
@@ -65,8 +52,9 @@ impl BackgroundThread {
     /// # Errors
     /// If there is no ring, or the folders can't be opened.
     pub(super) fn run(self) -> anyhow::Result<()> {
+        let Self { handles, config, policy, beat } = self;
         block_on(async {
-            let store = self.tree.store(Throttle::new(self.policy.clone(), self.signal.clone()))?;
+            let store = handles.tree.store(Throttle::new(policy, handles.signal.clone()))?;
             for folder in foreign_indexes(&store).await? {
                 tracing::warn!(
                     folder = %folder.display(),
@@ -79,22 +67,17 @@ impl BackgroundThread {
                     "the name of an index that is no text (UTF-8): it is neither listed nor served; feed it anew under another name"
                 );
             }
-            let mut background = Background::new(
-                store,
-                SystemClock,
-                self.limits.clone(),
-                self.config.clone(),
-                self.shared.clone(),
-            );
-            self.events.send(HostEvent::Step(Step::Equipped));
-            let report = |report| tell(report, &self.health, &self.metrics);
-            background.run(&|| *self.stop.borrow(), &report).await;
+            let mut background =
+                Background::new(store, SystemClock, handles.limits.clone(), config, handles.shared.clone());
+            handles.events.send(HostEvent::Step(Step::Equipped));
+            let report = |report| tell(report, &handles.health, &handles.metrics);
+            background.run(&|| *handles.stop.borrow(), &report).await;
             // After a failed sync it has ended early. The writer goes on, and readers do: what they are served from is in
             // the raw log until it is durable elsewhere.
-            let mut stop = self.stop.clone();
+            let mut stop = handles.stop.clone();
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => {}
-                never = self.beat.tick() => match never {},
+                never = beat.tick() => match never {},
             }
             Ok(())
         })?

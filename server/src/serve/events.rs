@@ -4,6 +4,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use logtank_engine::sequencer::Sequencer;
 
+use super::thread::Thread;
+
 /// What the main thread waits for while it starts.
 #[derive(Debug)]
 pub(super) enum Step {
@@ -25,7 +27,7 @@ pub(super) enum HostEvent {
     /// The log can't be written any more.
     Fatal(String),
     /// A thread has ended; with an error, the host can't go on.
-    Ended(&'static str, anyhow::Result<()>),
+    Ended(Thread, anyhow::Result<()>),
 }
 
 /// Where threads send their events. One channel for all, so that the main thread waits in one place.
@@ -50,15 +52,14 @@ impl Events {
     /// If the system refuses one more thread.
     pub(super) fn spawn(
         &self,
-        name: &'static str,
-        label: String,
+        thread: Thread,
         body: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> std::io::Result<()> {
         let events = self.clone();
-        let thread = move || {
+        let run = move || {
             let outcome = body();
-            events.send(HostEvent::Ended(name, outcome));
+            events.send(HostEvent::Ended(thread, outcome));
         };
-        std::thread::Builder::new().name(label).spawn(thread).map(drop)
+        std::thread::Builder::new().name(thread.to_string()).spawn(run).map(drop)
     }
 }

@@ -1,13 +1,12 @@
 //! The order in which a host starts and ends.
 
-use std::backtrace::BacktraceStatus;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 use anyhow::{Context, anyhow};
 use logtank_engine::host::raw_room::Indexes;
@@ -16,7 +15,6 @@ use logtank_engine::jobs::stats::{JobStats, Turns};
 use logtank_engine::raw_log::write::config::AppendMode;
 use logtank_engine::recovery_read::token::TokenKey;
 use logtank_os::append_signal::AppendSignal;
-use logtank_os::mailbox::Mail;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
 
@@ -25,26 +23,22 @@ use super::addresses::{self, Addresses, OrOff};
 use super::appends::Appends;
 use super::background::{BackgroundThread, jobs_config, policy};
 use super::events::{Events, HostEvent, Step};
-use super::index_ports::{Bounds, IndexThread};
-use super::lag::LagThread;
+use super::handles::Handles;
+use super::index_ports::{Bounds, IndexThread, Listening};
 use super::listeners::{self, Bound};
 use super::machine::{self, check_machine};
 use super::placement::Placement;
 use super::raw_log::RawLog;
 use super::segments::{Reported, Segments};
 use super::service_manager;
-use super::shards::{self, Shard};
+use super::shards::{self, Shard, ToRawLog};
 use super::shortage::{self, Needs};
 use super::space::SpaceWatch;
-use super::{Tree, signals};
+use super::thread::Thread;
+use super::{Tree, certificate, lag, panics, signals};
 use crate::causes::causes;
-use crate::config::{PortTls, Role, Settings, Tls};
-use crate::exit;
+use crate::config::{PortTls, Role, Settings};
 use crate::metrics::{self, Beat, Exporter, Health, HostMetrics, Names, Page, Sources};
-use crate::stderr::{self, remark};
-
-/// For the threads to end after the shards have: what they are in the middle of is finished or undone by the next start.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the two loops of the background thread count.
 type Count = fn(&JobStats) -> &Turns;
@@ -73,15 +67,15 @@ fn logical_processors() -> u64 {
 }
 
 fn start_and_serve(settings: &Settings, announce: impl FnOnce(&Addresses)) -> anyhow::Result<ExitCode> {
-    abort_on_panic();
+    panics::abort();
     check_machine()?;
     machine::raise_limits(settings)?;
     let (events, heard) = Events::new();
     let metrics = HostMetrics::default();
-    note_certificate(&settings.tls, &metrics);
+    certificate::note(&settings.tls, &metrics);
     let read_again = {
         let (tls, metrics) = (settings.tls.clone(), metrics.clone());
-        move || read_again(&tls, &metrics)
+        move || certificate::read_again(&tls, &metrics)
     };
     signals::watch(events.clone(), read_again).context("signal handlers can't be installed")?;
     let tree = Tree::open(&settings.data, settings.raw_dir.as_deref())?;
@@ -96,48 +90,6 @@ fn start_and_serve(settings: &Settings, announce: impl FnOnce(&Addresses)) -> an
     }
 }
 
-fn note_certificate(tls: &Tls, metrics: &HostMetrics) {
-    if let Some(at) = tls.expiry() {
-        metrics.certificate_expiry.set(at);
-    }
-}
-
-/// Takes a certificate that was replaced into use.
-fn read_again(tls: &Tls, metrics: &HostMetrics) {
-    match tls.read_again() {
-        None => tracing::warn!(
-            "SIGHUP has no effect: settings are read at the start; restart the host to have them read"
-        ),
-        Some(Err(error)) => {
-            tracing::error!("SIGHUP: the host goes on with the certificate that it has: {error}");
-        }
-        Some(Ok(())) => {
-            note_certificate(tls, metrics);
-            tracing::info!(
-                "SIGHUP: new connections see the certificate as it is now in its file; other settings are read at the start only"
-            );
-            if let Some(warning) = tls.warning(SystemTime::now()) {
-                tracing::warn!("{warning}");
-            }
-        }
-    }
-}
-
-/// A thread that met a bug must not leave the others running on what it left behind. What it says of itself is a line
-/// of the log: nobody waits for whoever does not read it.
-fn abort_on_panic() {
-    std::panic::set_hook(Box::new(|panic| {
-        let thread = std::thread::current();
-        let backtrace = std::backtrace::Backtrace::capture();
-        remark!("thread '{}' {panic}", thread.name().unwrap_or("without a name"));
-        if backtrace.status() == BacktraceStatus::Captured {
-            remark!("{backtrace}");
-        }
-        stderr::finish();
-        std::process::abort();
-    }));
-}
-
 /// What came of starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Started {
@@ -146,26 +98,21 @@ enum Started {
     Asked,
 }
 
-/// A host and what its threads share.
-struct Host<'s> {
+/// A host.
+pub(super) struct Host<'s> {
     settings: &'s Settings,
-    tree: Tree,
-    events: Events,
-    placement: Placement,
-    health: Health,
-    metrics: HostMetrics,
-    shared: Arc<Shared>,
-    signal: Arc<AppendSignal>,
+    /// What its threads share.
+    pub(super) handles: Handles,
     /// How frames are written; `None` as long as it is not known, or for a process without shards.
     append: Option<AppendMode>,
-    shards: Vec<Shard>,
-    stopping: Arc<AtomicBool>,
-    stop: watch::Sender<bool>,
-    stop_space: Option<Sender<()>>,
+    pub(super) shards: Vec<Shard>,
+    pub(super) stopping: Arc<AtomicBool>,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) stop_space: Option<Sender<()>>,
     appends: Appends,
-    acceptor: Option<Arc<TcpListener>>,
-    /// Names of threads that run.
-    threads: Vec<&'static str>,
+    pub(super) acceptor: Option<Arc<TcpListener>>,
+    /// Those that run.
+    pub(super) threads: Vec<Thread>,
 }
 
 impl<'s> Host<'s> {
@@ -174,23 +121,27 @@ impl<'s> Host<'s> {
             Placement::choose(settings.shards).context("finding out which processors there are")?;
         let shards = if settings.role.writes() { shards::create(&placement)? } else { Vec::new() };
         machine::check_memory(settings, shards.len());
-        let (health, shared) = (Health::starting(), Arc::new(Shared::new()));
         metrics.syncs(settings.sync);
         let mailboxes = shards.iter().map(|shard| shard.mailbox.clone()).collect();
+        let (health, stop) = (Health::starting(), watch::Sender::new(false));
         Ok(Self {
             appends: Appends::new(mailboxes, health.clone(), metrics.clone()),
-            signal: AppendSignal::new(shards.len()),
             append: None,
             settings,
-            tree,
-            events,
-            placement,
-            health,
-            metrics,
-            shared,
+            handles: Handles {
+                tree,
+                limits: settings.limits.clone(),
+                placement,
+                shared: Arc::new(Shared::new()),
+                signal: AppendSignal::new(shards.len()),
+                health,
+                metrics,
+                events,
+                stop: stop.subscribe(),
+            },
             shards,
             stopping: Arc::default(),
-            stop: watch::Sender::new(false),
+            stop,
             stop_space: None,
             acceptor: None,
             threads: Vec::new(),
@@ -199,13 +150,11 @@ impl<'s> Host<'s> {
 
     fn spawn(
         &mut self,
-        name: &'static str,
+        thread: Thread,
         body: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        self.events
-            .spawn(name, name.to_owned(), body)
-            .with_context(|| format!("starting the thread {name}"))?;
-        self.threads.push(name);
+        self.handles.spawn(thread, body)?;
+        self.threads.push(thread);
         Ok(())
     }
 
@@ -248,7 +197,7 @@ impl<'s> Host<'s> {
         if let Some(writer) = writer {
             self.open_writer(writer)?;
         }
-        self.health.started();
+        self.handles.health.started();
         self.start_watchdog()?;
         service_manager::ready();
         tracing::info!(
@@ -257,7 +206,7 @@ impl<'s> Host<'s> {
             manager = OrOff(addresses.manager).to_string(),
             metrics = OrOff(addresses.metrics).to_string(),
             shards = self.shards.len(),
-            data = %self.tree.layout.data().display(),
+            data = %self.handles.tree.layout.data().display(),
             "ready to serve"
         );
         Ok(Started::Running)
@@ -268,10 +217,10 @@ impl<'s> Host<'s> {
         let cells: Vec<_> = self.shards.iter().map(|shard| shard.metrics.clone()).collect();
         let page = Page::new(Sources {
             shards: cells.clone(),
-            host: self.metrics.clone(),
-            jobs: self.shared.clone(),
-            health: self.health.clone(),
-            layout: self.tree.layout.clone(),
+            host: self.handles.metrics.clone(),
+            jobs: self.handles.shared.clone(),
+            health: self.handles.health.clone(),
+            layout: self.handles.tree.layout.clone(),
             role: match self.settings.role {
                 Role::All => "writer and indexes",
                 Role::Writer => "writer",
@@ -280,12 +229,12 @@ impl<'s> Host<'s> {
             started: Instant::now(),
         });
         let exporter = Exporter {
-            host: self.metrics.clone(),
-            background: self.shared.clone(),
+            host: self.handles.metrics.clone(),
+            background: self.handles.shared.clone(),
             shards: cells.into(),
-            health: self.health.clone(),
+            health: self.handles.health.clone(),
         };
-        let placement = self.placement.clone();
+        let placement = self.handles.placement.clone();
         let tls = self.settings.tls.of("metrics").map(PortTls::config);
         let names = Names::new(&self.settings.metrics_names);
         metrics::serve(listener, tls, exporter, page, names, move || placement.pin_other())?;
@@ -295,53 +244,40 @@ impl<'s> Host<'s> {
     /// Everything of the writer but its port.
     fn start_writer(&mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<Started> {
         let settings = self.settings;
-        let append = machine::choose_append(settings.append, settings.sync, &self.tree)?;
+        let append = machine::choose_append(settings.append, settings.sync, &self.handles.tree)?;
         self.append = Some(append.mode);
         let (to_raw_log, from_shards) = unbounded_channel();
         let segments = Segments {
-            tree: self.tree.clone(),
+            tree: self.handles.tree.clone(),
             limits: settings.limits.clone(),
             append: append.mode,
             shards: self.shards.clone(),
             from_shards,
-            events: self.events.clone(),
-            metrics: self.metrics.clone(),
-            health: self.health.clone(),
+            events: self.handles.events.clone(),
+            metrics: self.handles.metrics.clone(),
+            health: self.handles.health.clone(),
             appends: self.appends.clone(),
             reported: Reported::default(),
         };
         let raw_log = RawLog {
-            tree: self.tree.clone(),
+            tree: self.handles.tree.clone(),
             limits: settings.limits.clone(),
             segments,
-            metrics: self.metrics.clone(),
-            background: self.shared.clone(),
-            indexes: indexes_of(&self.tree),
-            signal: self.signal.clone(),
-            beat: self.beat("raw-log"),
+            metrics: self.handles.metrics.clone(),
+            background: self.handles.shared.clone(),
+            indexes: indexes_of(&self.handles.tree),
+            signal: self.handles.signal.clone(),
+            beat: self.handles.beat(Thread::RawLog),
         };
-        let placement = self.placement.clone();
-        self.spawn("raw-log", move || {
-            placement.pin_serving();
-            raw_log.run()
-        })?;
+        self.spawn(Thread::RawLog, move || raw_log.run())?;
         let Some(Step::Recovered(sequencer)) = await_step(heard)? else { return Ok(Started::Asked) };
-        let sequencer = Arc::new(sequencer);
-        shards::start(
-            &self.shards,
-            settings,
-            &self.placement,
-            append,
-            &sequencer,
-            &self.shared.ledger,
-            &self.signal,
-            &to_raw_log,
-            &self.events,
-        )?;
-        self.threads.extend(self.shards.iter().map(|_| "shard"));
+        let raw_log = ToRawLog { sequencer: Arc::new(sequencer), events: to_raw_log };
+        shards::start(&self.shards, settings, append, &raw_log, &self.handles)?;
+        self.threads.extend(self.shards.iter().map(|shard| Thread::Shard(shard.id)));
         for shard in &self.shards {
             let metrics = shard.metrics.clone();
-            self.health.heartbeats().watch_count(format!("shard-{}", shard.id), move || metrics.turns.get());
+            let name = Thread::Shard(shard.id).to_string();
+            self.handles.health.heartbeats().watch_count(name, move || metrics.turns.get());
         }
         let Some(Step::Stocked) = await_step(heard)? else { return Ok(Started::Asked) };
         if !settings.role.indexes() {
@@ -351,45 +287,26 @@ impl<'s> Host<'s> {
     }
 
     fn start_lag(&mut self) -> anyhow::Result<()> {
-        let lag = LagThread {
-            tree: self.tree.clone(),
-            limits: self.settings.limits.clone(),
-            shared: self.shared.clone(),
-            health: self.health.clone(),
-            metrics: self.metrics.clone(),
-            stop: self.stop.subscribe(),
-        };
-        let (shared, placement) = (self.shared.clone(), self.placement.clone());
-        self.health.heartbeats().watch_job("lag", move || shared.stats.dealing_turns.get());
-        self.spawn("lag", move || {
-            placement.pin_other();
-            lag.run()
-        })
-    }
-
-    /// Signs of life of a thread that is about to start.
-    fn beat(&self, name: &str) -> Beat {
-        let beat = Beat::default();
-        self.health.heartbeats().watch(name, &beat);
-        beat
+        let (handles, shared) = (self.handles.clone(), self.handles.shared.clone());
+        self.handles
+            .health
+            .heartbeats()
+            .watch_job(Thread::Lag.to_string(), move || shared.stats.dealing_turns.get());
+        self.spawn(Thread::Lag, move || lag::run(&handles))
     }
 
     /// Lets connections in that write.
     fn open_writer(&mut self, bound: Bound) -> anyhow::Result<()> {
-        let settings = self.settings;
         // Shared, not duplicated: from here on nothing may fail for want of a descriptor.
         let listener = Arc::new(bound.listen().context("the writer's port")?);
         listener.set_nonblocking(true).context("the writer's port")?;
         self.acceptor = Some(listener.clone());
         let shard = |shard: &Shard| Destination::new(shard.mailbox.clone(), shard.metrics.clone());
         let (destinations, stopping) = (self.shards.iter().map(shard).collect(), self.stopping.clone());
-        let (connections_max, placement) = (settings.limits.connections_max, self.placement.clone());
-        let beat = self.beat("acceptor");
+        let connections_max = self.handles.limits.connections_max;
+        let beat = self.handles.beat(Thread::Acceptor);
         let acceptor = Acceptor::new(listener, destinations, connections_max, stopping, beat);
-        self.spawn("acceptor", move || {
-            placement.pin_other();
-            acceptor.run()
-        })
+        self.spawn(Thread::Acceptor, move || acceptor.run())
     }
 
     fn start_indexes(
@@ -399,73 +316,56 @@ impl<'s> Host<'s> {
         key: TokenKey,
         heard: &Receiver<HostEvent>,
     ) -> anyhow::Result<Started> {
+        self.start_background()?;
         let settings = self.settings;
-        let beat = Beat::default();
-        let background = BackgroundThread {
-            tree: self.tree.clone(),
-            limits: settings.limits.clone(),
-            config: jobs_config(settings),
-            policy: policy(settings, self.append),
-            shared: self.shared.clone(),
-            signal: self.signal.clone(),
-            health: self.health.clone(),
-            metrics: self.metrics.clone(),
-            events: self.events.clone(),
-            beat: beat.clone(),
-            stop: self.stop.subscribe(),
+        let listening = |listener, port| Listening {
+            listener,
+            tls: settings.tls.of(port).map(|tls| tls.config().clone()),
         };
-        for (name, turns) in LOOPS {
-            let (shared, beat) = (self.shared.clone(), beat.clone());
-            self.health
-                .heartbeats()
-                .watch_job(name, move || turns(&shared.stats).get().wrapping_add(beat.count()));
-        }
-        let placement = self.placement.clone();
-        self.spawn("background", move || {
-            placement.pin_background();
-            background.run()
-        })?;
         let indexes = IndexThread {
-            tree: self.tree.clone(),
-            reader,
-            manager,
-            bounds: Bounds {
-                message_timeout: settings.message_timeout,
-                idle_timeout: settings.idle_timeout,
-                connections_max: settings.limits.connections_max,
-            },
-            reader_tls: settings.tls.of("reader").map(|tls| tls.config().clone()),
-            manager_tls: settings.tls.of("manager").map(|tls| tls.config().clone()),
-            memory_bytes_max: settings.limits.in_flight_bytes_max,
+            handles: self.handles.clone(),
+            reader: listening(reader, "reader"),
+            manager: listening(manager, "manager"),
+            bounds: Bounds { message_timeout: settings.message_timeout, idle_timeout: settings.idle_timeout },
             policy: policy(settings, self.append),
             key,
-            shared: self.shared.clone(),
-            signal: self.signal.clone(),
-            metrics: self.metrics.clone(),
-            events: self.events.clone(),
-            beat: self.beat("indexes"),
-            stop: self.stop.subscribe(),
+            beat: self.handles.beat(Thread::Indexes),
         };
-        let placement = self.placement.clone();
-        self.spawn("indexes", move || {
-            placement.pin_serving();
-            indexes.run()
-        })?;
-        for _thread in ["background", "indexes"] {
+        self.spawn(Thread::Indexes, move || indexes.run())?;
+        for _thread in [Thread::Background, Thread::Indexes] {
             let Some(Step::Equipped) = await_step(heard)? else { return Ok(Started::Asked) };
         }
         Ok(Started::Running)
     }
 
+    fn start_background(&mut self) -> anyhow::Result<()> {
+        let settings = self.settings;
+        let beat = Beat::default();
+        for (name, turns) in LOOPS {
+            let (shared, beat) = (self.handles.shared.clone(), beat.clone());
+            self.handles
+                .health
+                .heartbeats()
+                .watch_job(name, move || turns(&shared.stats).get().wrapping_add(beat.count()));
+        }
+        let background = BackgroundThread {
+            handles: self.handles.clone(),
+            config: jobs_config(settings),
+            policy: policy(settings, self.append),
+            beat,
+        };
+        self.spawn(Thread::Background, move || background.run())
+    }
+
     fn start_space(&mut self) -> anyhow::Result<()> {
         let free_bytes_min = self.settings.limits.free_bytes_min;
         let mut watch = SpaceWatch {
-            tree: self.tree.clone(),
+            tree: self.handles.tree.clone(),
             free_bytes_min,
             appends: self.appends.clone(),
-            health: self.health.clone(),
-            metrics: self.metrics.clone(),
-            beat: self.beat("space"),
+            health: self.handles.health.clone(),
+            metrics: self.handles.metrics.clone(),
+            beat: self.handles.beat(Thread::Space),
             failing: false,
             no_ballast: None,
             indexes: self.settings.role.indexes(),
@@ -474,9 +374,7 @@ impl<'s> Host<'s> {
         watch.count_files();
         let (stop, stopped) = channel();
         self.stop_space = Some(stop);
-        let placement = self.placement.clone();
-        self.spawn("space", move || {
-            placement.pin_other();
+        self.spawn(Thread::Space, move || {
             watch.run(&stopped);
             Ok(())
         })
@@ -485,8 +383,8 @@ impl<'s> Host<'s> {
     fn start_watchdog(&mut self) -> anyhow::Result<()> {
         let every = service_manager::watchdog_period();
         let (shards, stopping, placement) =
-            (self.shards.clone(), self.stopping.clone(), self.placement.clone());
-        let heartbeats = self.health.heartbeats().clone();
+            (self.shards.clone(), self.stopping.clone(), self.handles.placement.clone());
+        let heartbeats = self.handles.health.heartbeats().clone();
         std::thread::Builder::new()
             .name("watchdog".to_owned())
             .spawn(move || {
@@ -496,88 +394,6 @@ impl<'s> Host<'s> {
             .context("starting the thread watchdog")?;
         Ok(())
     }
-
-    /// Waits for a reason to end, and ends.
-    fn serve(mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<ExitCode> {
-        match heard.recv().expect("the host itself holds a sender") {
-            HostEvent::Signal(signal) => {
-                tracing::info!(signal, "asked to end: finishing what was received");
-                self.health.stopping();
-                service_manager::stopping();
-                self.stop(heard)
-            }
-            HostEvent::Fatal(what) => Ok(self.give_up(&what)),
-            HostEvent::Step(_) => unreachable!("the host has started"),
-            HostEvent::Ended(name, Err(error)) => {
-                let why = causes(&error);
-                tracing::error!("the host can't go on without its thread {name}: {why}");
-                self.health.failed(&format!("the thread {name} has failed: {why}"));
-                Ok(exit_code(&error))
-            }
-            HostEvent::Ended(name, Ok(())) => {
-                Err(anyhow!("the thread {name} ended by itself, which is a bug"))
-            }
-        }
-    }
-
-    /// The log can't be written any more. Nothing that was acknowledged is lost by ending now: it is with the kernel, or
-    /// the drive took it, and the next start finds out which.
-    fn give_up(&self, what: &str) -> ExitCode {
-        self.health.failed(what);
-        tracing::error!(
-            "the raw log can't be written and nothing more is acknowledged: {what}. Look at the drive (dmesg, smartctl) \
-             before starting the host again; recovery then says what is missing, if anything is"
-        );
-        exit::drive_failed()
-    }
-
-    /// Ends in the order of the data: connections, shards, the raw log's thread; the background may stop anywhere.
-    fn stop(&mut self, heard: &Receiver<HostEvent>) -> anyhow::Result<ExitCode> {
-        self.stopping.store(true, Ordering::Release);
-        if let Some(listener) = &self.acceptor {
-            listeners::close(listener);
-        }
-        for shard in &self.shards {
-            // Only connections can find a mailbox full.
-            let _ = shard.mailbox.post(Mail::Shutdown);
-        }
-        self.stop.send_replace(true);
-        self.shared.wake();
-        self.stop_space = None;
-        let mut deadline: Option<Instant> = None;
-        while !self.threads.is_empty() {
-            // Shards and what they need may take as long as the drive does.
-            let writing = self.threads.iter().any(|name| matches!(*name, "shard" | "raw-log"));
-            if !writing && deadline.is_none() {
-                deadline = Some(Instant::now() + STOP_PATIENCE);
-            }
-            let event = match deadline {
-                None => heard.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => heard.recv_timeout(deadline.saturating_duration_since(Instant::now())),
-            };
-            match event {
-                Ok(HostEvent::Ended(name, outcome)) => {
-                    let place = self.threads.iter().position(|thread| *thread == name);
-                    self.threads.swap_remove(place.expect("it was started"));
-                    if let Err(error) = outcome {
-                        tracing::error!("the thread {name} ended with an error: {}", causes(&error));
-                        if matches!(name, "shard" | "raw-log") {
-                            return Ok(exit_code(&error));
-                        }
-                    }
-                }
-                Ok(HostEvent::Fatal(what)) => return Ok(self.give_up(&what)),
-                Ok(HostEvent::Signal(_) | HostEvent::Step(_)) => {}
-                Err(RecvTimeoutError::Timeout) => {
-                    tracing::warn!(threads = ?self.threads, "still busy; the next start goes on where they are");
-                    break;
-                }
-                Err(RecvTimeoutError::Disconnected) => unreachable!("the host itself holds a sender"),
-            }
-        }
-        tracing::info!("stopped: everything received is on the drive");
-        Ok(ExitCode::SUCCESS)
-    }
 }
 
 /// Waits for the next step of the start; `None` if the host was asked to end meanwhile, which is safe at any moment.
@@ -586,7 +402,9 @@ fn await_step(heard: &Receiver<HostEvent>) -> anyhow::Result<Option<Step>> {
         HostEvent::Step(step) => Ok(Some(step)),
         HostEvent::Signal(_) => Ok(None),
         HostEvent::Ended(_, Err(error)) => Err(error),
-        HostEvent::Ended(name, Ok(())) => Err(anyhow!("the thread {name} ended by itself, which is a bug")),
+        HostEvent::Ended(thread, Ok(())) => {
+            Err(anyhow!("the thread {thread} ended by itself, which is a bug"))
+        }
         HostEvent::Fatal(what) => Err(anyhow!(what)),
     }
 }
@@ -596,20 +414,4 @@ fn indexes_of(tree: &Tree) -> Indexes {
     let device = |path| std::fs::metadata(path).ok().map(|metadata| metadata.dev());
     let same = device(tree.layout.raw()) == device(tree.layout.data());
     if same { Indexes::Beside } else { Indexes::Elsewhere }
-}
-
-/// A failing drive is told apart from everything else.
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let drive =
-        error.chain().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_drive_failure));
-    if drive { exit::drive_failed() } else { ExitCode::FAILURE }
-}
-
-/// EIO, EROFS and their like: what starting again does not mend.
-fn is_drive_failure(error: &std::io::Error) -> bool {
-    const EIO: i32 = 5;
-    const EROFS: i32 = 30;
-    const EUCLEAN: i32 = 117;
-    const EREMOTEIO: i32 = 121;
-    matches!(error.raw_os_error(), Some(EIO | EROFS | EUCLEAN | EREMOTEIO))
 }

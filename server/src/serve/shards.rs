@@ -7,17 +7,17 @@ use logtank_engine::ids::ShardId;
 use logtank_engine::io::op::ShardEvent;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::write::config::SyncMode;
-use logtank_engine::room::ledger::Ledger;
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::ShardConfig;
-use logtank_os::append_signal::AppendSignal;
 use logtank_os::mailbox::Mailbox;
 use logtank_os::ring::{RingConfig, RingReport, ShardExit, ShardLinks, run_shard};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::events::{Events, HostEvent};
+use super::events::HostEvent;
+use super::handles::Handles;
 use super::machine::AppendPath;
 use super::placement::Placement;
+use super::thread::Thread;
 use crate::config::{Settings, Sync};
 
 /// A shard's number and what it says.
@@ -70,37 +70,39 @@ fn config(
     (config, ring)
 }
 
+/// What the shards have of the raw log.
+pub(super) struct ToRawLog {
+    /// Hands out positions.
+    pub(super) sequencer: Arc<Sequencer>,
+    /// To the raw log's thread.
+    pub(super) events: UnboundedSender<FromShard>,
+}
+
 /// Starts every shard.
 ///
 /// # Errors
 /// If a thread can't be started.
-#[expect(clippy::too_many_arguments, reason = "what a shard's thread is joined from; each is used once")]
 pub(super) fn start(
     shards: &[Shard],
     settings: &Settings,
-    placement: &Placement,
     append: AppendPath,
-    sequencer: &Arc<Sequencer>,
-    ledger: &Arc<Ledger>,
-    signal: &Arc<AppendSignal>,
-    to_raw_log: &UnboundedSender<FromShard>,
-    events: &Events,
+    raw_log: &ToRawLog,
+    handles: &Handles,
 ) -> anyhow::Result<()> {
     for shard in shards {
         let (config, ring) = config(settings, shard.id, shards.len(), append);
         let others = shards.iter().filter(|other| other.id != shard.id);
         let links = ShardLinks {
-            sequencer: sequencer.clone(),
-            ledger: ledger.clone(),
+            sequencer: raw_log.sequencer.clone(),
+            ledger: handles.shared.ledger.clone(),
             metrics: shard.metrics.clone(),
             mailbox: shard.mailbox.clone(),
             peers: others.map(|other| other.mailbox.clone()).collect(),
-            signal: Some(signal.shard(usize::from(shard.id.0))),
+            signal: Some(handles.signal.shard(usize::from(shard.id.0))),
         };
-        let (id, placement) = (shard.id, placement.clone());
-        let (to_raw_log, to_host) = (to_raw_log.clone(), events.clone());
-        events.spawn("shard", format!("shard-{}", shard.id), move || {
-            placement.pin_shard(usize::from(id.0));
+        let id = shard.id;
+        let (to_raw_log, to_host) = (raw_log.events.clone(), handles.events.clone());
+        handles.spawn(Thread::Shard(id), move || {
             let mut say = |event: ShardEvent| {
                 if let ShardEvent::Fatal { what } = &event {
                     to_host.send(HostEvent::Fatal(what.clone()));

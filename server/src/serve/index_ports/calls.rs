@@ -24,6 +24,7 @@ use super::ending::End;
 use super::places::{Place, Places};
 use super::reading_ahead::ReadingAhead;
 use crate::metrics::{HostMetrics, METHODS};
+use crate::serve::handles::Handles;
 use logtank_engine::store::Store;
 
 /// Which service a port offers.
@@ -120,19 +121,18 @@ impl Answerer {
         service: Service,
         store: Store<UringDisk>,
         reader: Rc<Reader<UringDisk, SystemClock>>,
-        shared: Arc<Shared>,
         pages: Rc<Places>,
-        metrics: HostMetrics,
+        handles: &Handles,
     ) -> Self {
         Self {
             service,
             store,
             reader,
-            shared,
+            shared: handles.shared.clone(),
             pages,
             existing: SharedPass::default(),
             raw_log: SharedPass::default(),
-            metrics,
+            metrics: handles.metrics.clone(),
         }
     }
 

@@ -21,8 +21,6 @@ pub(in crate::serve) struct Bounds {
     pub(in crate::serve) message_timeout: Duration,
     /// Between calls; `None`: for ever.
     pub(in crate::serve) idle_timeout: Option<Duration>,
-    /// Connections to one port.
-    pub(in crate::serve) connections_max: usize,
 }
 
 /// Serves a connection until the peer is done, breaks the contract, is too slow, or has to go.

@@ -16,4 +16,4 @@ mod thread;
 mod turns;
 
 pub(super) use connection::Bounds;
-pub(super) use thread::IndexThread;
+pub(super) use thread::{IndexThread, Listening};

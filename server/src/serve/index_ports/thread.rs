@@ -1,29 +1,30 @@
+//! The thread of both ports.
+
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use logtank_engine::jobs::governor::Policy;
-use logtank_engine::jobs::shared::Shared;
 use logtank_engine::recovery_read::options::ReadOptions;
 use logtank_engine::recovery_read::reader::Reader;
 use logtank_engine::recovery_read::token::TokenKey;
-use logtank_os::append_signal::AppendSignal;
+use logtank_engine::store::Store;
 use logtank_os::clock::SystemClock;
-use logtank_os::disk::{Throttle, block_on};
+use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::tls::TlsConfig;
-use tokio::sync::watch;
 
 use super::calls::{Answerer, Service};
 use super::connection::Bounds;
 use super::held::Held;
+use super::places::Places;
 use super::port::Port;
 use super::seats::{Open, Seats};
 use super::turns::Turns;
-use crate::metrics::{Beat, HostMetrics};
+use crate::metrics::Beat;
 use crate::serve::boot::boot;
-use crate::serve::events::{Events, HostEvent, Step};
-use crate::serve::{Tree, listeners};
+use crate::serve::events::{HostEvent, Step};
+use crate::serve::handles::Handles;
+use crate::serve::listeners;
 
 /// A page that is being sent when the host stops may be finished, for so long.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -34,23 +35,19 @@ const RELEASE_EVERY: Duration = Duration::from_secs(30);
 
 /// What the thread needs.
 pub(in crate::serve) struct IndexThread {
-    pub(in crate::serve) tree: Tree,
-    pub(in crate::serve) reader: TcpListener,
-    pub(in crate::serve) manager: TcpListener,
+    pub(in crate::serve) handles: Handles,
+    pub(in crate::serve) reader: Listening,
+    pub(in crate::serve) manager: Listening,
     pub(in crate::serve) bounds: Bounds,
-    /// How each port's connections are encrypted.
-    pub(in crate::serve) reader_tls: Option<TlsConfig>,
-    pub(in crate::serve) manager_tls: Option<TlsConfig>,
-    /// Memory for pages that are being filled or sent, and for calls partly received.
-    pub(in crate::serve) memory_bytes_max: usize,
     pub(in crate::serve) key: TokenKey,
     pub(in crate::serve) policy: Policy,
-    pub(in crate::serve) shared: Arc<Shared>,
-    pub(in crate::serve) signal: Arc<AppendSignal>,
-    pub(in crate::serve) metrics: HostMetrics,
-    pub(in crate::serve) events: Events,
     pub(in crate::serve) beat: Beat,
-    pub(in crate::serve) stop: watch::Receiver<bool>,
+}
+
+/// A port that can be connected to, and how its connections are encrypted.
+pub(in crate::serve) struct Listening {
+    pub(in crate::serve) listener: TcpListener,
+    pub(in crate::serve) tls: Option<TlsConfig>,
 }
 
 impl IndexThread {
@@ -59,63 +56,83 @@ impl IndexThread {
     /// # Errors
     /// If there is no ring, the folders can't be opened, or a port fails for good.
     pub(in crate::serve) fn run(self) -> anyhow::Result<()> {
-        block_on(async {
-            let store = self.tree.store(Throttle::new(self.policy.clone(), self.signal.clone()))?;
-            let reader = Rc::new(Reader::new(
-                store.clone(),
-                SystemClock,
-                self.key,
-                ReadOptions { boot: boot(), ..ReadOptions::default() },
-            ));
-            let held_bytes_max = self.memory_bytes_max / CALLS_SHARE;
-            let pages = Answerer::pages_at_once(self.memory_bytes_max - held_bytes_max);
-            let (turns, held) = (Turns::new(), Held::new(held_bytes_max));
-            let open = Rc::new(Open::default());
-            let closers = [self.reader.try_clone()?, self.manager.try_clone()?];
-            self.events.send(HostEvent::Step(Step::Equipped));
-            let port = |tls, service: Service| {
-                let (reader, shared, metrics) = (reader.clone(), self.shared.clone(), self.metrics.clone());
-                let answerer = Answerer::new(service, store.clone(), reader, shared, pages.clone(), metrics);
-                Port {
-                    name: service.name(),
-                    tls,
-                    answerer: Rc::new(answerer),
-                    bounds: self.bounds,
-                    metrics: self.metrics.clone(),
-                    seats: Seats::new(
-                        service.name(),
-                        self.bounds.connections_max,
-                        open.clone(),
-                        self.metrics.clone(),
-                    ),
-                    turns: turns.clone(),
-                    held: held.clone(),
-                }
-            };
-            let reader_port = port(self.reader_tls, Service::Reader).accept(self.reader, self.stop.clone());
-            let manager_port =
-                port(self.manager_tls, Service::Manager).accept(self.manager, self.stop.clone());
-            let mut stop = self.stop.clone();
-            let watch = async {
-                let releasing = async {
-                    loop {
-                        tokio::time::sleep(RELEASE_EVERY).await;
-                        reader.release_idle();
-                    }
-                };
-                tokio::select! {
-                    _ = stop.wait_for(|stop| *stop) => {}
-                    () = releasing => {}
-                    () = pages.keep_moving() => {}
-                    never = self.beat.tick() => match never {},
-                }
-                closers.iter().for_each(listeners::close);
-                Ok(())
-            };
-            tokio::try_join!(reader_port, manager_port, watch)?;
-            // Whoever is still being served then is slower than a recovery has to be; it goes on after the restart.
-            let _ = tokio::time::timeout(STOP_PATIENCE, open.none()).await;
+        block_on(self.serve())?
+    }
+
+    async fn serve(self) -> anyhow::Result<()> {
+        let Self { handles, reader, manager, bounds, key, policy, beat } = self;
+        let stop = handles.stop.clone();
+        let common = Common::new(handles, bounds, key, policy)?;
+        let closers = [reader.listener.try_clone()?, manager.listener.try_clone()?];
+        common.handles.events.send(HostEvent::Step(Step::Equipped));
+        let reader_port = common.port(Service::Reader, reader.tls).accept(reader.listener, stop.clone());
+        let manager_port = common.port(Service::Manager, manager.tls).accept(manager.listener, stop);
+        let watch = async {
+            common.watch(beat).await;
+            closers.iter().for_each(listeners::close);
             Ok(())
-        })?
+        };
+        tokio::try_join!(reader_port, manager_port, watch)?;
+        // Whoever is still being served then is slower than a recovery has to be; it goes on after the restart.
+        let _ = tokio::time::timeout(STOP_PATIENCE, common.open.none()).await;
+        Ok(())
+    }
+}
+
+/// What both ports share.
+struct Common {
+    handles: Handles,
+    bounds: Bounds,
+    store: Store<UringDisk>,
+    reader: Rc<Reader<UringDisk, SystemClock>>,
+    pages: Rc<Places>,
+    turns: Rc<Turns>,
+    held: Rc<Held>,
+    open: Rc<Open>,
+}
+
+impl Common {
+    fn new(handles: Handles, bounds: Bounds, key: TokenKey, policy: Policy) -> anyhow::Result<Self> {
+        let store = handles.tree.store(Throttle::new(policy, handles.signal.clone()))?;
+        let options = ReadOptions { boot: boot(), ..ReadOptions::default() };
+        let reader = Rc::new(Reader::new(store.clone(), SystemClock, key, options));
+        // Memory for pages that are being filled or sent, and for calls partly received.
+        let bytes_max = handles.limits.in_flight_bytes_max;
+        let held_bytes_max = bytes_max / CALLS_SHARE;
+        let pages = Answerer::pages_at_once(bytes_max - held_bytes_max);
+        let (turns, held, open) = (Turns::new(), Held::new(held_bytes_max), Rc::default());
+        Ok(Self { handles, bounds, store, reader, pages, turns, held, open })
+    }
+
+    fn port(&self, service: Service, tls: Option<TlsConfig>) -> Port {
+        let (store, reader, pages) = (self.store.clone(), self.reader.clone(), self.pages.clone());
+        let (name, metrics) = (service.name(), self.handles.metrics.clone());
+        Port {
+            name,
+            tls,
+            answerer: Rc::new(Answerer::new(service, store, reader, pages, &self.handles)),
+            bounds: self.bounds,
+            seats: Seats::new(name, self.handles.limits.connections_max, self.open.clone(), metrics.clone()),
+            metrics,
+            turns: self.turns.clone(),
+            held: self.held.clone(),
+        }
+    }
+
+    /// Looks after what both ports hold, until the host stops.
+    async fn watch(&self, beat: Beat) {
+        let mut stop = self.handles.stop.clone();
+        let releasing = async {
+            loop {
+                tokio::time::sleep(RELEASE_EVERY).await;
+                self.reader.release_idle();
+            }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = releasing => {}
+            () = self.pages.keep_moving() => {}
+            never = beat.tick() => match never {},
+        }
     }
 }
