@@ -2,15 +2,18 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crate::http::get;
+use crate::wait::comes;
 
 /// What `drain` says where it has dealt what is there, and something is not.
 const MISSING: &str = "what is here is dealt, but something is missing of the raw log";
@@ -64,6 +67,7 @@ pub struct Host {
     arguments: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
     addresses: [SocketAddr; 4],
+    encrypted: bool,
     running: Option<Running>,
 }
 
@@ -71,6 +75,8 @@ pub struct Host {
 struct Running {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Collects it to its end.
+    follower: JoinHandle<()>,
 }
 
 /// Below those that the system gives to outgoing connections, so that none takes one while a host is down.
@@ -106,6 +112,7 @@ impl Host {
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
             environment: Vec::new(),
             addresses: free_addresses(),
+            encrypted: arguments.contains(&"--tls-cert"),
             running: None,
         }
     }
@@ -158,7 +165,7 @@ impl Host {
         self.running.as_ref().expect("the host runs").child.id()
     }
 
-    /// Starts it and waits until it says that it is ready.
+    /// Starts it and waits until its start is over.
     ///
     /// # Panics
     /// If it does not get ready; the panic shows its log.
@@ -183,7 +190,7 @@ impl Host {
         log
     }
 
-    /// Starts it and waits until it is ready.
+    /// Starts it and waits until its start is over.
     ///
     /// # Errors
     /// How it ended instead, and its log. No status: it hung.
@@ -191,10 +198,12 @@ impl Host {
     /// # Panics
     /// If it runs already.
     pub fn try_start(&mut self) -> Result<(), (Option<ExitStatus>, String)> {
-        self.try_start_and(|_| {})
+        // Encrypted, it is asked by nobody here.
+        self.launch(|_| {}, if self.encrypted { Self::lets_in } else { Self::has_started })
     }
 
-    /// Starts it, does something to its process (by its id), and waits until it is ready.
+    /// Starts it, does something to its process (by its id), and waits until it lets clients in. It is asked nothing: the
+    /// process may have lost what an answer needs.
     ///
     /// # Errors
     /// As [`Self::try_start`].
@@ -202,6 +211,14 @@ impl Host {
     /// # Panics
     /// If it runs already.
     pub fn try_start_and(&mut self, meanwhile: impl FnOnce(u32)) -> Result<(), (Option<ExitStatus>, String)> {
+        self.launch(meanwhile, Self::lets_in)
+    }
+
+    fn launch(
+        &mut self,
+        meanwhile: impl FnOnce(u32),
+        is_done: fn(&Self) -> bool,
+    ) -> Result<(), (Option<ExitStatus>, String)> {
         assert!(self.running.is_none(), "the host runs already");
         let [writer, reader, manager, metrics] = self.addresses.map(|address| address.to_string());
         let mut command = command();
@@ -213,25 +230,34 @@ impl Host {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("logtank starts");
         let log = Arc::new(Mutex::new(String::new()));
-        let (ready, is_ready) = mpsc::channel();
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let sink = log.clone();
-        std::thread::spawn(move || follow(stderr, &sink, &ready));
+        let follower = std::thread::spawn(move || follow(stderr, &sink));
         meanwhile(child.id());
         let deadline = Instant::now() + START_TIMEOUT;
-        let outcome = is_ready.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-        if let Err(why) = outcome {
-            let hung = matches!(why, RecvTimeoutError::Timeout);
-            // Where it closed its log it is ending by itself.
-            if hung {
+        while !is_done(self) {
+            let ended = child.try_wait().expect("it can be waited for");
+            if ended.is_some() || Instant::now() >= deadline {
                 let _ = child.kill();
+                child.wait().expect("it can be waited for");
+                follower.join().expect("collecting lines does not fail");
+                let log = log.lock().expect("log").clone();
+                return Err((ended, log));
             }
-            let status = child.wait().expect("it can be waited for");
-            let log = log.lock().expect("log").clone();
-            return Err(((!hung).then_some(status), log));
+            std::thread::sleep(Duration::from_millis(5));
         }
-        self.running = Some(Running { child, log });
+        self.running = Some(Running { child, log, follower });
         Ok(())
+    }
+
+    /// Whether its start is over, whatever it serves.
+    fn has_started(&self) -> bool {
+        get(self.metrics(), "/startedz", "*/*").is_ok_and(|(status, ..)| status == 200)
+    }
+
+    /// Whether it has opened the writer's port, which is the last: the kernel connects who comes then.
+    fn lets_in(&self) -> bool {
+        TcpStream::connect(self.writer()).is_ok()
     }
 
     /// What it has logged since its last start.
@@ -241,6 +267,18 @@ impl Host {
     #[must_use]
     pub fn log(&self) -> String {
         self.running.as_ref().expect("the host runs").log.lock().expect("log").clone()
+    }
+
+    /// Waits until it has logged these words.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn logs(&self, words: &str) {
+        assert!(
+            comes(START_TIMEOUT, || self.log().contains(words)),
+            "it does not log {words:?}:\n{}",
+            self.log()
+        );
     }
 
     /// Ends it as `kill -9` does.
@@ -298,6 +336,7 @@ impl Host {
     pub fn wait(&mut self) -> (ExitStatus, String) {
         let mut running = self.running.take().expect("the host runs");
         let status = running.child.wait().expect("it can be waited for");
+        running.follower.join().expect("collecting lines does not fail");
         let log = running.log.lock().expect("log").clone();
         (status, log)
     }
@@ -318,24 +357,14 @@ impl Drop for Host {
     }
 }
 
-/// Collects the log; tells once when the line of readiness has come.
-fn follow(stderr: impl Read, sink: &Mutex<String>, ready: &mpsc::Sender<()>) {
+/// Collects the log.
+fn follow(stderr: impl Read, sink: &Mutex<String>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        let is_ready = line.contains("ready");
         let mut log = sink.lock().expect("log");
         // A host that fails in a loop must not fill the test's memory.
         if log.len() < 4 << 20 {
             log.push_str(&line);
             log.push('\n');
-        }
-        drop(log);
-        if is_ready
-            && (line.contains("ready:")
-                || line.contains("ready to serve")
-                || line.contains("\"ready\"")
-                || line.contains("is ready"))
-        {
-            let _ = ready.send(());
         }
     }
 }

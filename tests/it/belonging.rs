@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 
 use logtank_tests::client::Client;
 use logtank_tests::host::{Host, program, run};
+use logtank_tests::http::get;
 use logtank_tests::thrift::{Change, index_code};
+use logtank_tests::wait::eventually;
 
 /// Exit code for what starting again does not mend.
 const HOPELESS: Option<i32> = Some(78);
@@ -235,7 +237,7 @@ fn a_lost_drive_is_replaced_when_the_operator_says_so() {
     std::fs::write(&accept, "").unwrap();
     let mut host = two.host();
     host.start();
-    assert!(host.log().contains("belong together from now on"), "{}", host.log());
+    host.logs("belong together from now on");
     assert!(!accept.exists(), "it counts once");
     write(&host, "new");
     let (state, _) = Client::connect(host.reader()).unwrap().recover("m").unwrap();
@@ -415,22 +417,22 @@ fn two_roles_that_start_at_once_agree_on_one_identity() {
         let mut children = ["writer", "indexes"].map(|role| {
             let mut command = Command::new(program());
             command.args(["serve", "--data", data, "--raw-dir", raw_dir, "--role", role, "--shards", "1"]);
+            command.arg("--print-addresses");
             for port in ["--writer-addr", "--reader-addr", "--manager-addr", "--metrics-addr"] {
                 command.args([port, "127.0.0.1:0"]);
             }
-            command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
         });
         let ready = |child: &mut std::process::Child| {
             use std::io::BufRead as _;
-            let mut said = String::new();
-            let stderr = std::io::BufReader::new(child.stderr.as_mut().unwrap());
-            for line in stderr.lines().map_while(Result::ok) {
-                if line.contains("ready to serve") {
-                    return;
-                }
-                said.push_str(&line);
-            }
-            panic!("not ready: {said}");
+            let mut addresses = String::new();
+            std::io::BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut addresses).unwrap();
+            let addresses: serde_json::Value = serde_json::from_str(&addresses).unwrap();
+            let metrics = addresses["metrics"].as_str().unwrap().parse().unwrap();
+            eventually("its start is over", || {
+                assert!(child.try_wait().unwrap().is_none(), "it ended");
+                get(metrics, "/startedz", "*/*").is_ok_and(|(status, ..)| status == 200)
+            });
         };
         children.iter_mut().for_each(ready);
         let identity = std::fs::read_to_string(two.data.join("identity")).unwrap();

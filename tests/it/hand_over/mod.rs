@@ -317,8 +317,8 @@ fn an_index_of_the_original_that_can_not_be_one_here_is_named() {
     assert_eq!(std::fs::read(&segment).unwrap(), as_received(&change("a b")), "left as it is");
     assert_eq!(original::recover(&data, "fine").unwrap().len(), 1);
     let mut host = Host::started(&data, &[]);
-    assert!(host.log().contains("indexes/a b"), "{}", host.log());
-    assert!(host.log().contains(r"indexes/\xE9t\xE9"), "{}", host.log());
+    host.logs("indexes/a b");
+    host.logs(r"indexes/\xE9t\xE9");
     host.stop();
 }
 
@@ -366,7 +366,7 @@ fn a_slave_that_was_promoted_is_taken_over_whole() {
             apply(&mut expected, &RecordView::parse(&bytes).unwrap().0);
         }
         let mut host = Host::started(&data, &["--shards", "1"]);
-        assert!(host.log().contains("1 raw segments of the original began before"), "{}", host.log());
+        host.logs("1 raw segments of the original began before");
         let mut reader = Client::connect(host.reader()).unwrap();
         let (state, _) = reader.recover("m").unwrap();
         assert!(state == expected, "{state:#?}");

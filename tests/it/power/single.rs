@@ -155,7 +155,7 @@ fn what_the_drive_refused_twice_is_brought_back_from_the_page_cache_by_the_next_
     broken.host.start();
     let there = broken.documents();
     assert!((acknowledged..=acknowledged + 1).contains(&there), "{there} of {acknowledged}");
-    assert!(broken.host.log().contains("only the page cache still had"), "{}", broken.host.log());
+    broken.host.logs("only the page cache still had");
     let broken = broken.again();
     assert_eq!(broken.documents(), there, "after a restart without page cache");
 }
