@@ -41,7 +41,8 @@ pub(crate) struct Generator {
     /// Where an index's share of the load ends, of 1.
     shares: Vec<f64>,
     serial: u64,
-    random: u64,
+    /// The same in each run.
+    random: fastrand::Rng,
 }
 
 /// What the first field begins with, before the serial number.
@@ -60,7 +61,13 @@ impl Generator {
         } else {
             Vec::new()
         };
-        Self { shape: shape.clone(), run: run.to_owned(), shares, serial: 0, random: 0x9e37_79b9_7f4a_7c15 }
+        Self {
+            shape: shape.clone(),
+            run: run.to_owned(),
+            shares,
+            serial: 0,
+            random: fastrand::Rng::with_seed(1),
+        }
     }
 
     /// The code of an index by its number.
@@ -80,10 +87,10 @@ impl Generator {
         let index = if self.shares.is_empty() {
             usize::try_from(serial % self.shape.indexes as u64).expect("below a usize")
         } else {
-            let at = self.fraction();
+            let at = self.random.f64();
             self.shares.partition_point(|end| *end < at).min(self.shape.indexes - 1)
         };
-        let percent = self.fraction() * 100.0;
+        let percent = self.random.f64() * 100.0;
         let kind = if percent < f64::from(self.shape.deletes) {
             Kind::Delete
         } else if percent < f64::from(self.shape.deletes + self.shape.updates) {
@@ -94,14 +101,6 @@ impl Generator {
         let document = serial % self.shape.documents;
         let change = Change { index, connection, document, kind, serial };
         (change, Encoded { index: Self::index_code(index), bytes: self.encode(&change) })
-    }
-
-    /// From 0 to 1, evenly (xorshift64*).
-    fn fraction(&mut self) -> f64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        (self.random.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     fn encode(&self, change: &Change) -> Vec<u8> {

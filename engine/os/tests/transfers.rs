@@ -17,14 +17,11 @@ use logtank_os::disk::{Throttle, UringDisk, UringFile, block_on};
 use rustix::fs::OFlags;
 
 /// Numbers that look random and are the same each time.
-struct Numbers(u64);
+struct Numbers(fastrand::Rng);
 
 impl Numbers {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
+        self.0.usize(..bound)
     }
 
     /// Often at or beside a block's boundary, where mistakes are.
@@ -48,7 +45,7 @@ fn against_a_model(folder: &Path, transfer: Transfer, throttle: Throttle, seed: 
     const BYTES_MAX: usize = 40 * 4096;
     let disk = UringDisk::new(&[folder], throttle).unwrap();
     let path = folder.join("file");
-    let mut numbers = Numbers(seed);
+    let mut numbers = Numbers(fastrand::Rng::with_seed(seed));
     let mut model: Vec<u8> = Vec::new();
     block_on(async {
         let mut file = disk.create(&path, transfer).await.unwrap();

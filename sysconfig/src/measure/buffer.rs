@@ -11,14 +11,8 @@ pub(super) struct Aligned {
 impl Aligned {
     /// `len` bytes that don't compress well: some drives and hosts treat zeros as nothing.
     pub(super) fn new(len: usize) -> Self {
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[0]
-        };
-        let bytes: Vec<u8> = (0..len + BLOCK).map(|_| next()).collect();
+        let mut bytes = vec![0; len + BLOCK];
+        fastrand::Rng::with_seed(1).fill(&mut bytes);
         let start = bytes.as_ptr().align_offset(BLOCK);
         assert!(start < BLOCK, "an address is at most a block away from a multiple of one");
         Self { bytes, start, len }

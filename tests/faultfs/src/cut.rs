@@ -1,5 +1,7 @@
 //! What a drive holds after its power was cut: all that a flush covered, and of the rest what luck has it.
 
+use fastrand::Rng;
+
 use crate::recording::{Event, Recording, Written};
 use crate::store::{SECTOR_BYTES, Store};
 
@@ -51,7 +53,8 @@ impl<'a> Cuts<'a> {
         }
         self.applied = durable;
         let mut image = self.durable.clone();
-        let mut luck = Luck(seed);
+        // The same seed, the same image.
+        let mut luck = Rng::with_seed(seed);
         for event in &happened[durable..] {
             if let Event::Write { offset, data, .. } = event {
                 survive(&mut image, *offset, data, survivors, &mut luck);
@@ -61,37 +64,22 @@ impl<'a> Cuts<'a> {
     }
 }
 
-fn survive(image: &mut Store, offset: u64, data: &Written, survivors: Survivors, luck: &mut Luck) {
+fn survive(image: &mut Store, offset: u64, data: &Written, survivors: Survivors, luck: &mut Rng) {
     match survivors {
         Survivors::None => {}
         Survivors::All => data.put(image, offset, 0, data.len()),
         Survivors::Some => {
-            if luck.toss() {
+            if luck.bool() {
                 data.put(image, offset, 0, data.len());
             }
         }
         Survivors::Torn => {
             for from in (0..data.len()).step_by(SECTOR_BYTES) {
-                if luck.toss() {
+                if luck.bool() {
                     data.put(image, offset, from, (from + SECTOR_BYTES).min(data.len()));
                 }
             }
         }
-    }
-}
-
-/// xorshift64*: the same seed, the same image.
-struct Luck(u64);
-
-impl Luck {
-    const fn toss(&mut self) -> bool {
-        // A seed of 0 would stay 0.
-        let mut x = self.0 | 1 << 63;
-        x ^= x >> 12;
-        x ^= x << 25;
-        x ^= x >> 27;
-        self.0 = x;
-        x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 63 == 1
     }
 }
 

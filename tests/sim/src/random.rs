@@ -1,11 +1,13 @@
 //! Numbers that only look random. Each concern draws from a stream of its own, so that a change in one leaves the
 //! others as they were.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
-/// `SplitMix64`: small, fast, and the same on every machine.
+use logtank_engine::testing::Choices;
+
+/// One stream.
 #[derive(Clone, Debug)]
-pub struct Random(Cell<u64>);
+pub struct Random(RefCell<Choices>);
 
 impl Random {
     /// The stream of `seed` for one concern.
@@ -13,18 +15,14 @@ impl Random {
     pub fn new(seed: u64, concern: &str) -> Self {
         let mix = |state: u64, byte: u8| (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let start = concern.bytes().fold(0xcbf2_9ce4_8422_2325, mix);
-        let random = Self(Cell::new(start ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let random = Self(RefCell::new(Choices(start ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
         random.next();
         random
     }
 
     /// The next number.
     pub fn next(&self) -> u64 {
-        self.0.set(self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        let mut z = self.0.get();
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.borrow_mut().next()
     }
 
     /// A number below `bound`; zero if that is zero.

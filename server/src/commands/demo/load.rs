@@ -29,7 +29,8 @@ pub(super) fn index_name(index: usize) -> String {
 /// One connection's writer, and what it knows to be there.
 pub(super) struct Writer {
     number: usize,
-    random: u64,
+    /// By number, so that the load is the same each time.
+    random: fastrand::Rng,
     batches: u64,
     /// By index: what was acknowledged.
     pub(super) acknowledged: Vec<Index>,
@@ -50,7 +51,7 @@ impl Writer {
     pub(super) fn new(number: usize) -> Self {
         Self {
             number,
-            random: 0x9e37_79b9_7f4a_7c15 ^ (number as u64 + 1),
+            random: fastrand::Rng::with_seed(number as u64),
             batches: 0,
             acknowledged: vec![Index::new(); INDEXES],
             in_doubt: None,
@@ -65,7 +66,7 @@ impl Writer {
     pub(super) fn write(&mut self, address: &str, control: &Control) -> anyhow::Result<()> {
         let mut connection = Connection::open(address, Duration::from_secs(30), &Encryption::default())?;
         while !control.over.load(Ordering::Relaxed) {
-            let index = usize::try_from(self.next_random() % INDEXES as u64).expect("a small number");
+            let index = self.random.usize(..INDEXES);
             let name = index_name(index);
             let (mut bytes, mut ends) = (Vec::new(), Vec::new());
             let mut after = self.acknowledged[index].clone();
@@ -98,23 +99,15 @@ impl Writer {
         Ok(())
     }
 
-    /// xorshift: the same load each time.
-    fn next_random(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random
-    }
-
     /// Mostly additions, a third updates, some deletions.
     fn change(&mut self) -> RecordJson<'static> {
         self.batches += 1;
         let number = self.batches;
-        let document = self.next_random() % DOCUMENTS;
+        let document = self.random.u64(..DOCUMENTS);
         let docid = format!("{}-{document}", self.number).into();
         #[expect(clippy::cast_precision_loss, reason = "any double will do")]
         let score = Number(number as f64 / 7.0);
-        match self.next_random() % 20 {
+        match self.random.u8(..20) {
             0 => RecordJson { docid, deleted: true, ..RecordJson::default() },
             1..=6 => {
                 RecordJson { docid, variables: Some(BTreeMap::from([(1, score)])), ..RecordJson::default() }
