@@ -9,13 +9,12 @@
 mod crash;
 mod faults;
 mod file;
-mod hidden;
 mod port;
 mod ring;
 mod tree;
 
 pub use crash::{CutPolicy, MetadataModel};
 pub use faults::Faults;
-pub use hidden::{Copied, Hidden};
 pub use port::{SimDisk, SimFile};
 pub use ring::RingFile;
+pub use tree::{Copied, Hidden};

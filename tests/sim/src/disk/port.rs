@@ -12,8 +12,7 @@ use logtank_engine::time::{Clock, WallMillis};
 
 use super::crash::{CutPolicy, MetadataModel};
 use super::faults::{self, Faults};
-use super::hidden::{Copied, Hidden};
-use super::tree::{Inode, Node, Tree};
+use super::tree::{Copied, Hidden, Inode, Node, Tree};
 use crate::mutants::Tampering;
 use crate::random::Random;
 use crate::world::{Executor, SimClock};
@@ -103,7 +102,7 @@ impl SimDisk {
     #[must_use]
     pub fn files(&self) -> Vec<(PathBuf, usize)> {
         let tree = self.0.tree.borrow();
-        let files = tree.reachable().into_iter().filter_map(|(inode, path)| match &tree.nodes[inode] {
+        let files = tree.reachable().into_iter().filter_map(|(inode, path)| match tree.node(inode) {
             Node::File(data) => Some((PathBuf::from(path), data.len())),
             Node::Folder(_) => None,
         });
@@ -129,17 +128,13 @@ impl SimDisk {
     /// Whether names in this folder are on their way to the drive.
     #[must_use]
     pub fn has_names_under_way(&self, folder: &Path) -> bool {
-        let tree = self.0.tree.borrow();
-        let inode = tree.find(folder);
-        tree.journal.iter().any(|step| Some(step.folder) == inode)
+        self.0.tree.borrow().names_under_way(folder) > 0
     }
 
     /// How many files were removed from this folder, of which a power cut may bring any back.
     #[must_use]
     pub fn removals_under_way(&self, folder: &Path) -> usize {
-        let tree = self.0.tree.borrow();
-        let inode = tree.find(folder);
-        tree.journal.iter().filter(|step| Some(step.folder) == inode && step.removes()).count()
+        self.0.tree.borrow().removals_under_way(folder)
     }
 
     /// Puts a file there that always was.
@@ -308,7 +303,7 @@ impl Disk for SimDisk {
         let list = |tree: &mut Tree, _: &Random| {
             let entry = |(name, inode): (&String, &Inode)| Entry {
                 name: name.clone(),
-                kind: match &tree.nodes[*inode] {
+                kind: match tree.node(*inode) {
                     Node::File(_) => EntryKind::File,
                     Node::Folder(_) => EntryKind::Folder,
                 },
@@ -320,7 +315,7 @@ impl Disk for SimDisk {
 
     async fn metadata(&self, path: &Path) -> DiskResult<Option<Metadata>> {
         let look = |tree: &mut Tree, _: &Random| {
-            Ok(tree.find(path).map(|inode| match &tree.nodes[inode] {
+            Ok(tree.find(path).map(|inode| match tree.node(inode) {
                 Node::File(data) => {
                     let (len, modified) = (data.len() as u64, WallMillis(data.modified));
                     Metadata { kind: EntryKind::File, len, modified }

@@ -1,11 +1,19 @@
+//! Files and folders, as they are shown and as they are on the drive.
+
+mod hidden;
+mod journal;
+
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Component, Path};
 
-use logtank_engine::format::names::is_temporary;
-
-use super::crash::MetadataModel;
+use super::crash::{CutPolicy, MetadataModel};
 use super::file::FileData;
+use crate::random::Random;
+
+use journal::{Journal, Step};
+
+pub use hidden::{Copied, Hidden};
 
 /// Number of a file or folder.
 pub(super) type Inode = usize;
@@ -24,32 +32,11 @@ pub(super) struct Folder {
     pub(super) durable: BTreeMap<String, Inode>,
 }
 
-/// One name of one folder, set or removed; on its way to the drive.
-#[derive(Debug)]
-pub(super) struct Step {
-    pub(super) number: u64,
-    /// Steps of one operation have the same one.
-    pub(super) operation: u64,
-    pub(super) folder: Inode,
-    name: String,
-    inode: Option<Inode>,
-}
-
-impl Step {
-    /// Whether a file has gone that had got its final name.
-    pub(super) fn removes(&self) -> bool {
-        self.inode.is_none() && !is_temporary(&self.name)
-    }
-}
-
 /// All files and folders.
 #[derive(Debug)]
 pub(super) struct Tree {
-    pub(super) nodes: Vec<Node>,
-    pub(super) journal: Vec<Step>,
-    pub(super) model: MetadataModel,
-    /// Numbers changes, of bytes and of names.
-    numbers: u64,
+    nodes: Vec<Node>,
+    journal: Journal,
 }
 
 fn names(path: &Path) -> impl Iterator<Item = &str> {
@@ -69,18 +56,31 @@ fn folder_of(path: &Path) -> &Path {
 
 impl Tree {
     pub(super) fn new(model: MetadataModel) -> Self {
-        Self { nodes: vec![Node::Folder(Folder::default())], journal: Vec::new(), model, numbers: 0 }
+        Self { nodes: vec![Node::Folder(Folder::default())], journal: Journal::new(model) }
     }
 
     /// A number greater than those of all changes so far.
     pub(super) const fn next_number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+        self.journal.next_number()
     }
 
     /// The number of the last change: a sync that begins now covers all up to it.
     pub(super) const fn last_number(&self) -> u64 {
-        self.numbers
+        self.journal.last_number()
+    }
+
+    pub(super) fn node(&self, inode: Inode) -> &Node {
+        &self.nodes[inode]
+    }
+
+    /// How many names in a folder are on their way to the drive.
+    pub(super) fn names_under_way(&self, folder: &Path) -> usize {
+        self.journal.under_way(self.find(folder))
+    }
+
+    /// How many names of files are being removed from a folder.
+    pub(super) fn removals_under_way(&self, folder: &Path) -> usize {
+        self.journal.removals_under_way(self.find(folder))
     }
 
     pub(super) fn find(&self, path: &Path) -> Option<Inode> {
@@ -127,8 +127,7 @@ impl Tree {
             Some(inode) => entries.names.insert(name.to_owned(), inode),
             None => entries.names.remove(name),
         };
-        let number = self.next_number();
-        self.journal.push(Step { number, operation, folder, name: name.to_owned(), inode });
+        self.journal.record(operation, folder, name, inode);
     }
 
     pub(super) fn create(&mut self, path: &Path) -> Result<Inode, ErrorKind> {
@@ -192,14 +191,15 @@ impl Tree {
     /// Makes the names in a folder durable, as they were when the change of this number was made.
     pub(super) fn sync_folder(&mut self, path: &Path, up_to: u64) -> Result<(), ErrorKind> {
         let inode = self.folder_inode(path)?;
-        let everywhere = self.model == MetadataModel::Journal;
-        self.commit(|step| step.number <= up_to && (everywhere || step.folder == inode));
+        let steps = self.journal.take_synced(inode, up_to);
+        self.commit(steps);
         Ok(())
     }
 
     /// Makes everything durable up to the change of this number.
     pub(super) fn sync_all(&mut self, up_to: u64) {
-        self.commit(|step| step.number <= up_to);
+        let steps = self.journal.take_all(up_to);
+        self.commit(steps);
         for node in &mut self.nodes {
             if let Node::File(data) = node {
                 data.sync(up_to);
@@ -207,21 +207,44 @@ impl Tree {
         }
     }
 
-    /// The steps for which `reached` says so get to the drive, in order.
-    pub(super) fn commit(&mut self, mut reached: impl FnMut(&Step) -> bool) {
-        let steps = std::mem::take(&mut self.journal);
-        for step in steps {
-            if !reached(&step) {
-                self.journal.push(step);
-                continue;
+    /// These get to the drive, in order.
+    fn commit(&mut self, steps: Vec<Step>) {
+        for Step { folder, name, inode, .. } in steps {
+            let Node::Folder(folder) = &mut self.nodes[folder] else { unreachable!("names are in folders") };
+            match inode {
+                Some(inode) => folder.durable.insert(name, inode),
+                None => folder.durable.remove(&name),
+            };
+        }
+    }
+
+    /// What is left of names and bytes when the power is cut.
+    pub(super) fn cut_power(&mut self, names: CutPolicy, bytes: CutPolicy, random: &Random) {
+        let steps = self.journal.cut_power(names, random);
+        self.commit(steps);
+        for node in &mut self.nodes {
+            if let Node::Folder(folder) = node {
+                folder.names.clone_from(&folder.durable);
             }
-            let Node::Folder(folder) = &mut self.nodes[step.folder] else {
-                unreachable!("names are in folders")
-            };
-            match step.inode {
-                Some(inode) => folder.durable.insert(step.name, inode),
-                None => folder.durable.remove(&step.name),
-            };
+        }
+        let reachable = self.reachable();
+        for (inode, node) in self.nodes.iter_mut().enumerate() {
+            match node {
+                Node::File(data) if reachable.contains_key(&inode) => data.cut_power(bytes, random),
+                Node::File(data) => *data = FileData::default(),
+                Node::Folder(_) => {}
+            }
+        }
+    }
+
+    /// The process ended: the page cache stays, but what it counts as clean may be gone from it.
+    pub(super) fn evict(&mut self, random: &Random) {
+        for node in &mut self.nodes {
+            if let Node::File(data) = node
+                && random.percent(50)
+            {
+                data.evict();
+            }
         }
     }
 

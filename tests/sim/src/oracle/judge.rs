@@ -2,48 +2,22 @@
 
 use std::time::Duration;
 
-use super::known::{Attempt, Batch, Must, Oracle, Promise};
+use super::facts::{Attempt, Batch, Must, Promise};
+use super::reports::Reports;
 
 /// Longest that a reply takes from the shard to its client, which is when it counts here.
 const REPLY_TIME: Duration = Duration::from_millis(1);
 
-impl Oracle {
-    /// Judges each life that ended, once nothing of it is unknown any more.
-    ///
-    /// # Errors
-    /// A broken promise.
-    pub(super) fn judge_lives(&mut self) -> Result<(), String> {
-        for life in 0..self.life() {
-            let open = |batch: &Batch| {
-                batch.sent().any(|sending| sending.life == life)
-                    && batch.parts.iter().any(|part| part.must == Must::Either)
-            };
-            if self.lives[life].judged || self.batches.iter().any(open) {
-                continue;
-            }
-            self.lives[life].judged = true;
-            for arrivals in self.lives[life].arrivals.values() {
-                self.judge_stream(arrivals).map_err(|what| format!("life {life}: {what}"))?;
-            }
-        }
-        Ok(())
-    }
+/// What a judge looks at.
+pub(super) struct Judge<'o> {
+    pub(super) promise: Promise,
+    pub(super) batches: &'o [Batch],
+    pub(super) reports: &'o Reports,
+}
 
-    /// Everything must be known in the end.
-    ///
-    /// # Errors
-    /// What is not.
-    pub fn all_known(&self) -> Result<(), String> {
-        let open = |batch: &Batch| batch.parts.iter().any(|part| part.must == Must::Either);
-        if let Some(number) = self.batches.iter().position(open) {
-            return Err(format!("nobody knows whether batch {number} is there: {:?}", self.batches[number]));
-        }
-        let judged = self.lives.iter().rev().skip(1).all(|life| life.judged);
-        if judged { Ok(()) } else { Err("a life was not judged".to_owned()) }
-    }
-
+impl Judge<'_> {
     /// What became of the batches that arrived at one shard, in order.
-    fn judge_stream(&self, arrivals: &[Attempt]) -> Result<(), String> {
+    pub(super) fn stream(&self, arrivals: &[Attempt]) -> Result<(), String> {
         let mut first_lost: Option<usize> = None;
         let mut oldest_lost_acknowledged: Option<u64> = None;
         for attempt in arrivals {
@@ -64,14 +38,16 @@ impl Oracle {
                         "batch {number} is there, but {lost}, before it on its shard, is lost"
                     ));
                 }
-                if let Some(position) = batch.positions.iter().find(|position| self.is_reported(**position)) {
+                if let Some(position) =
+                    batch.positions.iter().find(|position| self.reports.is_reported(**position))
+                {
                     return Err(format!("batch {number} at {position} is there, but was reported lost"));
                 }
                 continue;
             }
             first_lost.get_or_insert(number);
             let Some(acknowledged) = acknowledged else { continue };
-            self.judge_report(number, batch, sending.life)?;
+            self.report(number, batch, sending.life)?;
             let oldest = *oldest_lost_acknowledged.get_or_insert(acknowledged);
             if let Promise::Interval(interval) = self.promise
                 && Duration::from_nanos(acknowledged.saturating_sub(oldest)) >= interval + REPLY_TIME
@@ -87,7 +63,7 @@ impl Oracle {
 
     /// What was lost must have been reported, if anything behind it in its epoch is left to prove it: of the same life, since
     /// an epoch of which a power cut left nothing may be opened once more.
-    fn judge_report(&self, number: usize, batch: &Batch, life: usize) -> Result<(), String> {
+    fn report(&self, number: usize, batch: &Batch, life: usize) -> Result<(), String> {
         let &[position] = &batch.positions[..] else { return Ok(()) };
         let behind = |other: &Batch| {
             other.positions.len() == 1
@@ -96,7 +72,7 @@ impl Oracle {
                 && other.sent().all(|sending| sending.life == life)
                 && other.parts.iter().all(|part| part.must == Must::BeThere)
         };
-        if self.batches.iter().any(behind) && !self.is_reported(position) {
+        if self.batches.iter().any(behind) && !self.reports.is_reported(position) {
             return Err(format!("acknowledged batch {number} at {position} is lost, and was not reported"));
         }
         Ok(())

@@ -1,155 +1,30 @@
 //! What is known of each batch.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use logtank_engine::ids::{Epoch, Position};
+use logtank_engine::ids::Position;
 use logtank_engine::raw_log::recover::RecoveryReport;
 
 use super::document::Record;
-
-/// What the host promises of what it acknowledges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promise {
-    /// A power cut loses nothing.
-    Always,
-    /// A power cut loses nothing older than this.
-    Interval(Duration),
-}
-
-/// Names a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BatchId(pub usize);
-
-/// Names one sending of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Attempt {
-    /// The batch.
-    pub batch: BatchId,
-    pub(super) place: usize,
-}
-
-/// Names a deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DeletionId(pub(super) usize);
-
-/// How a life of the host ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crash {
-    /// The process was killed, or ended by itself.
-    Kill,
-    /// The machine lost its power.
-    Power,
-}
-
-/// Whether something must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Must {
-    BeThere,
-    NotBeThere,
-    /// Nobody knows (yet).
-    Either,
-}
-
-/// A batch's records for one index.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) index: usize,
-    pub(super) records: Vec<Record>,
-    pub(super) must: Must,
-    /// The call by which that is known.
-    pub(super) since: u64,
-    /// A deletion may have met it: whether it is there says nothing about losses.
-    pub(super) deletion_met: bool,
-}
-
-impl Part {
-    pub(super) const fn set(&mut self, must: Must, tick: u64) {
-        self.must = must;
-        self.since = tick;
-    }
-}
-
-/// One sending.
-#[derive(Debug)]
-pub(super) struct Sending {
-    pub(super) life: usize,
-    pub(super) shard: usize,
-    pub(super) begun: u64,
-    /// Its place among the batches that arrived whole at its shard.
-    pub(super) arrival: Option<u64>,
-    pub(super) acknowledged_at: Option<u64>,
-    /// The call that said so.
-    pub(super) acknowledged_tick: Option<u64>,
-    /// The shard said that it stores nothing of it.
-    refused: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) parts: Vec<Part>,
-    sendings: Vec<Sending>,
-    /// Where its first marker was seen on its way to the drive.
-    pub(super) positions: Vec<Position>,
-    /// It can't be lost any more by a power cut.
-    pub(super) secured: bool,
-}
-
-impl Batch {
-    /// Sendings that may be stored.
-    pub(super) fn sent(&self) -> impl Iterator<Item = &Sending> + Clone {
-        self.sendings.iter().filter(|sending| !sending.refused)
-    }
-
-    /// The sending of this place, if no other one may be stored.
-    pub(super) fn sent_only_as(&self, place: usize) -> Option<&Sending> {
-        let mut sent = self.sent();
-        let only = sent.next().filter(|_| sent.next().is_none())?;
-        std::ptr::eq(only, &self.sendings[place]).then_some(only)
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Deletion {
-    pub(super) index: usize,
-    pub(super) life: usize,
-    pub(super) begun: u64,
-    pub(super) ended: Option<u64>,
-    /// It did not end well: it holds or not.
-    pub(super) in_doubt: bool,
-}
-
-/// One life of the host, from start to crash.
-#[derive(Debug, Default)]
-pub(super) struct Life {
-    pub(super) ended_at: Option<u64>,
-    /// A write or a sync of the raw log failed: what a power cut takes may be older than the interval.
-    pub(super) drive_failed: bool,
-    /// A sync of the raw log failed: pages count as clean that the drive has not got, and are lost when memory gets scarce.
-    /// A write that failed is no such excuse.
-    pub(super) sync_failed: bool,
-    /// An fdatasync of the raw log was slow: the loss is bounded by what was acknowledged meanwhile, not by the clock.
-    pub(super) drive_slow: bool,
-    /// Batches in the order in which they arrived whole, by shard.
-    pub(super) arrivals: BTreeMap<usize, Vec<Attempt>>,
-    pub(super) judged: bool,
-}
+use super::facts::{
+    Attempt, Batch, BatchId, Crash, Deletion, DeletionId, Life, Must, Part, Promise, Sending,
+};
+use super::judge::Judge;
+use super::read::{Begun, Read};
+use super::reports::Reports;
+use super::restored::Restored;
 
 /// Knows the answer. Times are nanoseconds of virtual time; every call also gets a number, by which they are in order.
 #[derive(Debug)]
 pub struct Oracle {
-    pub(super) promise: Promise,
-    pub(super) codes: Vec<String>,
-    pub(super) batches: Vec<Batch>,
-    pub(super) deletions: Vec<Deletion>,
-    pub(super) lives: Vec<Life>,
+    promise: Promise,
+    codes: Vec<String>,
+    batches: Vec<Batch>,
+    deletions: Vec<Deletion>,
+    lives: Vec<Life>,
     /// Number of the last call.
-    pub(super) tick: u64,
-    /// Positions that recoveries reported lost.
-    pub(super) reported: BTreeMap<Epoch, Vec<(u32, u32)>>,
-    pub(super) missing_epochs: Vec<Epoch>,
-    /// How many positions of each epoch were handed out.
-    handed_out: BTreeMap<Epoch, u32>,
+    tick: u64,
+    reports: Reports,
 }
 
 impl Oracle {
@@ -163,13 +38,11 @@ impl Oracle {
             deletions: Vec::new(),
             lives: Vec::new(),
             tick: 0,
-            reported: BTreeMap::new(),
-            missing_epochs: Vec::new(),
-            handed_out: BTreeMap::new(),
+            reports: Reports::default(),
         }
     }
 
-    pub(super) const fn tick(&mut self) -> u64 {
+    const fn tick(&mut self) -> u64 {
         self.tick += 1;
         self.tick
     }
@@ -179,7 +52,7 @@ impl Oracle {
         self.lives.push(Life::default());
     }
 
-    pub(super) fn life(&self) -> usize {
+    fn life(&self) -> usize {
         self.lives.len() - 1
     }
 
@@ -285,8 +158,7 @@ impl Oracle {
 
     /// Positions before this one are handed out in its epoch.
     pub fn handed_out(&mut self, next: Position) {
-        let ordinals = self.handed_out.entry(next.epoch()).or_default();
-        *ordinals = next.ordinal().max(*ordinals);
+        self.reports.handed_out(next);
     }
 
     /// An index is about to be deleted.
@@ -409,14 +281,7 @@ impl Oracle {
         for batch in &mut self.batches {
             batch.secured |= batch.parts.iter().all(|part| part.must == Must::BeThere);
         }
-        for lost in &report.lost {
-            let handed_out = self.handed_out.get(&lost.epoch).copied().unwrap_or(0);
-            if lost.gaps.iter().any(|(_, end)| *end > handed_out) {
-                return Err(format!("{lost:?} is reported lost, but only {handed_out} were handed out"));
-            }
-            self.reported.entry(lost.epoch).or_default().extend(&lost.gaps);
-        }
-        self.missing_epochs.extend(&report.missing_epochs);
+        self.reports.add(report)?;
         // A seal that a power cut tore is told, too.
         match report.damaged.iter().find(|damage| !damage.what.starts_with("seal:")) {
             // What a failed sync left on the drive is the drive's doing.
@@ -427,9 +292,68 @@ impl Oracle {
         }
     }
 
-    pub(super) fn is_reported(&self, position: Position) -> bool {
-        let ordinal = position.ordinal();
-        let gaps = self.reported.get(&position.epoch());
-        gaps.is_some_and(|gaps| gaps.iter().any(|(first, end)| (*first..*end).contains(&ordinal)))
+    /// Judges each life that ended, once nothing of it is unknown any more.
+    ///
+    /// # Errors
+    /// A broken promise.
+    fn judge_lives(&mut self) -> Result<(), String> {
+        for life in 0..self.life() {
+            let open = |batch: &Batch| {
+                batch.sent().any(|sending| sending.life == life)
+                    && batch.parts.iter().any(|part| part.must == Must::Either)
+            };
+            if self.lives[life].judged || self.batches.iter().any(open) {
+                continue;
+            }
+            self.lives[life].judged = true;
+            let Self { promise, batches, reports, .. } = &*self;
+            let judge = Judge { promise: *promise, batches, reports };
+            for arrivals in self.lives[life].arrivals.values() {
+                judge.stream(arrivals).map_err(|what| format!("life {life}: {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything must be known in the end.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn all_known(&self) -> Result<(), String> {
+        let open = |batch: &Batch| batch.parts.iter().any(|part| part.must == Must::Either);
+        if let Some(number) = self.batches.iter().position(open) {
+            return Err(format!("nobody knows whether batch {number} is there: {:?}", self.batches[number]));
+        }
+        let judged = self.lives.iter().rev().skip(1).all(|life| life.judged);
+        if judged { Ok(()) } else { Err("a life was not judged".to_owned()) }
+    }
+
+    /// Everything that stands in the segments that were copied must be there, and nothing that was lost or deleted. To be asked when
+    /// all is known.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn restored(&self, index: usize, restored: &Restored<'_>) -> Result<(), String> {
+        restored.check(index, &self.codes[index], &self.batches)
+    }
+
+    /// A recovery read of an index begins, maybe before the first start; or a copy is taken.
+    pub fn read_begins(&mut self) -> Begun {
+        Begun { tick: self.tick(), life: self.lives.len().saturating_sub(1) }
+    }
+
+    /// A recovery read ended. Learns from it what was not known before.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read_ends(&mut self, index: usize, begun: Begun, records: &[Vec<u8>]) -> Result<(), String> {
+        let tick = self.tick();
+        let mut learn = || {
+            let read = Read::new(index, begun, records)?;
+            read.check_documents(&self.batches)?;
+            read.settle(&mut self.batches, &self.deletions, tick)
+        };
+        learn().map_err(|what| format!("a recovery read of {}: {what}", self.codes[index]))?;
+        self.judge_lives()
     }
 }

@@ -6,12 +6,15 @@
 //! they were sent, make of an empty index. What remains is to say which markers must be there, and which not.
 
 mod document;
+mod facts;
 mod judge;
 mod known;
 mod read;
+mod reports;
 mod restored;
 
 pub use document::{Document, Record, State};
-pub use known::{Attempt, BatchId, Crash, DeletionId, Oracle, Promise};
+pub use facts::{Attempt, BatchId, Crash, DeletionId, Promise};
+pub use known::Oracle;
 pub use read::Begun;
 pub use restored::Restored;

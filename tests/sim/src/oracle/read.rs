@@ -5,51 +5,56 @@ use std::collections::BTreeSet;
 use logtank_wire::record::RecordView;
 
 use super::document::{State, apply_view};
-use super::known::{Deletion, Must, Oracle};
+use super::facts::{Batch, Deletion, Must};
 
 /// When a read began, as the oracle counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Begun {
     pub(super) tick: u64,
     /// The life in which it began. It may end in a later one.
-    life: usize,
+    pub(super) life: usize,
 }
 
-impl Oracle {
-    /// A recovery read of an index begins, maybe before the first start; or a copy is taken.
-    pub fn read_begins(&mut self) -> Begun {
-        Begun { tick: self.tick(), life: self.lives.len().saturating_sub(1) }
-    }
+/// What a recovery read returned.
+pub(super) struct Read {
+    index: usize,
+    begun: Begun,
+    /// The batches that are in it, by their markers.
+    there: BTreeSet<usize>,
+    state: State,
+}
 
-    /// A recovery read ended. Learns from it what was not known before.
+impl Read {
+    /// Looks through the records.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn read_ends(&mut self, index: usize, begun: Begun, records: &[Vec<u8>]) -> Result<(), String> {
-        let code = self.codes[index].clone();
-        let wrong = |what: String| format!("a recovery read of {code}: {what}");
+    /// If they are none.
+    pub(super) fn new(index: usize, begun: Begun, records: &[Vec<u8>]) -> Result<Self, String> {
         let mut state = State::new();
         for chunk in records {
             let mut rest = &chunk[..];
             while !rest.is_empty() {
-                let (view, len) =
-                    RecordView::parse(rest).map_err(|error| wrong(format!("no record: {error}")))?;
-                apply_view(&view, &mut state).map_err(&wrong)?;
+                let (view, len) = RecordView::parse(rest).map_err(|error| format!("no record: {error}"))?;
+                apply_view(&view, &mut state)?;
                 rest = &rest[len..];
             }
         }
-        let there: BTreeSet<usize> = state
+        let there = state
             .keys()
             .filter_map(|docid| std::str::from_utf8(docid.strip_prefix(b"m")?).ok()?.parse().ok())
             .collect();
-        self.check_documents(index, &there, &state).map_err(&wrong)?;
-        self.check_markers(index, begun, &there).map_err(&wrong)
+        Ok(Self { index, begun, there, state })
     }
 
-    fn check_documents(&self, index: usize, there: &BTreeSet<usize>, state: &State) -> Result<(), String> {
+    /// The documents must be what the batches that are there make of them.
+    ///
+    /// # Errors
+    /// What is different.
+    pub(super) fn check_documents(&self, batches: &[Batch]) -> Result<(), String> {
+        let Self { index, ref there, ref state, .. } = *self;
         let mut expected = State::new();
         for number in there {
-            let batch = self.batches.get(*number).ok_or(format!("batch {number} was never made"))?;
+            let batch = batches.get(*number).ok_or(format!("batch {number} was never made"))?;
             let parts: Vec<_> = batch.parts.iter().filter(|part| part.index == index).collect();
             if parts.is_empty() {
                 return Err(format!("batch {number} has nothing for this index"));
@@ -68,7 +73,7 @@ impl Oracle {
             .iter()
             .copied()
             .filter(|number| {
-                let parts = &self.batches[*number].parts;
+                let parts = &batches[*number].parts;
                 let of_index = parts.iter().filter(|part| part.index == index);
                 of_index.flat_map(|part| &part.records).any(|record| record.docid.as_bytes() == *docid)
             })
@@ -81,17 +86,27 @@ impl Oracle {
         ))
     }
 
-    fn check_markers(&mut self, index: usize, begun: Begun, there: &BTreeSet<usize>) -> Result<(), String> {
+    /// Batches of which that is known must be there or not; of the others it is known from now on.
+    ///
+    /// # Errors
+    /// Which are not.
+    pub(super) fn settle(
+        &self,
+        batches: &mut [Batch],
+        deletions: &[Deletion],
+        tick: u64,
+    ) -> Result<(), String> {
+        let Self { index, begun, ref there, .. } = *self;
         // What was under way when the read began may have been stored behind what it had read, though its life is over now.
-        let (life, tick) = (begun.life, self.tick());
+        let life = begun.life;
         // One that is under way, or of which nobody knows the end, may take away what it may cover.
         let open = |deletion: &Deletion| {
             deletion.index == index
                 && deletion.life >= life
                 && (deletion.in_doubt || deletion.ended.is_none_or(|ended| ended > begun.tick))
         };
-        let deletion_open = self.deletions.iter().any(open);
-        for (number, batch) in self.batches.iter_mut().enumerate() {
+        let deletion_open = deletions.iter().any(open);
+        for (number, batch) in batches.iter_mut().enumerate() {
             let seen = there.contains(&number);
             // Nothing that happened to it can still change the answer.
             let settled = batch.sent().all(|sending| {
@@ -122,6 +137,6 @@ impl Oracle {
                 }
             }
         }
-        self.judge_lives()
+        Ok(())
     }
 }

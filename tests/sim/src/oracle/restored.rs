@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use logtank_engine::ids::Position;
 use logtank_wire::record::RecordView;
 
-use super::known::{Must, Oracle, Part};
+use super::facts::{Batch, Must, Part};
 use super::read::Begun;
 
 /// What was made again of an index.
@@ -20,16 +20,11 @@ pub struct Restored<'a> {
     pub records: &'a [Vec<u8>],
 }
 
-impl Oracle {
-    /// Everything that stands in the segments that were copied must be there, and nothing that was lost or deleted. To be asked when
-    /// all is known.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub fn restored(&self, index: usize, restored: &Restored<'_>) -> Result<(), String> {
-        let code = &self.codes[index];
+impl Restored<'_> {
+    /// Everything that stands in the segments that were copied must be there, and nothing that was lost or deleted.
+    pub(super) fn check(&self, index: usize, code: &str, batches: &[Batch]) -> Result<(), String> {
         let mut there = BTreeSet::new();
-        for chunk in restored.records {
+        for chunk in self.records {
             let mut rest = &chunk[..];
             while !rest.is_empty() {
                 let (view, len) = RecordView::parse(rest).map_err(|error| format!("no record: {error}"))?;
@@ -40,10 +35,10 @@ impl Oracle {
                 rest = &rest[len..];
             }
         }
-        for (number, batch) in self.batches.iter().enumerate() {
-            let whole = !batch.positions.is_empty()
-                && batch.positions.iter().all(|at| restored.positions.contains(at));
-            let known = |part: &&Part| part.index == index && part.since < restored.begun.tick;
+        for (number, batch) in batches.iter().enumerate() {
+            let whole =
+                !batch.positions.is_empty() && batch.positions.iter().all(|at| self.positions.contains(at));
+            let known = |part: &&Part| part.index == index && part.since < self.begun.tick;
             for part in batch.parts.iter().filter(known) {
                 match part.must {
                     Must::BeThere if whole && !there.contains(&number) => {

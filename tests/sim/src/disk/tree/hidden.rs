@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::tree::{Folder, Inode, Node, Tree};
+use super::{Folder, Inode, Node, Tree};
 
 /// A folder in whose place another one is.
 #[derive(Debug)]
@@ -19,14 +19,14 @@ pub struct Hidden {
 pub struct Copied(Inode);
 
 impl Tree {
-    pub(super) fn hide(&mut self, path: &Path, but: Option<&str>) -> Hidden {
+    pub(in crate::disk) fn hide(&mut self, path: &Path, but: Option<&str>) -> Hidden {
         self.nodes.push(Node::Folder(Folder::default()));
         let empty = Copied(self.nodes.len() - 1);
         self.replace(path, &empty, but)
     }
 
     /// Without what has the name `but` in it.
-    pub(super) fn copy(&mut self, path: &Path, but: &str) -> Copied {
+    pub(in crate::disk) fn copy(&mut self, path: &Path, but: &str) -> Copied {
         let inode = self.find(path).expect("only what is there is copied");
         Copied(self.copy_inode(inode, Some(but)))
     }
@@ -49,7 +49,7 @@ impl Tree {
     }
 
     /// Has the copy in the place of the folder, with what has the name `but` in that.
-    pub(super) fn replace(&mut self, path: &Path, copied: &Copied, but: Option<&str>) -> Hidden {
+    pub(in crate::disk) fn replace(&mut self, path: &Path, copied: &Copied, but: Option<&str>) -> Hidden {
         let inode = self.find(path).expect("only what is there is hidden");
         let kept = but.and_then(|but| self.folder(path).expect("it is a folder").names.get(but).copied());
         let Node::Folder(substitute) = &mut self.nodes[copied.0] else { unreachable!("folders are copied") };
@@ -60,7 +60,7 @@ impl Tree {
         Hidden { path: path.to_owned(), inode, names: self.names_in(path, but.as_deref()), but }
     }
 
-    pub(super) fn show(&mut self, hidden: Hidden) -> bool {
+    pub(in crate::disk) fn show(&mut self, hidden: Hidden) -> bool {
         let untouched = self.names_in(&hidden.path, hidden.but.as_deref()) == hidden.names;
         self.put_in_place(&hidden.path, hidden.inode);
         untouched
