@@ -63,8 +63,9 @@ impl Seats {
     }
 
     fn count(&self, change: isize) {
-        self.open.set(self.open.get().strict_add_signed(change));
-        self.of_all.count.set(self.of_all.count.get().strict_add_signed(change));
+        for count in [&self.open, &self.of_all.count] {
+            count.set(count.get().checked_add_signed(change).expect("who goes has come"));
+        }
         self.of_all.closed.notify_one();
         self.metrics.index_connections.of([self.port]).set(self.open.get() as u64);
     }
