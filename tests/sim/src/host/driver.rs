@@ -218,10 +218,13 @@ impl Driver {
                     continue;
                 }
                 let mut rest = &portion[..];
+                // It gives way to another one: what its client had under way is read by nobody any more.
+                let closes = |op: &Op| matches!(op, Op::Close { connection } if *connection == id);
+                let is_read = !link.state().server_gone && !self.shard.outbox().ops.iter().any(closes);
                 let received = self.shard.receive(id, &mut rest, now);
                 link.state().taken(portion.len() - rest.len(), |attempt| {
                     // A refusal is for nobody to hear where the client has not waited for it.
-                    if self.takes_batches {
+                    if self.takes_batches && is_read {
                         self.world.oracle.borrow_mut().arrives(attempt);
                     }
                 });
