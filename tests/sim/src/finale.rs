@@ -54,7 +54,7 @@ pub(crate) async fn finale(nemesis: &Nemesis) {
     }
     read_all(nemesis).await;
     verify_all(nemesis, false).await;
-    let known = world.oracle.borrow().all_known();
+    let known = world.oracle.borrow_mut().all_known();
     world.check(known);
     if nemesis.random.percent(40) {
         restore::restore(nemesis).await;
