@@ -349,3 +349,6 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         Ok(self.room.admits(shard, &free))
     }
 }
+
+#[cfg(test)]
+mod tests;
