@@ -65,7 +65,7 @@ impl<D: Disk> OpenPack<D> {
         let fences = match fences {
             Ok(fences) => fences,
             Err(corruption) => {
-                let made_again = match walk::fences(&file, &name).await {
+                let made_again = match walk::fences(&file, &name, foot.as_ref().ok()).await {
                     Err(Error::Corrupt(on_the_way)) => {
                         let Corruption { path, offset, what } = corruption;
                         let there = format!("at byte {}: {}", on_the_way.offset, on_the_way.what);

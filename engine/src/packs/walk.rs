@@ -6,12 +6,20 @@ use crate::format::pack::{
 use crate::io::disk::Disk;
 use crate::limits::MIB;
 
-/// The fences of a pack whose foot, or fences, are damaged: made again by a walk over all of it, from label to label.
+/// The fences of a pack whose foot, or fences, are damaged: made again by a walk over all of it, from label to label. `foot` is
+/// there if it could be read.
+///
+/// Either the foot or the fences must be as they were written, and agree with what the walk found: a file that is cut off, where
+/// nothing whole follows, would otherwise be taken for a shorter pack.
 ///
 /// # Errors
-/// The disk's, or corruption, if the walk does not come to where the fences should begin: then nothing may be said of what is
-/// not in the pack.
-pub(super) async fn fences<D: Disk>(file: &PackFile<D>, pack: &PackName) -> Result<Fences> {
+/// The disk's, or corruption, if the walk does not come to where the fences begin: then nothing may be said of what is not in the
+/// pack.
+pub(super) async fn fences<D: Disk>(
+    file: &PackFile<D>,
+    pack: &PackName,
+    foot: Option<&Foot>,
+) -> Result<Fences> {
     let mut window = Window::over(file, MIB as usize);
     let mut fences = FencesBuilder::default();
     let (mut at, mut group) = (HEAD_BYTES as u64, HEAD_BYTES as u64);
@@ -33,13 +41,22 @@ pub(super) async fn fences<D: Disk>(file: &PackFile<D>, pack: &PackName) -> Resu
                 continue;
             }
         }
-        let is_end = at == group && at + (fences.bytes() + FOOT_BYTES) as u64 == file.bytes();
-        if !is_end {
-            let what = "neither a slice nor a directory block begins here";
-            return Err(file.corrupt(at, what));
+        let end = at + (fences.bytes() + FOOT_BYTES) as u64;
+        if at != group || end != file.bytes() {
+            return Err(file.corrupt(at, "neither a slice nor a directory block begins here"));
         }
         let (bytes, checksum, blocks) = fences.finish(at);
-        let foot = Foot::new(&(at..at + bytes.len() as u64), checksum, blocks, [0; 3], 0);
+        let range = at..at + bytes.len() as u64;
+        let is_vouched_for = match foot {
+            Some(foot) => {
+                (foot.fences(), foot.fences_checksum(), foot.blocks()) == (range.clone(), checksum, blocks)
+            }
+            None => blocks > 0 && window.get(file, range.clone()).await? == bytes,
+        };
+        if !is_vouched_for {
+            return Err(file.corrupt(at, "neither the fences nor the foot are as they were written"));
+        }
+        let foot = Foot::new(&range, checksum, blocks, [0; 3], 0);
         return Ok(Fences::decode(bytes, &foot, pack).map_err(|error| file.damaged(&error))?);
     }
 }

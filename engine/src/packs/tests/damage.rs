@@ -100,6 +100,12 @@ fn every_cut_is_found_and_nothing_is_taken_for_absent() {
     for length in (0..HEAD_BYTES).step_by(64).chain(HEAD_BYTES..bytes.len()) {
         assert!(findings(&bytes[..length]) > 0, "cut at {length}");
         unreadable(&bytes[..length], &model);
+        // As a filesystem leaves it after a power cut: the length is there, the last bytes are not.
+        let mut zeroed = bytes[..length].to_vec();
+        let end = length.saturating_sub(64);
+        zeroed[end..].fill(0);
+        assert!(findings(&zeroed) > 0, "cut at {length}, then zeros");
+        unreadable(&zeroed, &model);
     }
     for more in [1, 63, 64, 4_096] {
         let longer = [bytes.clone(), vec![0; more]].concat();
@@ -177,6 +183,17 @@ fn damaged_fences_and_a_damaged_foot_are_made_again() {
         damaged[fences.start as usize - 1] ^= 1;
         assert_eq!(unreadable(&damaged, &model).len(), model.len());
     }
+}
+
+#[test]
+fn an_empty_pack_whose_foot_is_damaged_is_refused() {
+    // What it holds can't be told from a file that was cut off there.
+    let mut bytes = written(&Model::new());
+    let end = bytes.len() - 1;
+    bytes[end] ^= 1;
+    let error = open(&disk_with(&bytes), name(NAME)).err().unwrap().to_string();
+    assert!(error.contains("the checksum of the foot does not match"), "{error}");
+    assert!(error.contains("neither the fences nor the foot"), "{error}");
 }
 
 #[test]
