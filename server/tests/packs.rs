@@ -47,7 +47,7 @@ fn inspect_shows_a_pack_its_slices_and_their_records() {
 }
 
 #[test]
-fn inspect_of_a_damaged_pack_names_the_damage_and_shows_the_rest() {
+fn inspect_names_the_damage_of_a_pack_and_shows_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let pack = tree(folder.path()).join(RECENT);
     std::fs::copy(golden("damaged/label"), &pack).unwrap();

@@ -1,20 +1,20 @@
 //! Writing a pack: streamed in one pass under a temporary name, and published whole.
 
+mod new_slice;
 mod out;
 
 use std::path::{Path, PathBuf};
 
+pub use new_slice::NewSlice;
 use out::Out;
 
 use crate::error::{Corruption, Error, Result};
-use crate::format::block_table::BlockTable;
 use crate::format::pack::{
-    CodeHash, DirectoryBuilder, Entry, FOOT_BYTES, FencesBuilder, Foot, HEAD_BYTES, Head, LABEL_BYTES_MAX,
-    Label, PackName, Place, SliceKind,
+    CodeHash, DirectoryBuilder, FOOT_BYTES, FencesBuilder, Foot, HEAD_BYTES, Head, LABEL_BYTES_MAX, Label,
+    PackName, Place,
 };
-use crate::ids::{IndexCode, Position};
+use crate::ids::IndexCode;
 use crate::io::disk::{self, Disk, Transfer};
-use crate::limits::SIDECAR_BLOCK_BYTES;
 use crate::time::WallMillis;
 
 /// A pack being written. Until [`Self::publish`] there is only a temporary file, which a crash may leave.
@@ -36,19 +36,6 @@ pub struct PackWriter<D: Disk> {
     data_bytes: u64,
     // The most that was held at once, but for the fences.
     scratch_bytes_max: usize,
-}
-
-/// What is to be known of a slice besides its records.
-#[derive(Clone, Copy, Debug)]
-pub struct NewSlice<'a> {
-    /// The index.
-    pub code: &'a IndexCode,
-    /// What was done to it.
-    pub kind: SliceKind,
-    /// Its first position: not before the pack's.
-    pub first: Position,
-    /// Of a base, the position before which it may lack deletions: not after the pack's end.
-    pub dropped: Position,
 }
 
 /// What was published.
@@ -118,11 +105,14 @@ impl<D: Disk> PackWriter<D> {
         slice: NewSlice<'_>,
         records: impl Iterator<Item = &'r [u8]> + Clone,
     ) -> Result<()> {
-        let (mut entry, table) = self.entry(&slice, records.clone());
+        let (entry, table) = slice.entry(&self.name, records.clone());
+        let key = (entry.hash(), slice.code.clone());
+        assert!(
+            self.before.as_ref().is_none_or(|before| *before < key),
+            "slices in the order of (hash, code)"
+        );
+        self.before = Some(key);
         let mut encoded = Vec::with_capacity(LABEL_BYTES_MAX);
-        if let Some(table) = &table {
-            entry.checksum = crc32c::crc32c(table);
-        }
         entry.encode(&mut encoded);
         if !self.directory.has_room(encoded.len()) {
             self.close_directory().await?;
@@ -183,54 +173,6 @@ impl<D: Disk> PackWriter<D> {
     pub fn memory_bytes_max(&self) -> usize {
         let directory = crate::format::pack::DIRECTORY_BYTES_MAX;
         self.out.memory_bytes() + directory + self.fences.bytes() + self.scratch_bytes_max
-    }
-
-    /// The entry of a slice, its checksum that of short data; and the table of long data.
-    fn entry<'s, 'r>(
-        &mut self,
-        slice: &NewSlice<'s>,
-        records: impl Iterator<Item = &'r [u8]> + Clone,
-    ) -> (Entry<'s>, Option<Vec<u8>>) {
-        let code = slice.code.as_str().as_bytes();
-        let range = self.name.range();
-        let (mut count, mut bytes, mut checksum) = (0, 0, 0);
-        for record in records.clone() {
-            count += 1;
-            bytes += record.len() as u64;
-            if bytes <= SIDECAR_BLOCK_BYTES as u64 {
-                checksum = crc32c::crc32c_append(checksum, record);
-            }
-        }
-        assert!(slice.first >= range.first(), "a slice does not begin before its pack");
-        let is_base = slice.kind == SliceKind::Base;
-        let entry = Entry {
-            code,
-            kind: slice.kind,
-            bytes,
-            records: count,
-            checksum,
-            own_first: Some(slice.first).filter(|&first| first > range.first()),
-            own_dropped: Some(slice.dropped).filter(|&dropped| is_base && dropped != range.end()),
-        };
-        if let Err(what) = entry.check(&self.name) {
-            panic!("the slice of {} does not belong into {}: {what}", slice.code, self.name);
-        }
-        let key = (entry.hash(), slice.code.clone());
-        assert!(
-            self.before.as_ref().is_none_or(|before| *before < key),
-            "slices in the order of (hash, code)"
-        );
-        self.before = Some(key);
-        let table = entry.has_table().then(|| {
-            let mut table = BlockTable::default();
-            for record in records {
-                table.push(record);
-            }
-            let mut rows = Vec::new();
-            table.encode(&mut rows);
-            rows
-        });
-        (entry, table)
     }
 
     async fn close_directory(&mut self) -> Result<()> {
