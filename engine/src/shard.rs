@@ -9,9 +9,9 @@
 //!
 //! 1. every completion is passed to [`Shard::complete`], every received buffer to [`Shard::receive`], mail to the
 //!    methods named like it;
-//! 2. [`Shard::turn`], with a fresh time;
-//! 3. the operations in [`Shard::outbox`] are begun; those that complete at once are passed back as in 1, and
-//!    2 follows again, until the outbox stays empty;
+//! 2. [`drive`], with a fresh time: [`Shard::turn`], then the operations in [`Shard::outbox`] are begun; those that
+//!    complete at once are passed back as in 1, and the next turn follows, until none does;
+//! 3. the events in [`Shard::outbox`] are passed on;
 //! 4. the driver sleeps until a completion, or [`Shard::deadline`].
 
 use std::net::IpAddr;
@@ -30,11 +30,13 @@ mod batch;
 mod calls;
 mod config;
 mod connections;
+mod drive;
 #[cfg(test)]
 mod tests;
 mod waiters;
 
 pub use config::ShardConfig;
+pub use drive::{Kernel, drive};
 
 use admission::Admission;
 use calls::Calls;
@@ -67,6 +69,8 @@ pub struct Shard {
     admission: Admission,
     writer: Writer,
     shutdown: Shutdown,
+    /// Something completed since the last turn.
+    completed: bool,
     outbox: Outbox,
 }
 
@@ -85,6 +89,7 @@ impl Shard {
             admission: Admission::new(),
             writer: Writer::new(config.writer, sequencer, metrics.clone(), ledger),
             shutdown: Shutdown::No,
+            completed: false,
             outbox: Outbox::default(),
             metrics,
         }
@@ -163,6 +168,7 @@ impl Shard {
 
     /// An operation ended.
     pub fn complete(&mut self, completion: Completion, now: Now) {
+        self.completed = true;
         match completion {
             Completion::Written { token, buffer, result } => {
                 self.writer.written(token, buffer, result, now, &mut self.outbox);
@@ -211,6 +217,7 @@ impl Shard {
 
     /// Ends a turn: closes a frame over what was staged, moves segments and syncs on, answers whom it may.
     pub fn turn(&mut self, now: Now) {
+        self.completed = false;
         self.metrics.turns.add(1);
         if self.connections.is_scan_due(now.mono) {
             let receiving = self.may_receive();

@@ -1,6 +1,7 @@
 //! A shard with its peers and its drive, as the fuzzer's script moves them.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::write::config::{AppendMode, SyncMode};
 use logtank_engine::raw_log::write::segment::ReadySegment;
 use logtank_engine::sequencer::Sequencer;
-use logtank_engine::shard::{Received, Shard, ShardConfig};
+use logtank_engine::shard::{self, Received, Shard, ShardConfig};
 use logtank_engine::time::{MonoNanos, Now, WallMillis};
 use logtank_wire::inbound::InboundLimits;
 
@@ -240,12 +241,11 @@ impl World {
     /// Turns until nothing is left to do; what must hold then is looked at.
     fn settle(&mut self) {
         for _ in 0..100_000 {
-            self.shard.turn(self.now);
-            let ops: Vec<_> = self.shard.outbox().ops.drain(..).collect();
+            let now = self.now;
+            let Ok(()) = shard::drive(self, now);
             let events: Vec<_> = self.shard.outbox().events.drain(..).collect();
-            let at_rest = ops.is_empty() && events.is_empty();
+            let at_rest = events.is_empty();
             events.into_iter().for_each(|event| self.hear(event));
-            ops.into_iter().for_each(|op| self.carry_out(op));
             if !self.offer() && at_rest {
                 return self.look();
             }
@@ -316,40 +316,6 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, op: Op) {
-        match op {
-            Op::Write { token, write: Write { buffer, from, .. }, .. } => {
-                let result = Ok(buffer.len() - from);
-                self.drive(Completion::Written { token, buffer, result });
-            }
-            Op::Sync { token, .. } => self.drive(Completion::Synced { token, result: Ok(()) }),
-            Op::Send { connection, bytes } => {
-                let link = self.links.get_mut(&connection).expect("sent to nobody");
-                assert!(link.sending.is_none(), "two sends at once");
-                if let Some(secured) = &mut link.secured {
-                    if !secured.send(&bytes) {
-                        assert!(link.ended, "only to whom it has refused a session sends nothing");
-                        let result = Err(std::io::ErrorKind::ConnectionAborted.into());
-                        self.shard.complete(Completion::Sent { connection, bytes, result }, self.now);
-                        return;
-                    }
-                    exchange(link);
-                } else {
-                    link.ledger.replied(&bytes);
-                }
-                if link.deaf {
-                    link.sending = Some(bytes);
-                } else {
-                    self.shard.complete(Completion::Sent { connection, bytes, result: Ok(()) }, self.now);
-                }
-            }
-            Op::Close { connection } => self.close(connection),
-            Op::PauseReceive { connection } => self.link(connection).paused = true,
-            Op::ResumeReceive { connection } => self.link(connection).paused = false,
-            Op::WriteOut { .. } | Op::ReleaseFile { .. } | Op::ShutdownSend { .. } => {}
-        }
-    }
-
     fn link(&mut self, id: ConnectionId) -> &mut Link {
         self.links.get_mut(&id).expect("it is connected")
     }
@@ -372,6 +338,53 @@ impl World {
         }
         self.peers.iter_mut().filter(|peer| **peer == Some(connection)).for_each(|peer| *peer = None);
         self.shard.complete(Completion::Closed { connection }, self.now);
+    }
+}
+
+impl shard::Kernel for World {
+    type Error = Infallible;
+
+    fn shard(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+
+    fn now(&mut self) -> Now {
+        self.now
+    }
+
+    fn begin(&mut self, op: Op) -> Result<(), Infallible> {
+        match op {
+            Op::Write { token, write: Write { buffer, from, .. }, .. } => {
+                let result = Ok(buffer.len() - from);
+                self.drive(Completion::Written { token, buffer, result });
+            }
+            Op::Sync { token, .. } => self.drive(Completion::Synced { token, result: Ok(()) }),
+            Op::Send { connection, bytes } => {
+                let link = self.links.get_mut(&connection).expect("sent to nobody");
+                assert!(link.sending.is_none(), "two sends at once");
+                if let Some(secured) = &mut link.secured {
+                    if !secured.send(&bytes) {
+                        assert!(link.ended, "only to whom it has refused a session sends nothing");
+                        let result = Err(std::io::ErrorKind::ConnectionAborted.into());
+                        self.shard.complete(Completion::Sent { connection, bytes, result }, self.now);
+                        return Ok(());
+                    }
+                    exchange(link);
+                } else {
+                    link.ledger.replied(&bytes);
+                }
+                if link.deaf {
+                    link.sending = Some(bytes);
+                } else {
+                    self.shard.complete(Completion::Sent { connection, bytes, result: Ok(()) }, self.now);
+                }
+            }
+            Op::Close { connection } => self.close(connection),
+            Op::PauseReceive { connection } => self.link(connection).paused = true,
+            Op::ResumeReceive { connection } => self.link(connection).paused = false,
+            Op::WriteOut { .. } | Op::ReleaseFile { .. } | Op::ShutdownSend { .. } => {}
+        }
+        Ok(())
     }
 }
 

@@ -11,12 +11,11 @@ pub(super) struct Core<'r> {
     pub(super) kernel: Kernel<'r>,
     pub(super) shard: Shard,
     now: Now,
-    completed_inline: bool,
 }
 
 impl<'r> Core<'r> {
     pub(super) fn new(kernel: Kernel<'r>, shard: Shard) -> Self {
-        Self { kernel, shard, now: clock::now(), completed_inline: false }
+        Self { kernel, shard, now: clock::now() }
     }
 
     /// The time as it was last looked at.
@@ -32,23 +31,5 @@ impl<'r> Core<'r> {
     /// Reports to the shard what came of an operation.
     pub(super) fn complete(&mut self, completion: Completion) {
         self.shard.complete(completion, self.now);
-    }
-
-    /// The same for an operation that ended without the ring: what the shard makes of it is begun before the thread
-    /// sleeps.
-    pub(super) fn complete_inline(&mut self, completion: Completion) {
-        self.complete(completion);
-        self.completed_inline = true;
-    }
-
-    /// Lets the shard take a turn.
-    pub(super) fn turn(&mut self) {
-        self.completed_inline = false;
-        self.shard.turn(self.now);
-    }
-
-    /// Whether an operation ended without the ring since the last turn.
-    pub(super) const fn completed_inline(&self) -> bool {
-        self.completed_inline
     }
 }

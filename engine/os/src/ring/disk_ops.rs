@@ -145,7 +145,7 @@ impl DiskOps {
                 core.tick();
                 self.signal_written(core.now().mono, began);
                 let Write { token, buffer, .. } = write;
-                core.complete_inline(Completion::Written { token, buffer, result });
+                core.complete(Completion::Written { token, buffer, result });
                 Ok(())
             }
             Way::Ring(registered) => {

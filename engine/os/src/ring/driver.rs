@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use logtank_engine::io::op::{self, Op, ShardEvent};
 use logtank_engine::raw_log::write::segment::ReadySegment;
-use logtank_engine::shard::{Shard, ShardConfig};
-use logtank_engine::time::MonoNanos;
+use logtank_engine::shard::{self, Shard, ShardConfig};
+use logtank_engine::time::{MonoNanos, Now};
 
 use super::config::{RingConfig, RingReport, ShardExit, ShardLinks};
 use super::core::Core;
@@ -102,7 +102,8 @@ impl Driver<'_> {
             if self.shut_down && self.network.holds_nothing() {
                 self.core.shard.shut_down(self.core.now());
             }
-            self.turn()?;
+            let now = self.core.now();
+            shard::drive(self, now)?;
             if let Some(exit) = self.report(events) {
                 return Ok(exit);
             }
@@ -159,38 +160,6 @@ impl Driver<'_> {
         Ok(())
     }
 
-    /// Turns of the shard, until all that completes at once is completed.
-    fn turn(&mut self) -> io::Result<()> {
-        loop {
-            self.core.turn();
-            while let Some(op) = self.core.shard.outbox().ops.pop_front() {
-                self.begin(op)?;
-            }
-            if !self.core.completed_inline() {
-                return Ok(());
-            }
-            self.core.tick();
-        }
-    }
-
-    fn begin(&mut self, op: Op) -> io::Result<()> {
-        match op {
-            Op::Write { token, write: op::Write { file, offset, buffer, from }, durable } => {
-                self.disk.write(&mut self.core, Write { token, file, offset, buffer, from, durable })
-            }
-            Op::Sync { token, file } => self.disk.sync(&mut self.core.kernel, token, file),
-            Op::WriteOut { file, offset, len } => {
-                self.disk.write_out(&mut self.core.kernel, file, offset, len)
-            }
-            Op::ReleaseFile { file } => self.disk.release(&self.core.kernel, file),
-            Op::Send { connection, bytes } => self.network.send(&mut self.core, connection, bytes),
-            Op::PauseReceive { connection } => self.network.pause(&mut self.core.kernel, connection),
-            Op::ResumeReceive { connection } => self.network.resume(&mut self.core.kernel, connection),
-            Op::ShutdownSend { connection } => self.network.shut_send(&mut self.core.kernel, connection),
-            Op::Close { connection } => self.network.close(&mut self.core, connection),
-        }
-    }
-
     fn complete(&mut self, completed: Completed) -> io::Result<()> {
         match Purpose::unpack(completed.user_data) {
             Purpose::Mail => self.letters.arrived(&mut self.core.kernel, completed),
@@ -212,5 +181,36 @@ impl Driver<'_> {
         }
         let deadline: MonoNanos = self.core.shard.deadline()?;
         Some(deadline.since(self.core.now().mono))
+    }
+}
+
+impl shard::Kernel for Driver<'_> {
+    type Error = io::Error;
+
+    fn shard(&mut self) -> &mut Shard {
+        &mut self.core.shard
+    }
+
+    fn now(&mut self) -> Now {
+        self.core.tick();
+        self.core.now()
+    }
+
+    fn begin(&mut self, op: Op) -> io::Result<()> {
+        match op {
+            Op::Write { token, write: op::Write { file, offset, buffer, from }, durable } => {
+                self.disk.write(&mut self.core, Write { token, file, offset, buffer, from, durable })
+            }
+            Op::Sync { token, file } => self.disk.sync(&mut self.core.kernel, token, file),
+            Op::WriteOut { file, offset, len } => {
+                self.disk.write_out(&mut self.core.kernel, file, offset, len)
+            }
+            Op::ReleaseFile { file } => self.disk.release(&self.core.kernel, file),
+            Op::Send { connection, bytes } => self.network.send(&mut self.core, connection, bytes),
+            Op::PauseReceive { connection } => self.network.pause(&mut self.core.kernel, connection),
+            Op::ResumeReceive { connection } => self.network.resume(&mut self.core.kernel, connection),
+            Op::ShutdownSend { connection } => self.network.shut_send(&mut self.core.kernel, connection),
+            Op::Close { connection } => self.network.close(&mut self.core, connection),
+        }
     }
 }

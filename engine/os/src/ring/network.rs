@@ -246,7 +246,7 @@ impl Network {
 
     pub(super) fn send(&mut self, core: &mut Core<'_>, id: ConnectionId, bytes: Vec<u8>) -> io::Result<()> {
         if let Some(unsent) = self.sockets.get(id).send(&mut core.kernel, bytes)? {
-            core.complete_inline(unsent);
+            core.complete(unsent);
         }
         Ok(())
     }
@@ -274,7 +274,7 @@ impl Network {
 
     pub(super) fn close(&mut self, core: &mut Core<'_>, id: ConnectionId) -> io::Result<()> {
         if let Some(unsent) = self.sockets.get(id).close(&mut core.kernel)? {
-            core.complete_inline(unsent);
+            core.complete(unsent);
         }
         self.rest(core, id)
     }
@@ -287,7 +287,7 @@ impl Network {
         core.kernel.submitter.register_files_update(places::of_connection(id).0, &[-1])?;
         self.sockets.close(id);
         // The shard may have waited for just this.
-        core.complete_inline(Completion::Closed { connection: id });
+        core.complete(Completion::Closed { connection: id });
         Ok(())
     }
 }

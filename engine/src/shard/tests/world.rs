@@ -1,6 +1,7 @@
 //! Shards, their drive, their peers, and an oracle that looks on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::raw_log::write::config::{AppendMode, SyncMode};
 use crate::raw_log::write::segment::ReadySegment;
 use crate::room::ledger::Ledger;
 use crate::sequencer::Sequencer;
-use crate::shard::{Received, Shard, ShardConfig};
+use crate::shard::{Kernel, Received, Shard, ShardConfig, drive};
 use crate::time::{MonoNanos, Now, WallMillis};
 
 pub(super) const DIALECT: Dialect = Dialect { strict: true, framed: false };
@@ -195,35 +196,8 @@ impl World {
 
     /// Ends a turn of a shard; operations wait to be completed.
     pub(super) fn turn(&mut self, shard: usize) {
-        while self.turn_once(shard) {}
-    }
-
-    /// Whether something completed at once, so that another turn must follow.
-    fn turn_once(&mut self, shard: usize) -> bool {
-        let mut again = false;
-        self.shards[shard].turn(self.now);
-        while let Some(op) = self.shards[shard].outbox().ops.pop_front() {
-            match op {
-                Op::Send { connection, bytes } => self.peer(shard, connection).sending = Some(bytes),
-                Op::PauseReceive { connection } => self.peer(shard, connection).paused = true,
-                Op::ResumeReceive { connection } => self.peer(shard, connection).paused = false,
-                Op::ShutdownSend { connection } => self.peer(shard, connection).send_shut = true,
-                Op::Close { connection } => {
-                    again = true;
-                    let now = self.now;
-                    let peer = self.peer(shard, connection);
-                    peer.closed = true;
-                    let cut = peer.sending.take();
-                    if let Some(bytes) = cut {
-                        let result = Err(std::io::ErrorKind::BrokenPipe.into());
-                        self.shards[shard].complete(Completion::Sent { connection, bytes, result }, now);
-                    }
-                    self.shards[shard].complete(Completion::Closed { connection }, now);
-                }
-                Op::WriteOut { .. } => {}
-                Op::Write { .. } | Op::Sync { .. } | Op::ReleaseFile { .. } => self.disk[shard].begin(op),
-            }
-        }
+        let now = self.now;
+        let Ok(()) = drive(&mut Ring { world: self, shard }, now);
         while let Some(event) = self.shards[shard].outbox().events.pop_front() {
             match &event {
                 ShardEvent::NeedReady { missing } => self.wanted[shard] += missing,
@@ -241,7 +215,6 @@ impl World {
             }
             self.events.push((shard, event));
         }
-        again
     }
 
     fn peer(&mut self, shard: usize, id: ConnectionId) -> &mut Peer {
@@ -414,6 +387,48 @@ impl World {
 
     pub(super) fn count_events(&self, wanted: impl Fn(&ShardEvent) -> bool) -> usize {
         self.events.iter().filter(|(_, event)| wanted(event)).count()
+    }
+}
+
+/// One shard's part of the world.
+struct Ring<'w> {
+    world: &'w mut World,
+    shard: usize,
+}
+
+impl Kernel for Ring<'_> {
+    type Error = Infallible;
+
+    fn shard(&mut self) -> &mut Shard {
+        &mut self.world.shards[self.shard]
+    }
+
+    fn now(&mut self) -> Now {
+        self.world.now
+    }
+
+    fn begin(&mut self, op: Op) -> Result<(), Infallible> {
+        let Self { ref mut world, shard } = *self;
+        match op {
+            Op::Send { connection, bytes } => world.peer(shard, connection).sending = Some(bytes),
+            Op::PauseReceive { connection } => world.peer(shard, connection).paused = true,
+            Op::ResumeReceive { connection } => world.peer(shard, connection).paused = false,
+            Op::ShutdownSend { connection } => world.peer(shard, connection).send_shut = true,
+            Op::Close { connection } => {
+                let now = world.now;
+                let peer = world.peer(shard, connection);
+                peer.closed = true;
+                let cut = peer.sending.take();
+                if let Some(bytes) = cut {
+                    let result = Err(std::io::ErrorKind::BrokenPipe.into());
+                    world.shards[shard].complete(Completion::Sent { connection, bytes, result }, now);
+                }
+                world.shards[shard].complete(Completion::Closed { connection }, now);
+            }
+            Op::WriteOut { .. } => {}
+            Op::Write { .. } | Op::Sync { .. } | Op::ReleaseFile { .. } => world.disk[shard].begin(op),
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The loop that drives one shard.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use logtank_engine::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader
 use logtank_engine::ids::ShardId;
 use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent, Write};
 use logtank_engine::sequencer::Sequencer;
-use logtank_engine::shard::{Received, Shard, ShardConfig};
+use logtank_engine::shard::{self, Received, Shard, ShardConfig};
 use logtank_engine::time::{Clock as _, Now};
 use logtank_wire::record::RecordView;
 
@@ -92,7 +93,9 @@ impl Driver {
                 let now = self.now();
                 self.shard.shut_down(now);
             }
-            self.turn();
+            let now = self.now();
+            let Ok(()) = shard::drive(&mut self, now);
+            self.note_handed_out();
             self.check_bounds();
             if self.tell_events() {
                 return;
@@ -246,106 +249,9 @@ impl Driver {
         self.held.push_back(id);
     }
 
-    /// Turns, until all that completes at once is completed.
-    fn turn(&mut self) {
-        loop {
-            let mut again = false;
-            let now = self.now();
-            self.shard.turn(now);
-            self.world.oracle.borrow_mut().handed_out(self.sequencer.next());
-            while let Some(op) = self.shard.outbox().ops.pop_front() {
-                again |= self.begin(op);
-            }
-            if !again {
-                return;
-            }
-        }
-    }
-
-    /// Begins an operation; whether it completed at once.
-    fn begin(&mut self, op: Op) -> bool {
-        let now = self.now();
-        let disk = self.world.disk.clone();
-        let begins = |due: u64, what: What| {
-            self.host.ports[self.number].ring.0.borrow_mut().push(UnderWay { due, begun: now.mono.0, what });
-            false
-        };
-        match op {
-            Op::Write { token, write: Write { file, offset, buffer, from }, durable } => {
-                self.tap(offset, &buffer);
-                let file = self.files[&file];
-                if disk.tampering().is(Tamper::WriteNotAwaited) {
-                    let bytes = buffer[from..].to_vec();
-                    let result = Ok(bytes.len());
-                    begins(
-                        disk.ring_ends(self.number, false),
-                        What::Late(Late::Write { file, offset, bytes }),
-                    );
-                    self.shard.complete(Completion::Written { token, buffer, result }, now);
-                    return true;
-                }
-                if self.world.plan.inline_writes {
-                    let result = write(&disk, file, offset, &buffer[from..], durable);
-                    self.note_failure(&result, buffer.len() - from, durable);
-                    self.shard.complete(Completion::Written { token, buffer, result }, now);
-                    return true;
-                }
-                let early = !durable && self.random.percent(50);
-                let result = early.then(|| disk.ring_write(file, offset, &buffer[from..]));
-                begins(
-                    disk.ring_ends(self.number, durable),
-                    What::Write { token, file, offset, buffer, from, durable, result },
-                )
-            }
-            Op::Sync { token, file } => {
-                let covers = disk.ring_sync_begins();
-                if disk.tampering().is(Tamper::SyncNotAwaited) {
-                    let late = Late::Sync { file: self.files[&file], covers };
-                    begins(disk.ring_ends(self.number, true), What::Late(late));
-                    self.shard.complete(Completion::Synced { token, result: Ok(()) }, now);
-                    return true;
-                }
-                begins(
-                    disk.ring_ends(self.number, true),
-                    What::Sync { token, file: self.files[&file], covers },
-                )
-            }
-            Op::WriteOut { .. } => false,
-            Op::ReleaseFile { file } => {
-                self.files.remove(&file);
-                false
-            }
-            Op::Send { connection, bytes } => {
-                let due = now.mono.0 + self.random.between(1, 500) * 1_000;
-                begins(due, What::Send { connection, bytes })
-            }
-            Op::PauseReceive { connection } => {
-                self.links[&key(connection)].state().paused = true;
-                false
-            }
-            Op::ResumeReceive { connection } => {
-                self.links[&key(connection)].state().paused = false;
-                false
-            }
-            Op::ShutdownSend { .. } => false,
-            Op::Close { connection } => {
-                let link = self.links.remove(&key(connection)).expect("operations name connections");
-                let sending = {
-                    let mut ring = self.host.ports[self.number].ring.0.borrow_mut();
-                    let of = |operation: &UnderWay| matches!(&operation.what, What::Send { connection: other, .. } if *other == connection);
-                    let place = ring.iter().position(of);
-                    place.map(|place| ring.remove(place))
-                };
-                if let Some(UnderWay { what: What::Send { connection, bytes }, .. }) = sending {
-                    let result = Err(std::io::ErrorKind::BrokenPipe.into());
-                    self.shard.complete(Completion::Sent { connection, bytes, result }, now);
-                }
-                self.held.retain(|held| *held != connection);
-                link.breaks();
-                self.shard.complete(Completion::Closed { connection }, now);
-                true
-            }
-        }
+    /// What the shards were handed out so far.
+    fn note_handed_out(&self) {
+        self.world.oracle.borrow_mut().handed_out(self.sequencer.next());
     }
 
     /// Looks which batches are in a frame.
@@ -417,6 +323,100 @@ impl Driver {
             }
         }
         false
+    }
+}
+
+impl shard::Kernel for Driver {
+    type Error = Infallible;
+
+    fn shard(&mut self) -> &mut Shard {
+        &mut self.shard
+    }
+
+    fn now(&mut self) -> Now {
+        Self::now(self)
+    }
+
+    fn begin(&mut self, op: Op) -> Result<(), Infallible> {
+        self.note_handed_out();
+        let now = Self::now(self);
+        let disk = self.world.disk.clone();
+        let begins = |due: u64, what: What| {
+            self.host.ports[self.number].ring.0.borrow_mut().push(UnderWay { due, begun: now.mono.0, what });
+        };
+        match op {
+            Op::Write { token, write: Write { file, offset, buffer, from }, durable } => {
+                self.tap(offset, &buffer);
+                let file = self.files[&file];
+                if disk.tampering().is(Tamper::WriteNotAwaited) {
+                    let bytes = buffer[from..].to_vec();
+                    let result = Ok(bytes.len());
+                    begins(
+                        disk.ring_ends(self.number, false),
+                        What::Late(Late::Write { file, offset, bytes }),
+                    );
+                    self.shard.complete(Completion::Written { token, buffer, result }, now);
+                    return Ok(());
+                }
+                if self.world.plan.inline_writes {
+                    let result = write(&disk, file, offset, &buffer[from..], durable);
+                    self.note_failure(&result, buffer.len() - from, durable);
+                    self.shard.complete(Completion::Written { token, buffer, result }, now);
+                    return Ok(());
+                }
+                let early = !durable && self.random.percent(50);
+                let result = early.then(|| disk.ring_write(file, offset, &buffer[from..]));
+                begins(
+                    disk.ring_ends(self.number, durable),
+                    What::Write { token, file, offset, buffer, from, durable, result },
+                )
+            }
+            Op::Sync { token, file } => {
+                let covers = disk.ring_sync_begins();
+                if disk.tampering().is(Tamper::SyncNotAwaited) {
+                    let late = Late::Sync { file: self.files[&file], covers };
+                    begins(disk.ring_ends(self.number, true), What::Late(late));
+                    self.shard.complete(Completion::Synced { token, result: Ok(()) }, now);
+                    return Ok(());
+                }
+                begins(
+                    disk.ring_ends(self.number, true),
+                    What::Sync { token, file: self.files[&file], covers },
+                )
+            }
+            Op::WriteOut { .. } => {}
+            Op::ReleaseFile { file } => {
+                self.files.remove(&file);
+            }
+            Op::Send { connection, bytes } => {
+                let due = now.mono.0 + self.random.between(1, 500) * 1_000;
+                begins(due, What::Send { connection, bytes })
+            }
+            Op::PauseReceive { connection } => {
+                self.links[&key(connection)].state().paused = true;
+            }
+            Op::ResumeReceive { connection } => {
+                self.links[&key(connection)].state().paused = false;
+            }
+            Op::ShutdownSend { .. } => {}
+            Op::Close { connection } => {
+                let link = self.links.remove(&key(connection)).expect("operations name connections");
+                let sending = {
+                    let mut ring = self.host.ports[self.number].ring.0.borrow_mut();
+                    let of = |operation: &UnderWay| matches!(&operation.what, What::Send { connection: other, .. } if *other == connection);
+                    let place = ring.iter().position(of);
+                    place.map(|place| ring.remove(place))
+                };
+                if let Some(UnderWay { what: What::Send { connection, bytes }, .. }) = sending {
+                    let result = Err(std::io::ErrorKind::BrokenPipe.into());
+                    self.shard.complete(Completion::Sent { connection, bytes, result }, now);
+                }
+                self.held.retain(|held| *held != connection);
+                link.breaks();
+                self.shard.complete(Completion::Closed { connection }, now);
+            }
+        }
+        Ok(())
     }
 }
 
