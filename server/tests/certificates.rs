@@ -112,7 +112,7 @@ fn a_certificate_that_was_replaced_is_shown_after_sighup() {
 fn a_part_of_an_encrypted_record_is_not_waited_for_without_end() {
     let folder = tempfile::tempdir().unwrap();
     let [cert, key] = files(folder.path(), "host", 2020..2110);
-    let ports = ["--tls-ports", "writer,reader,manager", "--message-timeout", "200ms"];
+    let ports = ["--tls-ports", "writer,reader,manager", "--message-timeout", "2s"];
     let tls = [&["--tls-cert", &cert, "--tls-key", &key][..], &ports].concat();
     let host = Host::start(&folder.path().join("data"), &tls);
     let mut roots = RootCertStore::empty();
