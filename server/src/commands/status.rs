@@ -11,7 +11,7 @@ use logtank_wire::info::{IndexLogInfo, RawLogInfo, SegmentInfo};
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
-use crate::client::{CallError, Encryption, connect, get};
+use crate::client::{CallError, Connection, Encryption, connect, get};
 use crate::output::say;
 
 /// What a host said.
@@ -110,23 +110,13 @@ fn ask(args: &StatusArgs) -> anyhow::Result<Status> {
         .call(request::get_optimization_queue, |reply| Ok(response::optimization_queue(reply)?.len()))
         .map_err(at_manager)?;
     let index = match &args.index {
-        None => None,
         Some(code) if !known => {
             return Err(anyhow!(
                 "the host has no index `{code}`; of the {indexes} that it has, none is named so"
             ));
         }
-        Some(code) => {
-            let info = manager
-                .call(
-                    |out, dialect, sequence| {
-                        request::get_index_log_info(out, dialect, sequence, code.as_bytes())
-                    },
-                    response::index_log_info,
-                )
-                .map_err(at_manager)?;
-            Some((code.clone(), info))
-        }
+        Some(code) => Some((code.clone(), ask_index(&mut manager, code).map_err(at_manager)?)),
+        None => None,
     };
     Ok(Status {
         ready: code == 200,
@@ -137,6 +127,13 @@ fn ask(args: &StatusArgs) -> anyhow::Result<Status> {
         queue,
         index,
     })
+}
+
+fn ask_index(manager: &mut Connection, code: &str) -> Result<IndexLogInfo, CallError> {
+    manager.call(
+        |out, dialect, sequence| request::get_index_log_info(out, dialect, sequence, code.as_bytes()),
+        response::index_log_info,
+    )
 }
 
 /// What is wrong with a port, or with what it answered.
@@ -194,19 +191,23 @@ fn print(status: &Status) {
     say!("lost         {} positions at the last start", count("logtank_recovery_lost_positions"));
     say!("memory       {}, {} open files", bytes("process_resident_memory_bytes"), count("process_open_fds"));
     if let Some((code, info)) = index {
-        say!(
-            "index {code}: of what is dealt, {} records optimized, {} not",
-            info.optimized_record_count,
-            info.unoptimized_record_count
-        );
-        let kinds = [
-            ("optimized", &info.optimized_segments),
-            ("sorted", &info.sorted_segments),
-            ("unsorted", &info.unsorted_segments),
-        ];
-        for (kind, segments) in kinds {
-            say!("  {kind:<10} {} segments, {}", segments.len(), HumanBytes(bytes_of(segments)));
-        }
+        print_index(code, info);
+    }
+}
+
+fn print_index(code: &str, info: &IndexLogInfo) {
+    say!(
+        "index {code}: of what is dealt, {} records optimized, {} not",
+        info.optimized_record_count,
+        info.unoptimized_record_count
+    );
+    let kinds = [
+        ("optimized", &info.optimized_segments),
+        ("sorted", &info.sorted_segments),
+        ("unsorted", &info.unsorted_segments),
+    ];
+    for (kind, segments) in kinds {
+        say!("  {kind:<10} {} segments, {}", segments.len(), HumanBytes(bytes_of(segments)));
     }
 }
 

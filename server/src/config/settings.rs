@@ -197,17 +197,6 @@ impl Settings {
     /// All that is wrong.
     pub(crate) fn validate(layers: &Layers) -> Result<Self, Problems> {
         let mut check = Check { layers, problems: Problems::default() };
-        let level = |text: &str| {
-            use tracing::Level;
-            let words = [
-                ("error", Level::ERROR),
-                ("warn", Level::WARN),
-                ("info", Level::INFO),
-                ("debug", Level::DEBUG),
-                ("trace", Level::TRACE),
-            ];
-            units::word(text, &words)
-        };
         let interval = check.between("sync_interval", Duration::from_millis(10), Duration::from_secs(3600));
         let sync = [("interval", Sync::Interval(interval)), ("always", Sync::Always)];
         let append = [("auto", Append::Auto), ("buffered", Append::Buffered), ("direct", Append::Direct)];
@@ -318,6 +307,18 @@ impl Settings {
 /// Background work must go on under any load; a drive that moves more a second needs no bound.
 const RATE_BYTES_MIN: u64 = 1 << 20;
 const RATE_BYTES_MAX: u64 = 1 << 30;
+
+fn level(text: &str) -> Result<tracing::Level, String> {
+    use tracing::Level;
+    let words = [
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("info", Level::INFO),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
+    ];
+    units::word(text, &words)
+}
 
 fn rate(text: &str) -> Result<u64, String> {
     let bytes = units::bytes(text)?;

@@ -108,8 +108,13 @@ fn load(
     let took = began.elapsed().as_secs_f64();
     let batches = control.acknowledged_batches.load(Ordering::Relaxed);
     ensure!(batches > 0, "not one batch was acknowledged");
-    let mut latencies: Vec<Duration> =
-        writers.iter_mut().flat_map(|writer| writer.latencies.drain(..)).collect();
+    let latencies = writers.iter_mut().flat_map(|writer| writer.latencies.drain(..)).collect();
+    report_load(batches, took, latencies);
+    Ok(())
+}
+
+/// What so many batches took, each of them and all.
+fn report_load(batches: u64, took: f64, mut latencies: Vec<Duration>) {
     latencies.sort_unstable();
     let quantile = |of: usize| millis(latencies[(latencies.len() * of / 1000).min(latencies.len() - 1)]);
     let records = batches * BATCH_RECORDS as u64;
@@ -137,7 +142,6 @@ fn load(
             quantile(999)
         ),
     );
-    Ok(())
 }
 
 /// All that was acknowledged, by index.
