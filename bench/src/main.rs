@@ -1,6 +1,7 @@
 //! Load generator and measurements for LogTank hosts.
 #![deny(unsafe_code)]
 
+mod addresses;
 mod compare;
 mod deal;
 mod echo;

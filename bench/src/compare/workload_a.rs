@@ -33,9 +33,11 @@ fn run(runner: &mut Runner<'_>) -> Result<()> {
         for connections in runner.connections(&CONNECTIONS) {
             closed(runner, connections, &shape)?;
             let echo = ECHOES.into_iter().filter_map(|echo| rate(runner, echo, connections)).reduce(f64::max);
-            at_half(runner, connections, &shape, echo, HALF_OF_ECHO, &[HOST, ECHOES[0], ECHOES[1]])?;
+            let half = Half { name: HALF_OF_ECHO, peers: &[HOST, ECHOES[0], ECHOES[1]] };
+            half.run(runner, connections, &shape, echo)?;
             let redis = rate(runner, REDIS, connections);
-            at_half(runner, connections, &shape, redis, HALF_OF_REDIS, &[HOST, REDIS])?;
+            let half = Half { name: HALF_OF_REDIS, peers: &[HOST, REDIS] };
+            half.run(runner, connections, &shape, redis)?;
         }
         Ok(())
     })?;
@@ -73,19 +75,25 @@ fn rate(runner: &Runner<'_>, peer: Peer, connections: usize) -> Option<f64> {
 }
 
 /// All at one rate, that both can hold: only so are latencies comparable.
-fn at_half(
-    runner: &mut Runner<'_>,
-    connections: usize,
-    shape: &Shape,
-    theirs: Option<f64>,
-    name: &str,
-    peers: &[Peer],
-) -> Result<()> {
-    let (Some(ours), Some(theirs)) = (rate(runner, HOST, connections), theirs) else { return Ok(()) };
-    let offered = ours.min(theirs) / 2.0;
-    let seconds = runner.arguments.seconds;
-    let rate = Some((offered, name));
-    runner.run_each(peers, &Run { rate, ..Run::closed(NAME, HOST, connections, shape, seconds) })
+struct Half<'p> {
+    /// What it is the half of.
+    name: &'static str,
+    peers: &'p [Peer],
+}
+
+impl Half<'_> {
+    fn run(
+        &self,
+        runner: &mut Runner<'_>,
+        connections: usize,
+        shape: &Shape,
+        theirs: Option<f64>,
+    ) -> Result<()> {
+        let (Some(ours), Some(theirs)) = (rate(runner, HOST, connections), theirs) else { return Ok(()) };
+        let rate = Some((ours.min(theirs) / 2.0, self.name));
+        let seconds = runner.arguments.seconds;
+        runner.run_each(self.peers, &Run { rate, ..Run::closed(NAME, HOST, connections, shape, seconds) })
+    }
 }
 
 fn goals(judge: &mut Judge<'_>) {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::shape::Shape;
+use crate::addresses;
 
 /// Sends batches to a host and measures rate and latency.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Arguments {
     /// The host's writer port.
-    #[arg(long, default_value = "127.0.0.1:15000")]
+    #[arg(long, default_value = addresses::WRITER)]
     pub(crate) addr: SocketAddr,
     /// Connections, each with one request under way at a time.
     #[arg(long, default_value_t = 64)]
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) verify: bool,
     /// The host's reader port, for --verify.
-    #[arg(long, default_value = "127.0.0.1:15100")]
+    #[arg(long, default_value = addresses::READER)]
     pub(crate) reader_addr: SocketAddr,
     /// What the connections run on.
     #[arg(long, value_enum, default_value_t = Engine::Auto)]

@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::live::Live;
 use super::measured::{GeneratorUse, Measured, Percentiles, curve};
 use super::records::Generator;
-use super::session::{Plan, Session};
+use super::session::{Outcome, Plan, Session};
 use super::shape::Shape;
 use super::source::Source;
 use super::{epoll, pace::Pace, uring};
@@ -64,6 +64,59 @@ impl Load {
             records_max: None,
         }
     }
+
+    /// # Errors
+    /// If it makes no sense.
+    fn check(&self) -> Result<()> {
+        self.shape.check()?;
+        if self.connections == 0 {
+            return Err(Error::other("--connections must be at least 1"));
+        }
+        if self.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+            return Err(Error::other("--rate must be more than 0"));
+        }
+        Ok(())
+    }
+
+    fn connect(&self) -> Result<Vec<TcpStream>> {
+        let one = |number| {
+            let mut socket = TcpStream::connect(self.addr)
+                .map_err(|error| Error::new(error.kind(), format!("connecting to {}: {error}", self.addr)))?;
+            socket.set_nodelay(true)?;
+            self.protocol.greet(&mut socket, number)?;
+            Ok(socket)
+        };
+        (0..self.connections).map(one).collect()
+    }
+
+    fn measured(&self, outcome: &Outcome, engine: &str) -> Measured {
+        let batch = self.shape.batch;
+        let seconds = outcome.measured.as_secs_f64();
+        let requests = outcome.measure.all.len();
+        let records = requests * batch as u64;
+        let rate = Measured::rate(records, outcome.measured);
+        Measured {
+            loop_kind: if self.rate.is_some() { "open" } else { "closed" }.to_owned(),
+            offered_records_per_second: self.rate,
+            connections: self.connections,
+            batch,
+            record_bytes: self.shape.record_bytes,
+            seconds,
+            records,
+            records_per_second: rate,
+            bytes_per_second: rate * self.shape.record_bytes as f64,
+            refused: outcome.refused,
+            broken: outcome.broken,
+            latency_us: Percentiles::of(&outcome.measure.all),
+            curve: curve(&outcome.measure.all),
+            timeline: outcome.measure.slots().to_vec(),
+            generator: GeneratorUse {
+                engine: engine.to_owned(),
+                busy: outcome.processor.as_secs_f64() / seconds,
+                processor_us_per_request: outcome.processor.as_secs_f64() * 1e6 / requests.max(1) as f64,
+            },
+        }
+    }
 }
 
 /// Runs a load. `ledger`, if given, learns what was acknowledged; `begun` is called when measuring begins and when it
@@ -78,22 +131,8 @@ pub(crate) fn measure(
     live: Live,
     edge: &mut dyn FnMut(Edge),
 ) -> Result<(Measured, Option<Ledger>)> {
-    load.shape.check()?;
-    if load.connections == 0 {
-        return Err(Error::other("--connections must be at least 1"));
-    }
-    if load.rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
-        return Err(Error::other("--rate must be more than 0"));
-    }
-    let batch = load.shape.batch;
-    let mut sockets = Vec::new();
-    for number in 0..load.connections {
-        let mut socket = TcpStream::connect(load.addr)
-            .map_err(|error| Error::new(error.kind(), format!("connecting to {}: {error}", load.addr)))?;
-        socket.set_nodelay(true)?;
-        load.protocol.greet(&mut socket, number)?;
-        sockets.push(socket);
-    }
+    load.check()?;
+    let (batch, sockets) = (load.shape.batch, load.connect()?);
     let generator = Generator::new(&load.shape, run);
     let source = if load.fresh || ledger.is_some() {
         Source::fresh(generator, &load.protocol, batch, ledger)
@@ -102,6 +141,7 @@ pub(crate) fn measure(
     };
     let now = Instant::now();
     let plan = Plan {
+        batch,
         measure_from: now + load.warm_up,
         measure_to: now + load.warm_up + load.duration,
         pace: load.rate.map(|rate| Pace::new(now, rate / batch as f64)),
@@ -109,35 +149,11 @@ pub(crate) fn measure(
         requests_max: load.records_max.map(|records| records.div_ceil(batch as u64)),
     };
     let replies = (0..load.connections).map(|_| load.protocol.replies(batch)).collect();
-    let mut session = Session::new(plan, source, replies, batch, live, edge);
+    let mut session = Session::new(plan, source, replies, live, edge);
     let engine = run_engine(load.engine, sockets, &mut session)?;
-    let outcome = session.finish()?;
-    let seconds = outcome.measured.as_secs_f64();
-    let requests = outcome.measure.all.len();
-    let records = requests * batch as u64;
-    let rate = Measured::rate(records, outcome.measured);
-    let measured = Measured {
-        loop_kind: if load.rate.is_some() { "open" } else { "closed" }.to_owned(),
-        offered_records_per_second: load.rate,
-        connections: load.connections,
-        batch,
-        record_bytes: load.shape.record_bytes,
-        seconds,
-        records,
-        records_per_second: rate,
-        bytes_per_second: rate * load.shape.record_bytes as f64,
-        refused: outcome.refused,
-        broken: outcome.broken,
-        latency_us: Percentiles::of(&outcome.measure.all),
-        curve: curve(&outcome.measure.all),
-        timeline: outcome.measure.slots().to_vec(),
-        generator: GeneratorUse {
-            engine: engine.to_owned(),
-            busy: outcome.processor.as_secs_f64() / seconds,
-            processor_us_per_request: outcome.processor.as_secs_f64() * 1e6 / requests.max(1) as f64,
-        },
-    };
-    Ok((measured, outcome.ledger))
+    let mut outcome = session.finish()?;
+    let ledger = outcome.ledger.take();
+    Ok((load.measured(&outcome, engine), ledger))
 }
 
 /// Where a run is.

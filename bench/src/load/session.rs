@@ -21,6 +21,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// When a run does what.
 #[derive(Debug)]
 pub(super) struct Plan {
+    /// Records of a request.
+    pub(super) batch: usize,
     pub(super) measure_from: Instant,
     pub(super) measure_to: Instant,
     pub(super) pace: Option<Pace>,
@@ -74,13 +76,12 @@ impl<'a> Session<'a> {
         plan: Plan,
         source: Source,
         replies: Vec<Replies>,
-        batch: usize,
         live: Live,
         edge: &'a mut dyn FnMut(Edge),
     ) -> Self {
         let connections = replies.len();
         Self {
-            measure: Measure::new(plan.measure_from, batch),
+            measure: Measure::new(plan.measure_from, plan.batch),
             last_counted: plan.measure_from,
             plan,
             source,

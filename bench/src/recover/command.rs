@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::reader::Reader;
-use crate::output;
+use crate::{addresses, output};
 
 /// Recovers an index and measures how fast its pages come.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Arguments {
     /// The host's reader port.
-    #[arg(long, default_value = "127.0.0.1:15100")]
+    #[arg(long, default_value = addresses::READER)]
     addr: SocketAddr,
     /// How many times.
     #[arg(long, default_value_t = 1)]

@@ -15,7 +15,6 @@ const STYLE: &str = include_str!("page.css");
 /// If a chart can't be drawn.
 pub(crate) fn html(results: &Results) -> Result<String> {
     let mut body = String::new();
-    let met = results.goals.iter().filter(|goal| goal.met).count();
     put(&mut body, "<h1>LogTank beside its limits and its peers</h1>");
     put(
         &mut body,
@@ -30,20 +29,7 @@ pub(crate) fn html(results: &Results) -> Result<String> {
             escape(&results.command)
         ),
     );
-    if !results.goals.is_empty() {
-        put(&mut body, &format!("<h2>Goals: {met} of {} met</h2><table>", results.goals.len()));
-        for goal in &results.goals {
-            let (class, verdict) = if goal.met { ("met", "met") } else { ("missed", "not met") };
-            let (name, bound, value) = (escape(&goal.name), escape(&goal.goal), goal.value);
-            put(
-                &mut body,
-                &format!(
-                    "<tr class=\"{class}\"><td>{name}</td><td>{bound}</td><td>{value:.3}</td><td>{verdict}</td></tr>"
-                ),
-            );
-        }
-        put(&mut body, "</table>");
-    }
+    goals(&mut body, results);
     charts(&mut body, results)?;
     tables(&mut body, results);
     put(&mut body, "<h2>Configuration</h2><dl>");
@@ -64,6 +50,25 @@ pub(crate) fn html(results: &Results) -> Result<String> {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>LogTank: comparison</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     ))
+}
+
+fn goals(body: &mut String, results: &Results) {
+    if results.goals.is_empty() {
+        return;
+    }
+    let met = results.goals.iter().filter(|goal| goal.met).count();
+    put(body, &format!("<h2>Goals: {met} of {} met</h2><table>", results.goals.len()));
+    for goal in &results.goals {
+        let (class, verdict) = if goal.met { ("met", "met") } else { ("missed", "not met") };
+        let (name, bound, value) = (escape(&goal.name), escape(&goal.goal), goal.value);
+        put(
+            body,
+            &format!(
+                "<tr class=\"{class}\"><td>{name}</td><td>{bound}</td><td>{value:.3}</td><td>{verdict}</td></tr>"
+            ),
+        );
+    }
+    put(body, "</table>");
 }
 
 fn put(body: &mut String, text: &str) {

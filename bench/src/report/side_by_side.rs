@@ -50,7 +50,16 @@ pub(super) fn side_by_side(before: &Results, after: &Results) -> String {
             }
         }
     }
+    for text in figures(before, after) {
+        line(text);
+    }
+    out
+}
+
+/// The lines of figures that both have.
+fn figures(before: &Results, after: &Results) -> Vec<String> {
     let mut named: Vec<(&str, &str)> = Vec::new();
+    let mut lines = Vec::new();
     for figure in &after.figures {
         let name = (figure.workload.as_str(), figure.name.as_str());
         if named.contains(&name) {
@@ -59,7 +68,7 @@ pub(super) fn side_by_side(before: &Results, after: &Results) -> String {
         named.push(name);
         if let (Some(old), Some(new)) = (before.figure(name.0, name.1), after.figure(name.0, name.1)) {
             let change = 100.0 * (new.median / old.median - 1.0);
-            line(format!(
+            lines.push(format!(
                 "| {} | | {} | {} | {} | {} | {change:+.0} % |",
                 name.0,
                 name.1,
@@ -69,7 +78,7 @@ pub(super) fn side_by_side(before: &Results, after: &Results) -> String {
             ));
         }
     }
-    out
+    lines
 }
 
 fn verdict(old: f64, new: f64, more_is_better: bool, apart: bool) -> String {
