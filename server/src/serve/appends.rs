@@ -1,26 +1,15 @@
 //! Whether batches are taken: refused for as long as anything speaks against it, and taken again by itself.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use logtank_engine::host::against::{Against, Cause};
 use logtank_os::mailbox::{Mail, Mailbox};
 
 use crate::metrics::{Health, HostMetrics};
 
 /// Between two log lines about a cause that stays.
 const REMIND_EVERY: Duration = Duration::from_secs(600);
-
-/// What may speak against taking batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Cause {
-    /// The raw log's filesystem is mounted read-only.
-    ReadOnly,
-    /// It has too little room.
-    Room,
-    /// No segment can be made to append to.
-    Segments,
-}
 
 /// Lets batches in, or not. Clones share it.
 #[derive(Clone, Debug)]
@@ -31,12 +20,12 @@ struct Shared {
     mailboxes: Vec<Mailbox>,
     health: Health,
     metrics: HostMetrics,
-    against: Mutex<BTreeMap<Cause, Against>>,
+    against: Mutex<Against<Why>>,
 }
 
 #[derive(Debug)]
-struct Against {
-    why: String,
+struct Why {
+    text: String,
     reported: Instant,
 }
 
@@ -51,32 +40,26 @@ impl Appends {
     pub(super) fn answer(&self, shard: usize) {
         let against = self.0.against.lock().expect("nobody panics while holding it");
         // Only connections can find a mailbox full.
-        let _ = self.0.mailboxes[shard].post(Mail::AppendsAllowed(against.is_empty()));
+        let _ = self.0.mailboxes[shard].post(Mail::AppendsAllowed(against.takes_batches()));
     }
 
     /// This speaks against taking batches, or does so no more. Logged when it changes, and then rarely.
     pub(super) fn set(&self, cause: Cause, why: Option<String>) {
         let Shared { mailboxes, health, metrics, against } = &*self.0;
         let mut against = against.lock().expect("nobody panics while holding it");
-        let (before, now) = (against.is_empty(), Instant::now());
-        match why {
-            None => _ = against.remove(&cause),
-            Some(why) => {
-                let reported = against.get(&cause).map(|known| known.reported);
-                let due = reported.is_none_or(|at| now.saturating_duration_since(at) >= REMIND_EVERY);
-                if due {
-                    tracing::error!("batches are refused: {why}");
-                }
-                let reported = reported.filter(|_| !due).unwrap_or(now);
-                against.insert(cause, Against { why, reported });
+        let now = Instant::now();
+        let why = why.map(|text| {
+            let reported = against.get(cause).map(|known| known.reported);
+            let due = reported.is_none_or(|at| now.saturating_duration_since(at) >= REMIND_EVERY);
+            if due {
+                tracing::error!("batches are refused: {text}");
             }
-        }
-        let after = against.is_empty();
-        let all: Vec<&str> = against.values().map(|against| against.why.as_str()).collect();
-        health.drive_full((!after).then(|| format!("batches are refused: {}", all.join("; "))));
-        if before == after {
-            return;
-        }
+            Why { text, reported: reported.filter(|_| !due).unwrap_or(now) }
+        });
+        let changed = against.set(cause, why);
+        let all: Vec<&str> = against.values().map(|why| why.text.as_str()).collect();
+        health.drive_full((!all.is_empty()).then(|| format!("batches are refused: {}", all.join("; "))));
+        let Some(after) = changed else { return };
         metrics.appends_allowed.set(after.into());
         for mailbox in mailboxes {
             // Only connections can find a mailbox full.

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
+use logtank_engine::host::ballast::Ballast;
 use logtank_engine::host::raw_room::Indexes;
 use logtank_engine::jobs::shared::Shared;
 use logtank_engine::jobs::stats::{JobStats, Turns};
@@ -358,10 +359,10 @@ impl<'s> Host<'s> {
     }
 
     fn start_space(&mut self) -> anyhow::Result<()> {
-        let free_bytes_min = self.settings.limits.free_bytes_min;
+        let ballast = Ballast::new(Ballast::BYTES, self.settings.limits.free_bytes_min);
         let mut watch = SpaceWatch {
             tree: self.handles.tree.clone(),
-            free_bytes_min,
+            ballast,
             appends: self.appends.clone(),
             health: self.handles.health.clone(),
             metrics: self.handles.metrics.clone(),

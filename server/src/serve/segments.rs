@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use logtank_engine::error::{DiskError, Error, Verb};
+use logtank_engine::host::against::Cause;
 use logtank_engine::host::port::{NoSegment, Report, Seen, ShardPort};
 use logtank_engine::io::disk::Space;
 use logtank_engine::io::op::ShardEvent;
@@ -20,7 +21,7 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Tree;
-use super::appends::{Appends, Cause};
+use super::appends::Appends;
 use super::events::{Events, HostEvent, Step};
 use super::shards::{FromShard, Shard};
 use crate::metrics::{Health, HostMetrics};

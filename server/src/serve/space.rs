@@ -8,28 +8,27 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use logtank_engine::format::names::RawName;
+use logtank_engine::host::against::Cause;
+use logtank_engine::host::ballast::{Ballast, Todo};
 use logtank_engine::io::disk::Space;
 use logtank_engine::roles::Refusal;
 use logtank_os::probe::Mount;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::Tree;
-use super::appends::{Appends, Cause};
+use super::appends::Appends;
 use crate::metrics::{Beat, Health, HostMetrics};
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The raw log's files are counted each so many looks.
 const COUNT_EVERY: u64 = 10;
-/// Length of `raw/ballast`: given up when the drive is full to the last block, so that renames and small files of
-/// dealing and cleaning still find room.
-const BALLAST_BYTES: u64 = 16 << 20;
 
 /// What the thread needs.
 #[derive(Debug)]
 pub(super) struct SpaceWatch {
     pub(super) tree: Tree,
-    pub(super) free_bytes_min: u64,
+    pub(super) ballast: Ballast,
     pub(super) appends: Appends,
     pub(super) health: Health,
     pub(super) metrics: HostMetrics,
@@ -163,21 +162,18 @@ impl SpaceWatch {
         self.keep_ballast(room.available_bytes);
     }
 
-    /// There while there is room, gone when there is none.
     fn keep_ballast(&mut self, free: u64) {
-        let floor = self.free_bytes_min;
         let path = self.tree.layout.ballast();
-        let is_there = path.exists();
-        if is_there && free < BALLAST_BYTES {
-            match std::fs::remove_file(&path) {
+        match self.ballast.todo(path.exists(), free) {
+            Todo::Nothing => {}
+            Todo::GiveUp => match std::fs::remove_file(&path) {
                 Ok(()) => tracing::warn!(
                     "the drive is full: {} was given up to make room for renames",
                     path.display()
                 ),
                 Err(error) => tracing::error!(%error, "{} can't be given up", path.display()),
-            }
-        } else if !is_there && free >= floor.saturating_mul(2).max(4 * BALLAST_BYTES) {
-            match create(&path) {
+            },
+            Todo::Make => match create(&path, self.ballast.bytes()) {
                 Ok(()) => self.no_ballast = None,
                 // Tried each second, and logged when it fails for another reason than before.
                 Err(error) => {
@@ -187,15 +183,15 @@ impl SpaceWatch {
                         self.no_ballast = Some(why);
                     }
                 }
-            }
+            },
         }
     }
 }
 
 /// Written, not only allocated: filesystems that compress or copy on write would give nothing back.
-fn create(path: &Path) -> io::Result<()> {
+fn create(path: &Path, bytes: u64) -> io::Result<()> {
     let temporary = logtank_engine::io::disk::temporary_beside(path);
-    let created = fill(&temporary).and_then(|()| std::fs::rename(&temporary, path));
+    let created = fill(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
     if created.is_err() {
         // As far as that is possible; it takes room, and there is none to spare.
         let _ = std::fs::remove_file(&temporary);
@@ -203,11 +199,11 @@ fn create(path: &Path) -> io::Result<()> {
     created
 }
 
-fn fill(path: &Path) -> io::Result<()> {
+fn fill(path: &Path, bytes: u64) -> io::Result<()> {
     let mut file = File::create(path)?;
     let mut noise = vec![0; 1 << 20];
     logtank_os::random::fill(&mut noise);
-    for _ in 0..BALLAST_BYTES >> 20 {
+    for _ in 0..bytes >> 20 {
         file.write_all(&noise)?;
     }
     file.sync_all()
