@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use logtank_tests::client::Client;
+use logtank_tests::client::{Client, Failure};
 use logtank_tests::host::{Host, program, run};
 use logtank_tests::http::get;
+use logtank_tests::metrics::metric;
 use logtank_tests::thrift::{Change, index_code};
 use logtank_tests::wait::eventually;
 
@@ -540,5 +541,39 @@ fn a_drive_of_fstab_that_is_not_mounted_is_refused() {
     assert_eq!(code, Some(0), "{log}");
     std::fs::remove_dir(&two.raw_dir).unwrap();
     std::fs::rename(&drive, &two.raw_dir).unwrap();
+    two.is_whole();
+}
+
+#[test]
+fn a_raw_folder_replaced_under_a_host_stops_batches() {
+    let two = Two::new();
+    let mut host = two.host();
+    host.start();
+    write(&host, "dealt");
+    // A host that just then names what it writes to ends, as it must.
+    eventually("the segment in use has its name", || {
+        let names =
+            std::fs::read_dir(two.raw_dir.join("raw/live")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.into_iter().any(|name| !name.to_str().unwrap().contains("ready"))
+    });
+    let ready = || get(host.metrics(), "/readyz", "text/plain").map(|(_, _, text)| text).unwrap_or_default();
+    let away = two.folder.path().join("away");
+    std::fs::rename(&two.raw_dir, &away).unwrap();
+    eventually("it is noticed that it is gone", || ready().contains("is gone, or not the folder"));
+    std::fs::create_dir_all(two.raw_dir.join("raw/live")).unwrap();
+    // The metric follows at each look, and so does the refusal.
+    eventually("batches are refused", || metric(host.metrics(), "logtank_appends_allowed") == Some(0.0));
+    let mut client = Client::connect(host.writer()).unwrap();
+    let refused = Change { index: "m".into(), docid: "refused".into(), ..Change::default() };
+    assert!(
+        matches!(client.send_batch(&[refused]), Err(Failure::Refused(_))),
+        "an answer, and nothing is stored"
+    );
+    assert!(ready().contains("renamed, replaced or unmounted"), "{}", ready());
+    std::fs::remove_dir_all(&two.raw_dir).unwrap();
+    std::fs::rename(&away, &two.raw_dir).unwrap();
+    eventually("batches are taken again", || metric(host.metrics(), "logtank_appends_allowed") == Some(1.0));
+    write(&host, "live");
+    host.stop();
     two.is_whole();
 }

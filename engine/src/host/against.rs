@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 /// What may speak against taking batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
+    /// The raw log's folders are not those that the host began with.
+    Moved,
     /// The raw log's filesystem is mounted read-only.
     ReadOnly,
     /// It has too little room.

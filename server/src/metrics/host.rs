@@ -46,7 +46,7 @@ logtank_engine::metrics! {
         free_bytes: Gauge["filesystem" in &FILESYSTEMS], "logtank_free_bytes", "Free bytes of the filesystem that holds the raw log, and of the one that holds the indexes.";
         filesystem_bytes: Gauge["filesystem" in &FILESYSTEMS], "logtank_filesystem_bytes", "Bytes that the filesystem of the raw log, and that of the indexes, hold in all.";
         sync_interval: Real, "logtank_sync_interval_seconds", "The setting sync_interval: how old a frame may get before it is synced; 0 with sync = always.";
-        appends_allowed: Gauge, "logtank_appends_allowed", "1 while batches are taken, 0 while they are refused: the drive is nearly full, read-only, or takes no more raw segments.";
+        appends_allowed: Gauge, "logtank_appends_allowed", "1 while batches are taken, 0 while they are refused: the drive is nearly full, read-only, takes no more raw segments, or is not there any more.";
         master: Gauge, "logtank_master", "1 while the flag master is there: this host deals, sorts, optimizes, cleans and serves recoveries.";
         safe_to_read: Gauge, "logtank_safe_to_read", "1 while the flag safe_to_read is there: this host serves recoveries if it is the master.";
         raw_files: Gauge["kind" in &RAW_KINDS], "logtank_raw_files", "Files of the raw log: made ready, not dealt yet (with those in use), dealt.";

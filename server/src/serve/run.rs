@@ -34,7 +34,7 @@ use super::segments::{Reported, Segments};
 use super::service_manager;
 use super::shards::{self, Shard, ToRawLog};
 use super::shortage::{self, Needs};
-use super::space::SpaceWatch;
+use super::space::{Home, SpaceWatch};
 use super::thread::Thread;
 use super::{Tree, certificate, lag, panics, signals};
 use crate::causes::causes;
@@ -370,6 +370,7 @@ impl<'s> Host<'s> {
             failing: false,
             no_ballast: None,
             indexes: self.settings.role.indexes(),
+            home: Home::of(&self.tree.layout).context("the raw log's folders can't be looked at")?,
         };
         watch.look();
         watch.count_files();

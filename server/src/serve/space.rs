@@ -2,11 +2,13 @@
 //! flags.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use logtank_engine::format::layout::Layout;
 use logtank_engine::format::names::RawName;
 use logtank_engine::host::against::Cause;
 use logtank_engine::host::ballast::{Ballast, Todo};
@@ -39,6 +41,42 @@ pub(super) struct SpaceWatch {
     pub(super) no_ballast: Option<String>,
     /// This process deals and serves recoveries.
     pub(super) indexes: bool,
+    /// Where the raw log was at the start.
+    pub(super) home: Home,
+}
+
+/// The raw log's folders, whatever their names lead to later.
+#[derive(Debug)]
+pub(super) struct Home(Vec<(PathBuf, Identity)>);
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+impl Home {
+    /// Those that are there now.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub(super) fn of(layout: &Layout) -> io::Result<Self> {
+        let folders = [layout.raw().to_owned(), layout.raw_live()];
+        let known = folders.into_iter().map(|folder| identity(&folder).map(|identity| (folder, identity)));
+        known.collect::<io::Result<_>>().map(Self)
+    }
+
+    /// The first that is gone, or another one.
+    fn moved(&self) -> Option<&Path> {
+        // What can't be found out now is as it was.
+        let moved = |folder: &Path, known| match identity(folder) {
+            Ok(now) => now != known,
+            Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        self.0.iter().find(|(folder, known)| moved(folder, *known)).map(|(folder, _)| &**folder)
+    }
+}
+
+fn identity(folder: &Path) -> io::Result<Identity> {
+    let found = std::fs::metadata(folder)?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// What a filesystem has room for, and whether it takes anything.
@@ -84,6 +122,14 @@ impl SpaceWatch {
     /// Looks at everything once: before a batch may come, and then now and then.
     pub(super) fn look(&mut self) {
         self.look_at_flags();
+        let moved = self.home.moved().map(|folder| {
+            format!(
+                "{} is gone, or not the folder that it was at the start (renamed, replaced or unmounted), and the raw log is in the \
+                 other one: put that back, or stop the host, put it back and start again",
+                folder.display()
+            )
+        });
+        self.appends.set(Cause::Moved, moved);
         match Found::look(self.tree.layout.raw()) {
             Ok(found) => {
                 self.failing = false;
@@ -207,4 +253,30 @@ fn fill(path: &Path, bytes: u64) -> io::Result<()> {
         file.write_all(&noise)?;
     }
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_another_one_under_the_same_name_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(folder.path(), None);
+        let (raw, live, away) = (layout.raw().to_owned(), layout.raw_live(), folder.path().join("away"));
+        let moves = |from: &Path, to: &Path| std::fs::rename(from, to).expect("it is there");
+        assert!(Home::of(&layout).is_err());
+        std::fs::create_dir_all(&live).expect("a new folder");
+        let home = Home::of(&layout).expect("both are there");
+        assert_eq!(home.moved(), None);
+        moves(&raw, &away);
+        assert_eq!(home.moved(), Some(&*raw));
+        std::fs::create_dir_all(&live).expect("a new folder");
+        assert_eq!(home.moved(), Some(&*raw));
+        std::fs::remove_dir_all(&raw).expect("it is there");
+        moves(&away, &raw);
+        assert_eq!(home.moved(), None, "put back");
+        moves(&live, &away);
+        assert_eq!(home.moved(), Some(&*live));
+    }
 }
