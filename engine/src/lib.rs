@@ -2,7 +2,10 @@
 //!
 //! Nothing in this crate reads a clock, opens a file, starts a thread or contains unsafe code. Time is
 //! an argument; the hot path ([`shard`]) emits operations and is handed completions; background work
-//! ([`jobs`], [`recovery_read`], [`manager`]) is plain async code over the port [`io::disk::Disk`].
+//! ([`jobs`], [`recovery_read`], [`manager`]) is plain async code over the port [`io::Disk`].
+//!
+//! Each room's `mod.rs` lists what others outside this crate may use of it; its parts are the crate's own, so that the
+//! compiler sees what nobody uses.
 #![forbid(unsafe_code)]
 
 pub mod connection_places;

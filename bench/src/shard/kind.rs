@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use logtank_engine::ids::ShardId;
 use logtank_engine::limits::Limits;
-use logtank_engine::raw_log::write::config::{AppendMode, SyncMode};
+use logtank_engine::raw_log::{AppendMode, SyncMode};
 use logtank_engine::shard::ShardConfig;
 use logtank_os::ring::{RingConfig, WritePath};
 

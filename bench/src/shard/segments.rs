@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
-use logtank_engine::io::op::ShardEvent;
+use logtank_engine::io::ShardEvent;
 use logtank_os::mailbox::Mail;
 use rustix::fs::{Advice, OFlags, fadvise};
 

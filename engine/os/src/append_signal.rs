@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use logtank_engine::jobs::governor::AppendLoad;
+use logtank_engine::jobs::AppendLoad;
 use logtank_engine::time::MonoNanos;
 
 /// Latencies older than this say nothing of the present.

@@ -10,7 +10,7 @@ use std::mem::discriminant;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
-use logtank_engine::format::raw::Salt;
+use logtank_engine::format::Salt;
 
 /// Connections that wait at most; with more, the shard is not keeping up with those who connect.
 const CONNECTIONS_WAITING_MAX: usize = 1 << 12;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use logtank_engine::format::raw::Salt;
+use logtank_engine::format::Salt;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 /// Fills `bytes` with random ones, fit for keys. Waits only in the first moments after the machine started.

@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use logtank_engine::error::{DiskError, Verb};
-use logtank_engine::io::disk::{DiskResult, parent, temporary_beside};
-use logtank_engine::recovery_read::token_key::{KEY_BYTES, KeyFile};
+use logtank_engine::io::{DiskResult, parent, temporary_beside};
+use logtank_engine::recovery_read::{KEY_BYTES, KeyFile};
 
 use crate::random;
 
@@ -81,7 +81,7 @@ fn create(path: &Path, key: &[u8; KEY_BYTES]) -> DiskResult<bool> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use logtank_engine::recovery_read::token_key::load_or_create;
+    use logtank_engine::recovery_read::load_or_create;
 
     use super::*;
     use crate::disk::block_on;

@@ -1,7 +1,6 @@
 use std::path::Path;
 
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
+use logtank_engine::io::{AlignedBuf, Disk, DiskFile, Transfer};
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::priority::{IoPriority, io_priority, set_io_priority, set_nice};
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use logtank_engine::error::Verb;
-use logtank_engine::io::disk::{Disk, EntryKind, NewFile};
+use logtank_engine::io::{Disk, EntryKind, NewFile};
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 
 fn here(test: impl AsyncFnOnce(UringDisk, &Path)) {

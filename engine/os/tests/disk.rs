@@ -7,9 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use logtank_engine::error::Verb;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{Disk, DiskFile, EntryKind, Transfer};
+use logtank_engine::format::Layout;
+use logtank_engine::io::{AlignedBuf, Disk, DiskFile, EntryKind, Transfer};
 use logtank_engine::store::{Small, Store};
 use logtank_os::clock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};

@@ -12,9 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use logtank_engine::error::Verb;
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
-use logtank_engine::jobs::governor::Policy;
+use logtank_engine::io::{AlignedBuf, Disk, DiskFile, Transfer};
+use logtank_engine::jobs::Policy;
 use logtank_os::append_signal::{AppendSignal, ShardSignal};
 use logtank_os::clock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};

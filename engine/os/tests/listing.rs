@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use logtank_engine::io::disk::Disk;
+use logtank_engine::io::Disk;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 
 const FILES: usize = 1_000;

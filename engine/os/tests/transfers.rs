@@ -7,9 +7,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use logtank_engine::error::Verb;
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
-use logtank_engine::jobs::governor::Policy;
+use logtank_engine::io::{AlignedBuf, Disk, DiskFile, Transfer};
+use logtank_engine::jobs::Policy;
 use logtank_engine::time::MonoNanos;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock;

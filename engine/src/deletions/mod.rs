@@ -1,7 +1,7 @@
 //! Deleted indexes: every record of an index before its deletion's position is gone, dealt or not (decision
 //! page 4).
 
-pub mod archive;
+pub(crate) mod archive;
 mod file;
 mod set;
 
@@ -9,3 +9,5 @@ mod set;
 pub(crate) use file::encode;
 pub use file::{load_one, publish};
 pub use set::Deletions;
+
+pub use archive::ArchivedName;

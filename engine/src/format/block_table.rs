@@ -14,7 +14,7 @@ use std::ops::Range;
 use crate::limits::SIDECAR_BLOCK_BYTES;
 
 /// Bytes of a row, as encoded.
-pub const ROW_BYTES: usize = 16;
+pub(crate) const ROW_BYTES: usize = 16;
 
 const BLOCK: u64 = SIDECAR_BLOCK_BYTES as u64;
 const NO_RECORD: u32 = u32::MAX;
@@ -65,7 +65,7 @@ struct Row {
 
 /// The blocks of a run of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BlockTable {
+pub(crate) struct BlockTable {
     bytes: u64,
     records: u64,
     rows: Vec<Row>,
@@ -77,7 +77,7 @@ impl BlockTable {
     /// # Panics
     /// If it is longer than a block.
     #[must_use]
-    pub fn of_one_block(bytes: u64, records: u64, checksum: u32) -> Self {
+    pub(crate) fn of_one_block(bytes: u64, records: u64, checksum: u32) -> Self {
         assert!(bytes <= BLOCK, "one block");
         let rows = if bytes == 0 { Vec::new() } else { vec![Row { checksum, begins: Some(0), record: 0 }] };
         Self { bytes, records, rows }
@@ -87,7 +87,7 @@ impl BlockTable {
     ///
     /// # Panics
     /// If the record is empty: the shortest has one byte.
-    pub fn push(&mut self, record: &[u8]) -> bool {
+    pub(crate) fn push(&mut self, record: &[u8]) -> bool {
         assert!(!record.is_empty(), "a record has at least a stop byte");
         let within = u32::try_from(self.bytes % BLOCK).expect("less than a block");
         if within == 0 {
@@ -116,24 +116,24 @@ impl BlockTable {
 
     /// Bytes of all records.
     #[must_use]
-    pub const fn bytes(&self) -> u64 {
+    pub(crate) const fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// How many records there are.
     #[must_use]
-    pub const fn records(&self) -> u64 {
+    pub(crate) const fn records(&self) -> u64 {
         self.records
     }
 
     /// Length of the rows of a run of so many bytes; `None` if it can't be that long.
     #[must_use]
-    pub const fn rows_bytes(bytes: u64) -> Option<u64> {
+    pub(crate) const fn rows_bytes(bytes: u64) -> Option<u64> {
         bytes.div_ceil(BLOCK).checked_mul(ROW_BYTES as u64)
     }
 
     /// Appends its rows.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         for row in &self.rows {
             out.extend_from_slice(&row.checksum.to_le_bytes());
             out.extend_from_slice(&row.begins.unwrap_or(NO_RECORD).to_le_bytes());
@@ -148,7 +148,7 @@ impl BlockTable {
     ///
     /// # Panics
     /// If these are not as many bytes as [`Self::rows_bytes`] says.
-    pub fn decode(encoded: &[u8], bytes: u64, records: u64) -> Result<Self, usize> {
+    pub(crate) fn decode(encoded: &[u8], bytes: u64, records: u64) -> Result<Self, usize> {
         assert_eq!(Self::rows_bytes(bytes), Some(encoded.len() as u64), "a row for each block");
         let mut rows = Vec::with_capacity(encoded.len() / ROW_BYTES);
         let mut begins_before = 0;
@@ -170,7 +170,7 @@ impl BlockTable {
 
     /// Whether `bytes` are the whole block number `block`, from 0.
     #[must_use]
-    pub fn verify_block(&self, block: u64, bytes: &[u8]) -> bool {
+    pub(crate) fn verify_block(&self, block: u64, bytes: &[u8]) -> bool {
         let row = usize::try_from(block).ok().and_then(|block| self.rows.get(block));
         let length = self.bytes.saturating_sub(block.saturating_mul(BLOCK)).min(BLOCK);
         row.is_some_and(|row| bytes.len() as u64 == length && crc32c::crc32c(bytes) == row.checksum)
@@ -178,18 +178,18 @@ impl BlockTable {
 
     /// Whether no block of `other` is one of this, in the same place.
     #[must_use]
-    pub fn shares_nothing_with(&self, other: &Self) -> bool {
+    pub(crate) fn shares_nothing_with(&self, other: &Self) -> bool {
         self.rows.iter().zip(&other.rows).all(|(one, other)| one.checksum != other.checksum)
     }
 
     /// The first record of each block in which one begins, in order.
-    pub fn points(&self) -> impl DoubleEndedIterator<Item = Point> + '_ {
+    pub(crate) fn points(&self) -> impl DoubleEndedIterator<Item = Point> + '_ {
         (0..self.rows.len()).filter_map(|number| self.point(number))
     }
 
     /// The point at byte `offset`, if it is one: a place known to be the beginning of a record. The end counts as one.
     #[must_use]
-    pub fn point_at(&self, offset: u64) -> Option<Point> {
+    pub(crate) fn point_at(&self, offset: u64) -> Option<Point> {
         if offset == self.bytes {
             return Some(self.end());
         }
@@ -200,7 +200,7 @@ impl BlockTable {
     /// last point (or the end) within that. If there is none, the next one: so the stretch holds at least
     /// one record if any is left, and is longer than asked for by at most one block and one record.
     #[must_use]
-    pub fn cut_after(&self, from: Point, bytes_max: u64) -> Point {
+    pub(crate) fn cut_after(&self, from: Point, bytes_max: u64) -> Point {
         let limit = from.offset.saturating_add(bytes_max);
         if limit >= self.bytes {
             return self.end();

@@ -26,7 +26,7 @@ pub fn is_temporary(name: &str) -> bool {
 
 /// Whether a file of this name in an index's folders was never completed: ours, or the original's.
 #[must_use]
-pub fn is_unfinished(name: &str) -> bool {
+pub(crate) fn is_unfinished(name: &str) -> bool {
     is_temporary(name) || name.starts_with(LEGACY_TEMPORARY_PREFIX)
 }
 

@@ -69,7 +69,7 @@ pub const FRAMES_OFFSET: u64 = (HEADER_BYTES + SEAL_BYTES) as u64;
 /// Length of a frame's header.
 pub const FRAME_HEADER_BYTES: usize = 64;
 /// Length of a frame's header in version 1: the least that one has.
-pub const FRAME_HEADER_BYTES_MIN: usize = 32;
+pub(crate) const FRAME_HEADER_BYTES_MIN: usize = 32;
 
 const HEADER_MAGIC: &[u8; 8] = b"LTRAWLOG";
 const SEAL_MAGIC: &[u8; 8] = b"LTSEALED";

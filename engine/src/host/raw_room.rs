@@ -23,7 +23,7 @@ pub enum Indexes {
 
 /// Who wants room on the raw log's drive asks here, with the room as it is at that moment.
 #[derive(Debug)]
-pub struct RawRoom {
+pub(crate) struct RawRoom {
     gate: Gate,
     ledger: Arc<Ledger>,
     indexes: Indexes,
@@ -44,7 +44,7 @@ struct Stock {
 impl RawRoom {
     /// No shard has a segment yet.
     #[must_use]
-    pub fn new(limits: &Limits, shards: usize, indexes: Indexes, ledger: Arc<Ledger>) -> Self {
+    pub(crate) fn new(limits: &Limits, shards: usize, indexes: Indexes, ledger: Arc<Ledger>) -> Self {
         let batch_bytes = WriterConfig::new(ShardId(0), limits).frame_bytes_max() as u64;
         let reserve = Reserve::new(limits.free_bytes_min);
         if indexes == Indexes::Beside {
@@ -58,7 +58,7 @@ impl RawRoom {
     }
 
     /// A shard wants so many segments more than it has at hand.
-    pub fn wants(&mut self, shard: usize, missing: usize) {
+    pub(crate) fn wants(&mut self, shard: usize, missing: usize) {
         let stock = &mut self.shards[shard];
         stock.wanted += missing;
         stock.at_hand = stock.at_hand.saturating_sub(missing);
@@ -69,7 +69,7 @@ impl RawRoom {
     ///
     /// # Panics
     /// If it wanted none: a bug.
-    pub fn gave(&mut self, shard: usize) {
+    pub(crate) fn gave(&mut self, shard: usize) {
         let stock = &mut self.shards[shard];
         assert!(stock.wanted > 0, "it wanted one");
         stock.wanted -= 1;
@@ -78,20 +78,20 @@ impl RawRoom {
     }
 
     /// Every shard may append, with a segment or without: there is none for one of them.
-    pub fn serve_all(&mut self) {
+    pub(crate) fn serve_all(&mut self) {
         self.shards.iter_mut().for_each(|stock| stock.served = true);
     }
 
     /// Whether every shard may append.
     #[must_use]
-    pub fn all_served(&self) -> bool {
+    pub(crate) fn all_served(&self) -> bool {
         self.shards.iter().all(|stock| stock.served)
     }
 
     /// Whose turn it is to be given a segment: that of a shard that has none and never had, then of one that has none, then of
     /// who wants most.
     #[must_use]
-    pub fn next(&self) -> Option<usize> {
+    pub(crate) fn next(&self) -> Option<usize> {
         let wanting = (0..self.shards.len()).filter(|&shard| self.shards[shard].wanted > 0);
         wanting.max_by_key(|&shard| {
             let stock = &self.shards[shard];
@@ -101,13 +101,13 @@ impl RawRoom {
 
     /// The same, where these shards, of which the first comes first, need one more than all others.
     #[must_use]
-    pub fn next_of(&self, needy: impl IntoIterator<Item = usize>) -> Option<usize> {
+    pub(crate) fn next_of(&self, needy: impl IntoIterator<Item = usize>) -> Option<usize> {
         let wanting = needy.into_iter().find(|&shard| self.shards[shard].wanted > 0);
         wanting.or_else(|| self.next())
     }
 
     /// There is no room for a segment for this shard. If it has none, and another one has several: who is to give one back.
-    pub fn ask_back(&mut self, shard: usize) -> Option<usize> {
+    pub(crate) fn ask_back(&mut self, shard: usize) -> Option<usize> {
         if self.has_one(shard) || bug!(NothingAskedBack) {
             return None;
         }
@@ -122,18 +122,18 @@ impl RawRoom {
 
     /// Whether the shard has a segment at hand.
     #[must_use]
-    pub fn has_one(&self, shard: usize) -> bool {
+    pub(crate) fn has_one(&self, shard: usize) -> bool {
         self.shards[shard].at_hand > 0
     }
 
     /// Whether the shard may append: it was served.
     #[must_use]
-    pub fn was_served(&self, shard: usize) -> bool {
+    pub(crate) fn was_served(&self, shard: usize) -> bool {
         self.shards[shard].served
     }
 
     /// Looks at the room as it is now; whether it allows batches. They are taken only as far as what they hold can be dealt.
-    pub fn look(&mut self, room: &Space) -> bool {
+    pub(crate) fn look(&mut self, room: &Space) -> bool {
         let sight = self.sight(room);
         let open = self.gate.observe(&sight);
         self.allow(&sight);
@@ -142,19 +142,19 @@ impl RawRoom {
 
     /// Whether the last look allowed batches.
     #[must_use]
-    pub const fn is_open(&self) -> bool {
+    pub(crate) const fn is_open(&self) -> bool {
         self.gate.is_open()
     }
 
     /// Whether a segment for this shard may be made, by the last look and the room as it is now.
     #[must_use]
-    pub fn admits(&self, shard: usize, room: &Space) -> bool {
+    pub(crate) fn admits(&self, shard: usize, room: &Space) -> bool {
         self.gate.admits_segment(&self.sight(room), !self.has_one(shard))
     }
 
     /// A segment is about to be made, whoever admitted it: its room is no one else's, also as long as statfs shows it free. To
     /// be followed by [`Self::look`].
-    pub fn begins(&self, room: &Space) {
+    pub(crate) fn begins(&self, room: &Space) {
         self.allow(&self.gate.beside_one(&self.sight(room)));
     }
 
@@ -164,14 +164,14 @@ impl RawRoom {
     }
 
     /// The room can't be found out: batches are taken as before, as far as there are segments.
-    pub fn blind(&self) {
+    pub(crate) fn blind(&self) {
         self.ledger.allow(None);
         self.ledger.keep_to_segments(true);
     }
 
     /// What must be free for batches to be taken, in bytes: without end where they are, for the first time where not.
     #[must_use]
-    pub fn bytes_min(&self, room: &Space) -> u64 {
+    pub(crate) fn bytes_min(&self, room: &Space) -> u64 {
         self.gate.bytes_min(&self.sight(room))
     }
 

@@ -309,7 +309,7 @@ fn is_orphan(file: &str, files: &[&str]) -> bool {
 ///
 /// # Errors
 /// The disk's.
-pub async fn describe<D: Disk>(
+pub(crate) async fn describe<D: Disk>(
     store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 /// first differ in a byte behind a character's first, the first bytes are equal and byte order is right.
 /// Bytes that are not UTF-8 get some place too: it is a total order over all byte strings.
 #[must_use]
-pub fn compare(a: &[u8], b: &[u8]) -> Ordering {
+pub(crate) fn compare(a: &[u8], b: &[u8]) -> Ordering {
     let common = common_prefix(a, b);
     match (a.get(common), b.get(common)) {
         (Some(&a), Some(&b)) => rank(a).cmp(&rank(b)),

@@ -23,14 +23,14 @@ const CHUNKS_A_STREAM: usize = 3;
 
 /// How many streams may be merged at once.
 #[must_use]
-pub fn fan_in_max(limits: &Limits) -> usize {
+pub(crate) fn fan_in_max(limits: &Limits) -> usize {
     let by_memory = limits.job_bytes_max / (CHUNKS_A_STREAM * CHUNK_BYTES_MIN);
     by_memory.min(limits.open_files_max / 2).max(2)
 }
 
 /// How many bytes each of `streams` streams should read at once.
 #[must_use]
-pub fn chunk_bytes(limits: &Limits, streams: usize) -> usize {
+pub(crate) fn chunk_bytes(limits: &Limits, streams: usize) -> usize {
     let share = limits.job_bytes_max / (CHUNKS_A_STREAM * streams.max(1));
     share.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX) / SIDECAR_BLOCK_BYTES * SIDECAR_BLOCK_BYTES
 }
@@ -40,7 +40,7 @@ pub fn chunk_bytes(limits: &Limits, streams: usize) -> usize {
 ///
 /// # Errors
 /// The disk's, or corruption: also if a stream's docids are not ordered, each once.
-pub async fn merge_streams<D: Disk>(
+pub(crate) async fn merge_streams<D: Disk>(
     streams: Vec<RecordStream<D>>,
     rule: Rule,
     target: &mut SegmentWriter<D>,

@@ -16,7 +16,7 @@ use crate::mutant::bug;
 
 /// What is merged into: it decides what becomes of deletions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
+pub(crate) enum Rule {
     /// A sorted segment.
     Sort,
     /// An optimized segment, from the oldest segment on.
@@ -51,7 +51,7 @@ impl Rule {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn write_alone<D: Disk>(
+    pub(crate) async fn write_alone<D: Disk>(
         self,
         bytes: &[u8],
         docid: &[u8],
@@ -75,7 +75,7 @@ impl Rule {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn write_merged<D: Disk>(
+    pub(crate) async fn write_merged<D: Disk>(
         self,
         record: Record,
         target: &mut SegmentWriter<D>,

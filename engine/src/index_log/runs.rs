@@ -24,7 +24,7 @@ use crate::store::Store;
 
 /// Unsorted segments to be merged.
 #[derive(Debug)]
-pub struct Unsorted<'a, D: Disk> {
+pub(crate) struct Unsorted<'a, D: Disk> {
     /// Where they are.
     pub store: &'a Store<D>,
     /// The index.
@@ -43,7 +43,7 @@ impl<D: Disk> Unsorted<'_, D> {
     ///
     /// # Errors
     /// The disk's, or corruption.
-    pub async fn merge_into(
+    pub(crate) async fn merge_into(
         &self,
         target: &mut SegmentWriter<D>,
         counts: &mut MergeCounts,

@@ -7,7 +7,7 @@ use logtank_wire::record::{DecodeError, RecordView};
 
 use super::sidecar_file::{self, SidecarOrigin};
 use crate::error::{Corruption, Error, Result};
-pub use crate::format::block_table::Cut;
+pub(crate) use crate::format::block_table::Cut;
 use crate::format::index::{Point, Sidecar};
 use crate::format::names::SegmentName;
 use crate::ids::IndexCode;

@@ -13,12 +13,12 @@ use crate::room::ledger::Promise;
 use crate::store::{Small, Store};
 
 /// Bytes of one write: the segment is written in pieces of this length.
-pub const CHUNK_BYTES: usize = MIB as usize;
+pub(crate) const CHUNK_BYTES: usize = MIB as usize;
 
 /// A segment being written. Until [`Self::publish`] there is only a temporary file, which a crash may leave
 /// behind and a start removes.
 #[derive(Debug)]
-pub struct SegmentWriter<D: Disk> {
+pub(crate) struct SegmentWriter<D: Disk> {
     store: Store<D>,
     folder: PathBuf,
     kind: SegmentKind,
@@ -48,7 +48,12 @@ impl<D: Disk> SegmentWriter<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn create(store: &Store<D>, folder: &Path, kind: SegmentKind, time: Epoch) -> Result<Self> {
+    pub(crate) async fn create(
+        store: &Store<D>,
+        folder: &Path,
+        kind: SegmentKind,
+        time: Epoch,
+    ) -> Result<Self> {
         // The final name has the record count, which only the end knows.
         let unfinished = SegmentName { time, kind, records: 0 };
         let temporary = disk::temporary_beside(&folder.join(unfinished.to_string()));
@@ -90,7 +95,7 @@ impl<D: Disk> SegmentWriter<D> {
     }
 
     /// Takes room that was promised: what is written is promised no more.
-    pub fn takes_of(&mut self, promise: Option<Promise>) {
+    pub(crate) fn takes_of(&mut self, promise: Option<Promise>) {
         self.promise = promise;
     }
 
@@ -98,7 +103,7 @@ impl<D: Disk> SegmentWriter<D> {
     ///
     /// # Errors
     /// The disk's; the segment must be [discarded](Self::discard) then.
-    pub async fn push(&mut self, record: &[u8], docid: &[u8]) -> Result<()> {
+    pub(crate) async fn push(&mut self, record: &[u8], docid: &[u8]) -> Result<()> {
         self.sidecar.push(record, docid);
         let mut rest = record;
         loop {
@@ -115,14 +120,8 @@ impl<D: Disk> SegmentWriter<D> {
 
     /// Records so far.
     #[must_use]
-    pub const fn records(&self) -> u64 {
+    pub(crate) const fn records(&self) -> u64 {
         self.sidecar.records()
-    }
-
-    /// Bytes so far.
-    #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.sidecar.bytes()
     }
 
     /// Completes the segment, of which `epochs` are merged in it: makes it durable, publishes its sidecar,
@@ -133,7 +132,7 @@ impl<D: Disk> SegmentWriter<D> {
     /// The disk's, or corruption if the name is taken by a segment that holds something else; the temporary
     /// file is removed then. If the fsync of the folder fails, the name is taken back: nobody may take for
     /// durable what may not be.
-    pub async fn publish(mut self, epochs: EpochRange) -> Result<Published> {
+    pub(crate) async fn publish(mut self, epochs: EpochRange) -> Result<Published> {
         match self.complete(epochs).await {
             Ok(published) => Ok(published),
             Err(error) => {
@@ -186,7 +185,7 @@ impl<D: Disk> SegmentWriter<D> {
     }
 
     /// Gives up: removes the temporary file, as far as that can be done.
-    pub async fn discard(self) {
+    pub(crate) async fn discard(self) {
         // If that fails, the cleaner removes the file once it is an hour old; the caller has a cause to report.
         drop(self.store.disk().remove_file(&self.temporary).await);
     }

@@ -154,7 +154,7 @@ pub async fn rebuild_sidecar<D: Disk>(
 ///
 /// # Errors
 /// The disk's.
-pub async fn replace_outdated<D: Disk>(
+pub(crate) async fn replace_outdated<D: Disk>(
     store: &Store<D>,
     code: &IndexCode,
     name: SegmentName,

@@ -41,7 +41,7 @@ pub struct Pruned {
 
 /// Prunes raw/history/.
 #[derive(Debug)]
-pub struct History<D> {
+pub(crate) struct History<D> {
     store: Store<D>,
     age: Option<Age>,
     bytes_max: Option<u64>,
@@ -54,7 +54,7 @@ pub struct History<D> {
 impl<D: Disk> History<D> {
     /// Looks at nothing yet.
     #[must_use]
-    pub fn new(store: Store<D>, limits: &Limits, config: &JobsConfig) -> Self {
+    pub(crate) fn new(store: Store<D>, limits: &Limits, config: &JobsConfig) -> Self {
         Self {
             store,
             age: config.history_age_max.map(Age::new),
@@ -70,7 +70,7 @@ impl<D: Disk> History<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn prune(&mut self, checkpoint: Epoch, now: Now) -> Result<Pruned> {
+    pub(crate) async fn prune(&mut self, checkpoint: Epoch, now: Now) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         if self.age.is_none() && self.bytes_max.is_none() {
             return Ok(pruned);
@@ -132,7 +132,7 @@ impl<D: Disk> History<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn give_up_spares(&self) -> Result<u64> {
+    pub(crate) async fn give_up_spares(&self) -> Result<u64> {
         Ok(if self.is_scarce().await? { spare::give_up(&self.store).await? } else { 0 })
     }
 

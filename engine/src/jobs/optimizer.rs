@@ -43,7 +43,7 @@ const RATIO_MAX: f64 = 2.0;
 /// are more than 10 % of the optimized ones. The score is their ratio, at most 2 (and 2 if nothing is
 /// optimized), times the segments.
 #[must_use]
-pub fn is_worth(chain: &Chain) -> Option<f64> {
+pub(crate) fn is_worth(chain: &Chain) -> Option<f64> {
     let counts = chain.record_counts();
     #[expect(clippy::cast_precision_loss, reason = "a score need not be exact")]
     let ratio = match (counts.unoptimized, counts.optimized) {
@@ -58,7 +58,7 @@ pub fn is_worth(chain: &Chain) -> Option<f64> {
 
 /// What optimizing the index may take of the drive at most: its inputs stay until no recovery can need them any more.
 #[must_use]
-pub fn needed_to_optimize(chain: &Chain, limits: &Limits) -> u64 {
+pub(crate) fn needed_to_optimize(chain: &Chain, limits: &Limits) -> u64 {
     let inputs = choose(chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
     inputs.iter().map(|segment| segment.bytes).sum()
 }

@@ -14,7 +14,7 @@ use crate::io::disk::{Disk, EntryKind};
 use crate::store::Store;
 
 /// Priority of what discovery enqueues; a person's request with a lower number goes first.
-pub const DISCOVERY_PRIORITY: i32 = 10;
+pub(crate) const DISCOVERY_PRIORITY: i32 = 10;
 
 /// How urgently an index wants to be optimized.
 #[derive(Clone, Copy, Debug, PartialEq)]

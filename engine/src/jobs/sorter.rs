@@ -30,14 +30,14 @@ pub struct Sorted {
 
 /// Whether the index has so many unsorted segments, or so long ones, that it should be sorted.
 #[must_use]
-pub fn needs_sort(chain: &Chain, segments_max: usize) -> bool {
+pub(crate) fn needs_sort(chain: &Chain, segments_max: usize) -> bool {
     let bytes: u64 = chain.unsorted.iter().map(|segment| segment.bytes).sum();
     chain.unsorted.len() > segments_max || bytes > SORT_BYTES_MAX
 }
 
 /// What sorting the index may take of the drive at most, before it gives back what its inputs take.
 #[must_use]
-pub fn needed_to_sort(chain: &Chain, limits: &Limits) -> u64 {
+pub(crate) fn needed_to_sort(chain: &Chain, limits: &Limits) -> u64 {
     let bytes: u64 = chain.unsorted.iter().map(|segment| segment.bytes).sum();
     // What does not fit into memory becomes runs first.
     let copies = if bytes > limits.job_bytes_max as u64 / 2 { 2 } else { 1 };

@@ -48,4 +48,4 @@ crate::metrics! {
 /// A count that others wait on.
 pub type Turns = crate::metrics::Counter<crate::metrics::Shared>;
 /// A number that others compare with.
-pub type Mark = crate::metrics::Gauge<crate::metrics::Shared>;
+pub(crate) type Mark = crate::metrics::Gauge<crate::metrics::Shared>;

@@ -1,15 +1,23 @@
 //! Many small indexes in one file: packs, of which each holds the records of a stretch of the raw log, grouped by index.
 
-pub mod cursor;
+pub(crate) mod cursor;
 mod group;
-pub mod open_pack;
+pub(crate) mod open_pack;
 mod pack_file;
-pub mod slice;
-pub mod stack;
-pub mod verify;
-pub mod verify_folder;
+pub(crate) mod slice;
+pub(crate) mod stack;
+pub(crate) mod verify;
+pub(crate) mod verify_folder;
 mod walk;
-pub mod writer;
+pub(crate) mod writer;
 
 #[cfg(test)]
 mod tests;
+
+pub use cursor::Cursor;
+pub use open_pack::OpenPack;
+pub use slice::OpenSlice;
+pub use stack::Stack;
+pub use verify::verify_pack;
+pub use verify_folder::verify_packs;
+pub use writer::{NewSlice, PackWriter};

@@ -4,10 +4,21 @@
 //! is the life of a raw file: made ready ahead of need, archived when it is dealt, and used again. The writing half
 //! and the reading half share only the format.
 
-pub mod files;
+pub(crate) mod files;
 mod naming;
-pub mod read;
-pub mod recover;
+pub(crate) mod read;
+pub(crate) mod recover;
 #[cfg(test)]
 pub(crate) mod test_support;
-pub mod write;
+pub(crate) mod write;
+
+pub use read::frame::Frame;
+pub use read::live::{LiveView, ReadyFile};
+pub use read::lost::Lost;
+pub use read::scan::{EndReason, Item, SegmentScan};
+pub use recover::promoted::place_after_dealt;
+pub use recover::repair::repair;
+pub use recover::verify::verify;
+pub use recover::{Recovered, RecoveryProgress, RecoveryReport, recover};
+pub use write::config::{AppendMode, SyncMode};
+pub use write::segment::ReadySegment;

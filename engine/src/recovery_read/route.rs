@@ -17,7 +17,7 @@ use crate::mutant::bug;
 
 /// A sorted or unsorted segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub(crate) struct Stretch {
     /// Its name; its time is the first epoch in it.
     pub name: SegmentName,
     /// The last epoch in it; `None` if that is not known (a sorted segment without sidecar).
@@ -26,7 +26,7 @@ pub struct Stretch {
 
 /// What a look at the disk found of the index, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct View {
+pub(crate) struct View {
     /// Everything before this epoch is in segments, everything else in the raw log.
     pub next_to_deal: Epoch,
     /// Sorted and unsorted segments by time, also those that an optimized one covers; without unsorted ones that a
@@ -42,7 +42,7 @@ pub struct View {
 
 /// What to read next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// This segment from this place on; when it has been read, everything before `after` is delivered.
     Segment {
         /// Where to begin.
@@ -59,7 +59,11 @@ pub enum Next {
 /// Where a recovery begins: at the newest optimized segment, if there is one; `following` is the time of the first
 /// stretch that it does not cover. Returns `from` and the place.
 #[must_use]
-pub fn begin(view: &View, optimized: Option<SegmentName>, following: Option<Epoch>) -> (Position, Place) {
+pub(crate) fn begin(
+    view: &View,
+    optimized: Option<SegmentName>,
+    following: Option<Epoch>,
+) -> (Position, Place) {
     match optimized {
         Some(name) => (
             Position::new(following.unwrap_or(view.next_to_deal), 0),
@@ -73,7 +77,7 @@ pub fn begin(view: &View, optimized: Option<SegmentName>, following: Option<Epoc
 ///
 /// # Errors
 /// If the recovery can't go on.
-pub fn next(view: &View, progress: &Progress) -> Result<Next, StartOver> {
+pub(crate) fn next(view: &View, progress: &Progress) -> Result<Next, StartOver> {
     let from = progress.from.max(view.deletion);
     if view.deletion > progress.deletion {
         return Err(StartOver::Deleted);

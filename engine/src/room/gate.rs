@@ -18,7 +18,7 @@ use crate::mutant::bug;
 
 /// What is known at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub(crate) struct Sight {
     /// Room on the raw log's drive.
     pub room: Space,
     /// What dealing everything received takes of that drive; `None` if the indexes are on another one.
@@ -31,7 +31,7 @@ pub struct Sight {
 
 /// Decides about batches and raw segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gate {
+pub(crate) struct Gate {
     reserve: Reserve,
     /// Length of a raw segment.
     segment_bytes: u64,
@@ -50,7 +50,7 @@ impl Gate {
     /// # Panics
     /// If a segment does not hold a batch: a bug.
     #[must_use]
-    pub const fn new(
+    pub(crate) const fn new(
         reserve: Reserve,
         segment_bytes: u64,
         batch_bytes: u64,
@@ -62,7 +62,7 @@ impl Gate {
     }
 
     /// Looks at the room; whether batches are to be taken.
-    pub fn observe(&mut self, sight: &Sight) -> bool {
+    pub(crate) fn observe(&mut self, sight: &Sight) -> bool {
         let times = if self.open { 1 } else { 2 };
         let enough = self.reserve.bytes() == 0 || {
             let counted = !self.open && !bug!(AtHandUncounted);
@@ -77,14 +77,14 @@ impl Gate {
 
     /// Whether batches are taken, by the last look.
     #[must_use]
-    pub const fn is_open(&self) -> bool {
+    pub(crate) const fn is_open(&self) -> bool {
         self.open
     }
 
     /// What must be free now, with segments at hand, for batches to be taken: the reserve and what dealing takes to go on, and
     /// the reserve once more to begin again.
     #[must_use]
-    pub fn bytes_min(&self, sight: &Sight) -> u64 {
+    pub(crate) fn bytes_min(&self, sight: &Sight) -> u64 {
         if self.open {
             self.least(sight)
         } else {
@@ -94,7 +94,7 @@ impl Gate {
 
     /// Whether one more segment may be made, for a shard that has none at hand (`first`), or one more.
     #[must_use]
-    pub fn admits_segment(&self, sight: &Sight, first: bool) -> bool {
+    pub(crate) fn admits_segment(&self, sight: &Sight, first: bool) -> bool {
         let others = if first || bug!(SecondBeforeFirst) { 0 } else { self.shards };
         let wanted = self.beside_reserve(sight).saturating_add(self.segments(1 + others));
         self.reserve.bytes() == 0 || (self.open && self.reserve.admits(&sight.room, wanted))
@@ -102,7 +102,7 @@ impl Gate {
 
     /// How much may be received before the next look, in bytes of raw segments; `None`: all that segments at hand can hold.
     #[must_use]
-    pub fn allowance(&self, sight: &Sight) -> Option<u64> {
+    pub(crate) fn allowance(&self, sight: &Sight) -> Option<u64> {
         let promised = sight.promised.filter(|_| self.reserve.bytes() > 0)?;
         let free = sight.room.available_bytes.saturating_sub(self.reserve.bytes()).saturating_sub(promised);
         // Each shard may have one in use besides.
@@ -113,7 +113,7 @@ impl Gate {
     /// Whether all that shards may receive before the next look gets segments, and is dealt: what those at hand and in use
     /// hold, and what memory does.
     #[must_use]
-    pub fn is_roomy(&self, sight: &Sight) -> bool {
+    pub(crate) fn is_roomy(&self, sight: &Sight) -> bool {
         let more = self.memory_segments * self.shards;
         let received = self.segments(sight.at_hand + self.shards + more);
         let dealt = sight.promised.map_or(0, |promised| promised.saturating_add(to_deal(received)));
@@ -123,7 +123,7 @@ impl Gate {
 
     /// What is to be seen while a segment is being made, of which statfs may show nothing yet.
     #[must_use]
-    pub const fn beside_one(&self, sight: &Sight) -> Sight {
+    pub(crate) const fn beside_one(&self, sight: &Sight) -> Sight {
         let mut sight = *sight;
         sight.room.available_bytes = sight.room.available_bytes.saturating_sub(self.segment_bytes);
         sight.at_hand += 1;

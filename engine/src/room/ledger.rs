@@ -23,7 +23,7 @@ pub const fn to_deal(bytes: u64) -> u64 {
 
 /// So many bytes can be dealt with this much room.
 #[must_use]
-pub const fn dealt_with(room: u64) -> u64 {
+pub(crate) const fn dealt_with(room: u64) -> u64 {
     room / (SIDECAR_PART + 1) * SIDECAR_PART
 }
 

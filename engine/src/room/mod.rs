@@ -6,6 +6,9 @@
 //! only dealing can free. What is given up below twice the reserve goes back to the filesystem. With a reserve of zero the
 //! drive itself says when it is full.
 
-pub mod gate;
-pub mod ledger;
-pub mod reserve;
+pub(crate) mod gate;
+pub(crate) mod ledger;
+pub(crate) mod reserve;
+
+pub use ledger::{Ledger, to_deal};
+pub use reserve::files_min;

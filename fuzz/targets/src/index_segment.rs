@@ -5,13 +5,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use logtank_engine::error::Error;
-use logtank_engine::format::index::{Point, Sidecar};
-use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::{SegmentName, sidecar_of};
+use logtank_engine::format::{Layout, SegmentName, Sidecar, SidecarPoint as Point, sidecar_of};
 use logtank_engine::ids::IndexCode;
-use logtank_engine::index_log::segment_reader::OpenSegment;
-use logtank_engine::index_log::sidecar_file::rebuild_sidecar;
-use logtank_engine::index_log::verify::verify_index;
+use logtank_engine::index_log::{OpenSegment, rebuild_sidecar, verify_index};
 use logtank_engine::limits::Limits;
 use logtank_engine::testing::{MemDisk, raw_record, run};
 

@@ -3,15 +3,9 @@
 use std::path::Path;
 
 use logtank_engine::error::Error;
-use logtank_engine::format::names::{RawName, SegmentName, is_temporary};
-use logtank_engine::format::pack::{Cell, CodeHash, DIRECTORY_BYTES_MAX, HEAD_BYTES, PackName, SliceKind};
+use logtank_engine::format::{Cell, CodeHash, DIRECTORY_BYTES_MAX, HEAD_BYTES, PackName, RawName, SegmentName, SliceKind, is_temporary};
 use logtank_engine::ids::{IndexCode, Position};
-use logtank_engine::packs::cursor::Cursor;
-use logtank_engine::packs::open_pack::OpenPack;
-use logtank_engine::packs::slice::OpenSlice;
-use logtank_engine::packs::stack::Stack;
-use logtank_engine::packs::verify::verify_pack;
-use logtank_engine::packs::writer::{NewSlice, PackWriter};
+use logtank_engine::packs::{Cursor, NewSlice, OpenPack, OpenSlice, PackWriter, Stack, verify_pack};
 use logtank_engine::testing::{MemDisk, raw_record, run};
 use logtank_engine::time::WallMillis;
 

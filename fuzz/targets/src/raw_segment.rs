@@ -4,12 +4,10 @@ use logtank_engine::testing::store;
 use std::path::Path;
 
 use logtank_engine::error::Error;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::RawName;
+use logtank_engine::format::{Layout, RawName};
 use logtank_engine::ids::Epoch;
-use logtank_engine::io::disk::Transfer;
-use logtank_engine::raw_log::read::scan::{Item, SegmentScan};
-use logtank_engine::raw_log::recover::verify::verify;
+use logtank_engine::io::Transfer;
+use logtank_engine::raw_log::{Item, SegmentScan, verify};
 use logtank_engine::testing::{MemDisk, RawEpoch, raw_record, run};
 
 use crate::edits::{damage, mend};

@@ -1,6 +1,6 @@
 //! One record.
 
-use logtank_engine::index_log::record::Record;
+use logtank_engine::index_log::Record;
 use logtank_wire::record::{RecordView, record_bytes, write_normalized};
 
 /// What parses is as long as a scan says, and means the same when it is written again.

@@ -4,11 +4,9 @@ use logtank_engine::testing::store;
 use std::path::{Path, PathBuf};
 
 use logtank_engine::error::Error;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::RawName;
+use logtank_engine::format::{Layout, RawName};
 use logtank_engine::ids::Epoch;
-use logtank_engine::raw_log::recover::recover;
-use logtank_engine::raw_log::recover::verify::verify;
+use logtank_engine::raw_log::{recover, verify};
 use logtank_engine::testing::{MemDisk, RawEpoch, raw_record, run};
 use logtank_engine::time::WallMillis;
 

@@ -3,14 +3,11 @@
 use logtank_engine::testing::store;
 use std::path::Path;
 
-use logtank_engine::deletions::archive::ArchivedName;
-use logtank_engine::deletions::load_one;
-use logtank_engine::format::checkpoint::Checkpoint;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::{RawName, SegmentName, is_temporary};
+use logtank_engine::deletions::{ArchivedName, load_one};
+use logtank_engine::format::{Checkpoint, Layout, RawName, SegmentName, is_temporary};
 use logtank_engine::identity::Written;
 use logtank_engine::ids::{Epoch, IndexCode};
-use logtank_engine::raw_log::read::lost::Lost;
+use logtank_engine::raw_log::Lost;
 use logtank_engine::testing::{MemDisk, run};
 
 /// What is understood means the same when it is written again; an index code can't leave its folder.

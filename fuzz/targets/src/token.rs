@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use logtank_engine::ids::{Epoch, IndexCode, Position};
-use logtank_engine::recovery_read::token::{HINTS_MAX, Place, Progress, TokenKey};
+use logtank_engine::recovery_read::{HINTS_MAX, Place, Progress, TokenKey};
 use logtank_engine::time::WallMillis;
 use logtank_wire::page::LogPageToken;
 

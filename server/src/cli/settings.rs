@@ -4,7 +4,8 @@
 //! layer wins, and checks what it says.
 
 use clap::{Args, ValueHint};
-use logtank_engine::limits::{self, Limits};
+use logtank_engine::limits;
+use logtank_engine::limits::Limits;
 
 use super::defaults::{MANAGER_ADDR, METRICS_ADDR, READER_ADDR, WRITER_ADDR, duration, size};
 use super::words::Words;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use logtank_engine::recovery_read::error::TRY_AGAIN;
+use logtank_engine::recovery_read::TRY_AGAIN;
 use logtank_wire::client::response::ResponseError;
 use logtank_wire::foreign::Foreign;
 use rustls::{AlertDescription, InvalidMessage};

@@ -2,15 +2,12 @@
 
 use anyhow::Context;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use logtank_engine::format::names::time_of;
-use logtank_engine::io::disk::{Disk, Transfer};
-use logtank_engine::jobs::cleaner::hand_over;
-use logtank_engine::jobs::config::JobsConfig;
-use logtank_engine::jobs::schedule::{Background, Drained};
-use logtank_engine::jobs::shared::Shared;
+use logtank_engine::format::time_of;
+use logtank_engine::io::{Disk, Transfer};
+use logtank_engine::jobs::hand_over;
+use logtank_engine::jobs::{Background, Drained, JobsConfig, Shared};
 use logtank_engine::limits::Limits;
-use logtank_engine::raw_log::read::live::LiveView;
-use logtank_engine::raw_log::recover::Recovered;
+use logtank_engine::raw_log::{LiveView, Recovered};
 use logtank_engine::roles;
 use logtank_engine::store::Store;
 use logtank_engine::time::Clock;

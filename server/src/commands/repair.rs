@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use logtank_engine::index_log::repair::repair_index;
-use logtank_engine::jobs::dealer;
+use logtank_engine::index_log::repair_index;
 use logtank_engine::limits::Limits;
 use logtank_engine::raw_log;
 use logtank_os::clock;
@@ -45,8 +44,7 @@ pub(crate) fn run(args: &RepairArgs) -> anyhow::Result<ExitCode> {
 
 /// Returns how many records are gone.
 async fn repair_raw_log(store: &Store<UringDisk>) -> anyhow::Result<u64> {
-    let repaired =
-        raw_log::recover::repair::repair(store, &store.layout().raw().join(ASIDE), clock::wall()).await?;
+    let repaired = raw_log::repair(store, &store.layout().raw().join(ASIDE), clock::wall()).await?;
     for segment in &repaired.segments {
         say!(
             "{}: {} records are whole; the damaged file is {}",
@@ -92,7 +90,7 @@ async fn repair_raw_log(store: &Store<UringDisk>) -> anyhow::Result<u64> {
 /// Returns how many records are gone.
 async fn repair_indexes(store: &Store<UringDisk>) -> anyhow::Result<u64> {
     let mut gone = 0;
-    let undealt = dealer::undealt(store).await?;
+    let undealt = logtank_engine::jobs::undealt(store).await?;
     for code in indexes(store).await? {
         let aside = store.layout().data().join(ASIDE);
         for segment in repair_index(store, &code, &Limits::default(), &undealt, &aside).await? {

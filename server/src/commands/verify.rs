@@ -5,16 +5,13 @@ use std::process::ExitCode;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use logtank_engine::deletions::Deletions;
-use logtank_engine::foreign;
-use logtank_engine::format::checkpoint::Checkpoint;
+use logtank_engine::format::Checkpoint;
 use logtank_engine::ids::IndexCode;
-use logtank_engine::index_log::foreign::foreign_indexes;
-use logtank_engine::index_log::verify::verify_index;
-use logtank_engine::io::disk::EntryKind;
-use logtank_engine::jobs::dealer;
+use logtank_engine::index_log::{foreign_indexes, verify_index};
+use logtank_engine::io::EntryKind;
 use logtank_engine::limits::Limits;
-use logtank_engine::packs::verify_folder::verify_packs;
-use logtank_engine::raw_log;
+use logtank_engine::packs::verify_packs;
+use logtank_engine::{foreign, raw_log};
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::startup::check_readable_folder;
 
@@ -69,7 +66,7 @@ async fn verify(store: &Store<UringDisk>) -> anyhow::Result<Verified> {
     progress.set_message("raw log");
     progress.tick();
     verify_small_files(store, &progress, &mut verified).await?;
-    let raw = raw_log::recover::verify::verify(store).await.context("reading the raw log")?;
+    let raw = raw_log::verify(store).await.context("reading the raw log")?;
     verified.files += raw.files;
     verified.records += raw.records;
     verified.bytes += raw.bytes;
@@ -83,7 +80,7 @@ async fn verify(store: &Store<UringDisk>) -> anyhow::Result<Verified> {
         progress.suspend(|| say!("reported missing by an earlier start: {gap}"));
     }
     // If that can't be told, the reason is among the findings already.
-    let undealt = dealer::undealt(store).await.unwrap_or_default();
+    let undealt = logtank_engine::jobs::undealt(store).await.unwrap_or_default();
     for folder in foreign_indexes(store).await? {
         verified.finding(
             &progress,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use logtank_engine::error::Corruption;
-use logtank_engine::format::names::RawName;
+use logtank_engine::format::RawName;
 use logtank_engine::ids::Epoch;
 
 /// A drive that fails may have any number of them.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use logtank_engine::jobs::shared::Shared;
+use logtank_engine::jobs::Shared;
 use logtank_engine::metrics::ShardMetrics;
 
 use super::exposition::Exposition;

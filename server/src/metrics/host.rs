@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use logtank_engine::error::Corruption;
 use logtank_engine::ids::Epoch;
-use logtank_engine::io::disk::Space;
-use logtank_engine::raw_log::recover::RecoveryReport;
+use logtank_engine::io::Space;
+use logtank_engine::raw_log::RecoveryReport;
 
 use super::Slowest;
 use super::damaged::DamagedPlaces;

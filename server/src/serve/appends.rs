@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use logtank_engine::host::against::{Against, Cause};
+use logtank_engine::host::{Against, Cause};
 use logtank_os::mailbox::{Mail, Mailbox};
 
 use crate::metrics::{Health, HostMetrics};

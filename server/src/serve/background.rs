@@ -1,12 +1,9 @@
 //! The background thread: deals, sorts, optimizes and cleans, and says so in the log.
 
 use bytesize::ByteSize;
-use logtank_engine::index_log::foreign::foreign_indexes;
-use logtank_engine::jobs::config::JobsConfig;
-use logtank_engine::jobs::governor::Policy;
-use logtank_engine::jobs::report::Report;
-use logtank_engine::jobs::schedule::Background;
-use logtank_engine::raw_log::write::config::AppendMode;
+use logtank_engine::index_log::foreign_indexes;
+use logtank_engine::jobs::{Background, JobsConfig, Policy, Report};
+use logtank_engine::raw_log::AppendMode;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
 

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use logtank_engine::error::Error;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::identity::{self, Found, Identity, Verdict};
+use logtank_engine::format::Layout;
+use logtank_engine::identity;
+use logtank_engine::identity::{Found, Identity, Verdict};
 use logtank_engine::store::Store;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::FolderLock;

@@ -6,8 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Context;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::RawName;
+use logtank_engine::format::{Layout, RawName};
 
 /// Sees to it that nothing is in `raw/live/` of the data directory while this host's raw log is elsewhere: what was
 /// received there would never be dealt, and nobody would hear of it.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use logtank_engine::jobs::shared::Shared;
+use logtank_engine::jobs::Shared;
 use logtank_engine::limits::Limits;
 use logtank_os::append_signal::AppendSignal;
 use tokio::sync::watch;

@@ -1,7 +1,6 @@
 //! The thread that looks what waits to be dealt, in a process that writes and deals nothing: whoever deals may not run.
 
-use logtank_engine::jobs::config::JobsConfig;
-use logtank_engine::jobs::schedule::Background;
+use logtank_engine::jobs::{Background, JobsConfig};
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, block_on};
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Context;
-use logtank_engine::raw_log::write::config::AppendMode;
+use logtank_engine::raw_log::AppendMode;
 use logtank_os::probe::{Mount, Writes, append_mode};
 use logtank_os::ring::WritePath;
 use logtank_os::startup;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use logtank_engine::format::layout::Layout;
+use logtank_engine::format::Layout;
 
 /// One of them. Shown with quotes, and with escapes for the bytes that are no text.
 #[derive(Debug)]

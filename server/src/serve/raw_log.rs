@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use logtank_engine::format::names::time_of;
-use logtank_engine::host::raw_room::Indexes;
-use logtank_engine::host::segments::Keeper;
-use logtank_engine::jobs::governor::Policy;
-use logtank_engine::jobs::shared::Shared;
+use logtank_engine::format::time_of;
+use logtank_engine::host::{Indexes, Keeper};
+use logtank_engine::jobs::{Policy, Shared};
 use logtank_engine::limits::Limits;
-use logtank_engine::raw_log::recover::{Recovered, RecoveryProgress, recover};
+use logtank_engine::raw_log::{Recovered, RecoveryProgress, recover};
 use logtank_engine::store::Store;
 use logtank_os::append_signal::AppendSignal;
 use logtank_os::clock::SystemClock;

@@ -9,12 +9,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use logtank_engine::host::ballast::Ballast;
-use logtank_engine::host::raw_room::Indexes;
-use logtank_engine::jobs::shared::Shared;
-use logtank_engine::jobs::stats::{JobStats, Turns};
-use logtank_engine::raw_log::write::config::AppendMode;
-use logtank_engine::recovery_read::token::TokenKey;
+use logtank_engine::host::{Ballast, Indexes};
+use logtank_engine::jobs::{JobStats, Shared, Turns};
+use logtank_engine::raw_log::AppendMode;
+use logtank_engine::recovery_read::TokenKey;
 use logtank_os::append_signal::AppendSignal;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::watch;
@@ -370,7 +368,7 @@ impl<'s> Host<'s> {
             failing: false,
             no_ballast: None,
             indexes: self.settings.role.indexes(),
-            home: Home::of(&self.tree.layout).context("the raw log's folders can't be looked at")?,
+            home: Home::of(&self.handles.tree.layout).context("the raw log's folders can't be looked at")?,
         };
         watch.look();
         watch.count_files();

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use logtank_engine::ids::ShardId;
-use logtank_engine::io::op::ShardEvent;
+use logtank_engine::io::ShardEvent;
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::raw_log::write::config::SyncMode;
+use logtank_engine::raw_log::SyncMode;
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::ShardConfig;
 use logtank_os::mailbox::Mailbox;

@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::RawName;
-use logtank_engine::host::against::Cause;
-use logtank_engine::host::ballast::{Ballast, Todo};
-use logtank_engine::io::disk::Space;
+use logtank_engine::format::{Layout, RawName};
+use logtank_engine::host::{Ballast, Cause, Todo};
+use logtank_engine::io::Space;
 use logtank_engine::roles::Refusal;
 use logtank_os::probe::Mount;
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -236,7 +234,7 @@ impl SpaceWatch {
 
 /// Written, not only allocated: filesystems that compress or copy on write would give nothing back.
 fn create(path: &Path, bytes: u64) -> io::Result<()> {
-    let temporary = logtank_engine::io::disk::temporary_beside(path);
+    let temporary = logtank_engine::io::temporary_beside(path);
     let created = fill(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
     if created.is_err() {
         // As far as that is possible; it takes room, and there is none to spare.

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::io::disk::{DiskResult, parent};
-use logtank_engine::raw_log::recover::promoted;
-use logtank_engine::recovery_read::token::TokenKey;
-use logtank_engine::recovery_read::token_key::load_or_create;
-use logtank_engine::roles::{self, Initialized};
+use logtank_engine::format::Layout;
+use logtank_engine::io::{DiskResult, parent};
+use logtank_engine::raw_log::place_after_dealt;
+use logtank_engine::recovery_read::{TokenKey, load_or_create};
+use logtank_engine::roles;
+use logtank_engine::roles::Initialized;
 use logtank_engine::store::Store;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::{FileLock, FolderLock};
@@ -157,7 +157,7 @@ async fn first_opened(store: &Store<UringDisk>) -> logtank_engine::error::Result
     // What lies before the checkpoint later came from somewhere else.
     let placed = match outcome {
         Initialized::Before => 0,
-        _ => promoted::place_after_dealt(store).await?,
+        _ => place_after_dealt(store).await?,
     };
     Ok((outcome, placed))
 }

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use logtank_engine::format::names::{RawName, SIDECAR_SUFFIX, SegmentKind, SegmentName};
-use logtank_engine::format::raw::{
-    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, Salt, Seal, SealedBy, VERSION,
+use logtank_engine::format::{
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, RAW_VERSION as VERSION,
+    RawHeader as Header, RawName, RawSeal as Seal, SIDECAR_SUFFIX, Salt, SealedBy, SegmentKind, SegmentName,
 };
 use logtank_engine::ids::{Epoch, Position, ShardId};
 use logtank_engine::time::WallMillis;

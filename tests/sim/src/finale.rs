@@ -6,11 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use logtank_engine::ids::IndexCode;
-use logtank_engine::index_log::verify::verify_index;
-use logtank_engine::io::disk::Transfer;
-use logtank_engine::jobs::dealer;
-use logtank_engine::raw_log::read::live::LiveView;
-use logtank_engine::raw_log::recover::verify::verify;
+use logtank_engine::index_log::verify_index;
+use logtank_engine::io::Transfer;
+use logtank_engine::raw_log::{LiveView, verify};
 
 use crate::damage::damage;
 use crate::disk::MetadataModel;
@@ -141,7 +139,7 @@ pub(crate) async fn verify_all(nemesis: &Nemesis, flipped: bool) -> usize {
             }
             Err(error) => vec![error.to_string()],
         };
-        let undealt = dealer::undealt(&host.store()).await.unwrap_or_default();
+        let undealt = logtank_engine::jobs::undealt(&host.store()).await.unwrap_or_default();
         for code in codes {
             let code = IndexCode::new(code.as_bytes()).expect("a good name");
             match verify_index(&host.store(), &code, &limits, &undealt).await {

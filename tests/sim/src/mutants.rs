@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use logtank_engine::format::names::is_temporary;
+use logtank_engine::format::is_temporary;
 use logtank_engine::mutant::Mutant as Switch;
 
 /// A deliberate bug.

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use logtank_engine::format::checkpoint::Checkpoint;
-use logtank_engine::format::names::RawName;
+use logtank_engine::format::{Checkpoint, RawName};
 use logtank_engine::ids::{Epoch, IndexCode};
-use logtank_engine::io::disk::Transfer;
-use logtank_engine::raw_log::read::live::LiveView;
+use logtank_engine::io::Transfer;
+use logtank_engine::raw_log::LiveView;
 
 use crate::disk::{CutPolicy, Hidden};
 use crate::finale;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use logtank_engine::io::disk::Transfer;
-use logtank_engine::jobs::config::JobsConfig;
+use logtank_engine::io::Transfer;
+use logtank_engine::jobs::JobsConfig;
 use logtank_engine::limits::{Limits, SORT_SEGMENTS_MAX};
-use logtank_engine::raw_log::write::config::{AppendMode, SyncMode};
+use logtank_engine::raw_log::{AppendMode, SyncMode};
 
 use crate::disk::MetadataModel;
 use crate::oracle::Promise;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use logtank_engine::recovery_read::error::{ReadError, StartOver};
+use logtank_engine::recovery_read::{ReadError, StartOver};
 use logtank_wire::page::LogPageToken;
 
 use crate::random::Random;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::rc::Rc;
 
 use logtank_engine::error::Corruption;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::recovery_read::token_key::KEY_BYTES;
+use logtank_engine::format::Layout;
+use logtank_engine::recovery_read::KEY_BYTES;
 use tokio::sync::oneshot;
 
 use crate::client::{self, Load};

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use logtank_engine::room::ledger::to_deal;
+use logtank_engine::room::to_deal;
 
 use crate::client::{self, Load};
 use crate::host::Host;

@@ -1,9 +1,8 @@
 //! Files that wait to be recycled, full of frames of an earlier life: wherever a segment ends, an old frame may begin.
 
-use logtank_engine::format::names::RawName;
-use logtank_engine::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, Salt};
+use logtank_engine::format::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, RawName, Salt};
 use logtank_engine::ids::{Epoch, Position, ShardId};
-use logtank_engine::raw_log::write::config::AppendMode;
+use logtank_engine::raw_log::AppendMode;
 use logtank_engine::time::WallMillis;
 use logtank_wire::record::RecordWriter;
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use logtank_engine::error::{DiskError, Verb};
-use logtank_engine::io::disk::{DiskResult, Entry, NewFile, parent};
+use logtank_engine::io::{DiskResult, Entry, NewFile, parent};
 use logtank_engine::limits::DIRECT_BLOCK_BYTES;
 
 use super::blocking::blocking;

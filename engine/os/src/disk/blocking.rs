@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use logtank_engine::error::{DiskError, Verb};
-use logtank_engine::io::disk::DiskResult;
+use logtank_engine::io::DiskResult;
 use tokio::sync::{Semaphore, oneshot};
 
 /// Helper threads at once; further calls wait.

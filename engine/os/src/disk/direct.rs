@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::rc::Rc;
 
-use logtank_engine::io::disk::Transfer;
+use logtank_engine::io::Transfer;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use tokio_uring::fs::File;
 

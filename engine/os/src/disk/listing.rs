@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use logtank_engine::error::Changing;
-use logtank_engine::io::disk::{Entry, EntryKind};
+use logtank_engine::io::{Entry, EntryKind};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom, open, seek, statat};
 
 const BUFFER_BYTES: usize = 64 << 10;

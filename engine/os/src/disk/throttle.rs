@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use logtank_engine::jobs::governor::{AppendLoad, Decision, Governor, Policy};
+use logtank_engine::jobs::{AppendLoad, Decision, Governor, Policy};
 use tokio::sync::{Mutex, Notify};
 
 use crate::append_signal::AppendSignal;

@@ -3,7 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
-use logtank_engine::io::buffers::AlignedBuf;
+use logtank_engine::io::AlignedBuf;
 use logtank_engine::limits::DIRECT_BLOCK_BYTES;
 
 use super::direct::DirectFile;

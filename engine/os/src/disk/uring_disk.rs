@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logtank_engine::error::{DiskError, Verb};
-use logtank_engine::io::disk::{Disk, DiskResult, Entry, EntryKind, Metadata, NewFile, Space, Transfer};
+use logtank_engine::io::{Disk, DiskResult, Entry, EntryKind, Metadata, NewFile, Space, Transfer};
 use logtank_engine::time::WallMillis;
 use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_NOW, futimens, open, statvfs};
 use tokio_uring::fs::{File, OpenOptions, StatxBuilder};

@@ -5,8 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use logtank_engine::error::{DiskError, Verb};
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{DiskFile, DiskResult, Transfer};
+use logtank_engine::io::{AlignedBuf, DiskFile, DiskResult, Transfer};
 use rustix::fs::ftruncate;
 use rustix::io::fcntl_dupfd_cloexec;
 use tokio::task::JoinHandle;

@@ -1,4 +1,4 @@
-use logtank_engine::io::buffers::AlignedBuf;
+use logtank_engine::io::AlignedBuf;
 use tokio_uring::buf::{IoBuf, IoBufMut};
 
 /// A stretch of a buffer, owned by an operation in flight: what is read or written, or sent, no more.

@@ -13,10 +13,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use io_uring::{IoUring, opcode, types};
-use logtank_engine::format::names::TEMPORARY_PREFIX;
-use logtank_engine::io::buffers::AlignedBuf;
+use logtank_engine::format::TEMPORARY_PREFIX;
+use logtank_engine::io::AlignedBuf;
 use logtank_engine::limits::DIRECT_BLOCK_BYTES;
-use logtank_engine::raw_log::write::config::AppendMode;
+use logtank_engine::raw_log::AppendMode;
 use rustix::fs::{Advice, AtFlags, OFlags, StatxFlags, fadvise, fcntl_getfl, fcntl_setfl, statx};
 
 use super::mount::Mount;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use io_uring::opcode;
 use io_uring::types::Fixed;
-use logtank_engine::io::op::ConnectionId;
+use logtank_engine::io::ConnectionId;
 use rustix::net::Shutdown;
 
 use super::config::RingConfig;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::room::ledger::Ledger;
+use logtank_engine::room::Ledger;
 use logtank_engine::sequencer::Sequencer;
 
 use crate::append_signal::ShardSignal;

@@ -1,6 +1,6 @@
 //! What every part of the driver works with: the ring, the shard, and the time of this turn.
 
-use logtank_engine::io::op::Completion;
+use logtank_engine::io::Completion;
 use logtank_engine::shard::Shard;
 use logtank_engine::time::Now;
 

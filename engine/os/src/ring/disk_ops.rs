@@ -6,10 +6,8 @@ use std::os::fd::OwnedFd;
 
 use io_uring::types::{Fixed, FsyncFlags};
 use io_uring::{Submitter, opcode, squeue};
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::in_flight::{InFlight, Token};
-use logtank_engine::io::op::{Completion, FileSlot};
-use logtank_engine::raw_log::write::config::AppendMode;
+use logtank_engine::io::{AlignedBuf, Completion, FileSlot, InFlight, Token};
+use logtank_engine::raw_log::AppendMode;
 use logtank_engine::time::MonoNanos;
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
@@ -53,7 +51,7 @@ impl Way {
     }
 }
 
-/// A write that the shard asks for ([`logtank_engine::io::op::Op::Write`]).
+/// A write that the shard asks for ([`logtank_engine::io::Op::Write`]).
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) token: Token,

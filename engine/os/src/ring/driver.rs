@@ -3,9 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use logtank_engine::io::op::{self, Op, ShardEvent};
-use logtank_engine::raw_log::write::segment::ReadySegment;
-use logtank_engine::shard::{self, Shard, ShardConfig};
+use logtank_engine::io::{Op, ShardEvent};
+use logtank_engine::raw_log::ReadySegment;
+use logtank_engine::shard;
+use logtank_engine::shard::{Shard, ShardConfig};
 use logtank_engine::time::{MonoNanos, Now};
 
 use super::config::{RingConfig, RingReport, ShardExit, ShardLinks};
@@ -198,7 +199,7 @@ impl shard::Kernel for Driver<'_> {
 
     fn begin(&mut self, op: Op) -> io::Result<()> {
         match op {
-            Op::Write { token, write: op::Write { file, offset, buffer, from }, durable } => {
+            Op::Write { token, write: logtank_engine::io::Write { file, offset, buffer, from }, durable } => {
                 self.disk.write(&mut self.core, Write { token, file, offset, buffer, from, durable })
             }
             Op::Sync { token, file } => self.disk.sync(&mut self.core.kernel, token, file),

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use io_uring::Submitter;
-use logtank_engine::io::op::FileSlot;
+use logtank_engine::io::FileSlot;
 
 /// Segments open at once: ready ones, the one being written, those being sealed.
 pub(super) const FILES_MAX: u32 = 64;

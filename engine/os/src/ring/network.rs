@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use io_uring::Submitter;
 use logtank_engine::handshakes::Handshakes;
-use logtank_engine::io::op::{Completion, ConnectionId};
+use logtank_engine::io::{Completion, ConnectionId};
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::shard::Received;
 use rustix::net::getpeername;

@@ -1,7 +1,7 @@
 //! Who has which place among the ring's registered files: the mailbox, then connections, then segments.
 
 use io_uring::types::Fixed;
-use logtank_engine::io::op::ConnectionId;
+use logtank_engine::io::ConnectionId;
 
 use super::files::FILES_MAX;
 

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use io_uring::Submitter;
-use logtank_engine::io::buffers::AlignedBuf;
+use logtank_engine::io::AlignedBuf;
 
 /// Buffers registered at once; more than that are written as they are.
 const PLACES: u16 = 1024;

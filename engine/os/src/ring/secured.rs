@@ -2,7 +2,7 @@
 
 use std::io;
 
-use logtank_engine::io::op::ConnectionId;
+use logtank_engine::io::ConnectionId;
 use logtank_engine::shard::{Received, Shard};
 use logtank_engine::time::Now;
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use io_uring::{opcode, squeue};
-use logtank_engine::io::op::{Completion, ConnectionId};
+use logtank_engine::io::{Completion, ConnectionId};
 
 use super::kernel::{Completed, Kernel};
 use super::places;

@@ -1,6 +1,6 @@
 //! The connections of a shard. The rows are those of its table.
 
-use logtank_engine::io::op::ConnectionId;
+use logtank_engine::io::ConnectionId;
 
 use super::secured::Secured;
 use super::socket::Socket;

@@ -1,7 +1,6 @@
 //! What a completion carries to say whose it is: kind, slot, generation.
 
-use logtank_engine::io::in_flight::Token;
-use logtank_engine::io::op::ConnectionId;
+use logtank_engine::io::{ConnectionId, Token};
 
 /// What an operation of the ring is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

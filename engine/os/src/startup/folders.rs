@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use logtank_engine::format::names::TEMPORARY_PREFIX;
-use logtank_engine::io::disk::parent;
+use logtank_engine::format::TEMPORARY_PREFIX;
+use logtank_engine::io::parent;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::process::geteuid;

@@ -11,7 +11,7 @@ const DOCID_BYTES_MAX: usize = 128;
 
 /// Builds a sidecar from a segment's records as they are written.
 #[derive(Debug, Default)]
-pub struct SidecarBuilder {
+pub(crate) struct SidecarBuilder {
     table: BlockTable,
     docids: Vec<u8>,
     contents: Option<Contents>,
@@ -20,13 +20,13 @@ pub struct SidecarBuilder {
 impl SidecarBuilder {
     /// The sidecar of an empty segment that was dealt, or of a run.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The sidecar of an empty segment of this kind.
     #[must_use]
-    pub fn of(kind: SegmentKind) -> Self {
+    pub(crate) fn of(kind: SegmentKind) -> Self {
         // Of these only may the original write one anew.
         let contents = (kind == SegmentKind::Optimized).then(Contents::default);
         Self { contents, ..Self::default() }
@@ -36,7 +36,7 @@ impl SidecarBuilder {
     ///
     /// # Panics
     /// If the record is empty: the shortest has one byte.
-    pub fn push(&mut self, record: &[u8], docid: &[u8]) {
+    pub(crate) fn push(&mut self, record: &[u8], docid: &[u8]) {
         if self.table.push(record) {
             let docid = cut_docid(docid);
             let length = u16::try_from(docid.len()).expect("cut to 128 bytes");
@@ -52,25 +52,25 @@ impl SidecarBuilder {
 
     /// Records so far.
     #[must_use]
-    pub const fn records(&self) -> u64 {
+    pub(crate) const fn records(&self) -> u64 {
         self.table.records()
     }
 
     /// Bytes so far.
     #[must_use]
-    pub const fn bytes(&self) -> u64 {
+    pub(crate) const fn bytes(&self) -> u64 {
         self.table.bytes()
     }
 
     /// The sidecar of a segment of this host that is complete now and has `epochs` merged in it.
     #[must_use]
-    pub fn finish(self, kind: SegmentKind, epochs: EpochRange) -> Sidecar {
+    pub(crate) fn finish(self, kind: SegmentKind, epochs: EpochRange) -> Sidecar {
         self.into_sidecar(kind, epochs, false, false)
     }
 
     /// The sidecar of a segment that was found without one; of the epochs, its name tells only `time`.
     #[must_use]
-    pub fn finish_found(self, kind: SegmentKind, time: Epoch, torn: bool) -> Sidecar {
+    pub(crate) fn finish_found(self, kind: SegmentKind, time: Epoch, torn: bool) -> Sidecar {
         self.into_sidecar(kind, EpochRange::only(time), true, torn)
     }
 

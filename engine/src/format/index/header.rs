@@ -4,9 +4,9 @@ use crate::ids::Epoch;
 use crate::format::block_table::BlockTable;
 
 /// The version of the format that this code writes.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 /// Length of the header, which can be read and verified alone.
-pub const HEADER_BYTES: usize = 64;
+pub(crate) const HEADER_BYTES: usize = 64;
 
 const MAGIC: &[u8; 8] = b"LTSEGSUM";
 const FLAG_INFERRED: u8 = 1;

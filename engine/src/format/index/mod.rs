@@ -34,8 +34,8 @@ mod contents;
 mod header;
 mod sidecar;
 
-pub use builder::SidecarBuilder;
-pub use header::{EpochRange, HEADER_BYTES, SidecarError, SidecarHeader, VERSION};
+pub(crate) use builder::SidecarBuilder;
+pub(crate) use header::{EpochRange, HEADER_BYTES, SidecarError, SidecarHeader};
 pub use sidecar::Sidecar;
 
 pub use super::block_table::Point;

@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// Most bits that a cell can have: all of a hash.
-pub const CELL_BITS_MAX: u8 = 32;
+pub(crate) const CELL_BITS_MAX: u8 = 32;
 
 /// The hash of an index code, by which slices are ordered and cells are cut.
 ///

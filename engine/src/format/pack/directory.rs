@@ -14,7 +14,7 @@ const CHECKSUM: usize = 20;
 
 /// Collects the entries of the directory block that comes next.
 #[derive(Debug, Default)]
-pub struct DirectoryBuilder {
+pub(crate) struct DirectoryBuilder {
     first_label: u64,
     entries: Vec<u8>,
     count: u32,
@@ -25,13 +25,13 @@ pub struct DirectoryBuilder {
 impl DirectoryBuilder {
     /// Whether an entry of this length still has room in the block.
     #[must_use]
-    pub const fn has_room(&self, entry_bytes: usize) -> bool {
+    pub(crate) const fn has_room(&self, entry_bytes: usize) -> bool {
         HEAD_BYTES + self.entries.len() + entry_bytes <= DIRECTORY_BYTES_MAX
     }
 
     /// Whether it has no entry.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
@@ -39,7 +39,7 @@ impl DirectoryBuilder {
     ///
     /// # Panics
     /// If there is no room for it.
-    pub fn push(&mut self, label: u64, entry: &Entry<'_>) {
+    pub(crate) fn push(&mut self, label: u64, entry: &Entry<'_>) {
         if self.is_empty() {
             self.first_label = label;
             self.first_code = entry.code.to_vec();
@@ -54,7 +54,7 @@ impl DirectoryBuilder {
     ///
     /// # Panics
     /// If it has no entry.
-    pub fn finish(&mut self, offset: u64) -> Vec<u8> {
+    pub(crate) fn finish(&mut self, offset: u64) -> Vec<u8> {
         assert!(!self.is_empty(), "a block lists at least one slice");
         let length = HEAD_BYTES + self.entries.len();
         let mut block = Vec::with_capacity(length);
@@ -75,7 +75,7 @@ impl DirectoryBuilder {
     /// # Panics
     /// If it has no entry.
     #[must_use]
-    pub fn fence(&self, offset: u64) -> Fence<'_> {
+    pub(crate) fn fence(&self, offset: u64) -> Fence<'_> {
         assert!(!self.is_empty(), "a block lists at least one slice");
         let length = u32::try_from(HEAD_BYTES + self.entries.len()).expect("at most 16 KiB");
         Fence::new(offset, length, self.longest_bytes, &self.first_code)
@@ -84,14 +84,14 @@ impl DirectoryBuilder {
 
 /// A directory block: what it says of its slices, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Directory<'a> {
+pub(crate) struct Directory<'a> {
     first_label: u64,
     entries: &'a [u8],
 }
 
 /// What a directory block says of one slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listed<'a> {
+pub(crate) struct Listed<'a> {
     /// The entry, as in the slice's label.
     pub entry: Entry<'a>,
     /// Where the slice is.
@@ -100,7 +100,7 @@ pub struct Listed<'a> {
 
 /// How far a walk over the slices of a directory block has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListPlace {
+pub(crate) struct ListPlace {
     entry: usize,
     label: u64,
 }
@@ -111,7 +111,7 @@ impl<'a> Directory<'a> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn decode(bytes: &'a [u8], offset: u64, pack: &PackName) -> Result<Self, PackError> {
+    pub(crate) fn decode(bytes: &'a [u8], offset: u64, pack: &PackName) -> Result<Self, PackError> {
         let fail = |what| PackError::at(offset, what);
         if bytes.get(..4) != Some(&TAG) {
             return Err(fail("no directory block begins here"));
@@ -151,31 +151,31 @@ impl<'a> Directory<'a> {
 
     /// Length of the block whose first bytes these are, if one begins here. Not verified yet.
     #[must_use]
-    pub fn length(bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
         let length = u32_at(bytes.get(..8)?, 4) as usize;
         (bytes[..4] == TAG && (HEAD_BYTES..=DIRECTORY_BYTES_MAX).contains(&length)).then_some(length)
     }
 
     /// Offset of the first label that it lists.
     #[must_use]
-    pub const fn first_label(&self) -> u64 {
+    pub(crate) const fn first_label(&self) -> u64 {
         self.first_label
     }
 
     /// The block that these bytes are, which [`Self::decode`] read before.
     #[must_use]
-    pub fn decoded_before(block: &'a [u8]) -> Self {
+    pub(crate) fn decoded_before(block: &'a [u8]) -> Self {
         Self { first_label: u64_at(block, 8), entries: &block[HEAD_BYTES..] }
     }
 
     /// Where [`Self::next`] begins.
     #[must_use]
-    pub const fn begin(&self) -> ListPlace {
+    pub(crate) const fn begin(&self) -> ListPlace {
         ListPlace { entry: 0, label: self.first_label }
     }
 
     /// The slice at `place`, which moves on to the one after it; `None` at the end.
-    pub fn next(&self, place: &mut ListPlace) -> Option<Listed<'a>> {
+    pub(crate) fn next(&self, place: &mut ListPlace) -> Option<Listed<'a>> {
         let rest = &self.entries[place.entry..];
         if rest.is_empty() {
             return None;
@@ -187,7 +187,7 @@ impl<'a> Directory<'a> {
     }
 
     /// Its slices, in order.
-    pub fn slices(self) -> impl Iterator<Item = Listed<'a>> + use<'a> {
+    pub(crate) fn slices(self) -> impl Iterator<Item = Listed<'a>> + use<'a> {
         let mut place = self.begin();
         std::iter::from_fn(move || self.next(&mut place))
     }
@@ -197,7 +197,7 @@ impl<'a> Directory<'a> {
     /// # Panics
     /// If it has no entry.
     #[must_use]
-    pub fn fence(&self, offset: u64) -> Fence<'a> {
+    pub(crate) fn fence(&self, offset: u64) -> Fence<'a> {
         let first = self.slices().next().expect("a block lists at least one slice").entry;
         let longest = self.slices().map(|listed| listed.entry.bytes).max().unwrap_or(0);
         let length = u32::try_from(HEAD_BYTES + self.entries.len()).expect("at most 16 KiB");

@@ -6,7 +6,7 @@ use crate::ids::{IndexCode, Position};
 use crate::limits::{INDEX_CODE_BYTES_MAX, SIDECAR_BLOCK_BYTES};
 
 /// Longest entry, in bytes.
-pub const ENTRY_BYTES_MAX: usize = 1 + INDEX_CODE_BYTES_MAX + 1 + 2 * VARINT_BYTES_MAX + 4 + 8 + 8;
+pub(crate) const ENTRY_BYTES_MAX: usize = 1 + INDEX_CODE_BYTES_MAX + 1 + 2 * VARINT_BYTES_MAX + 4 + 8 + 8;
 
 const KIND: u8 = 3;
 const OWN_FIRST: u8 = 4;
@@ -37,7 +37,7 @@ impl SliceKind {
 
 /// What a pack says of one slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// The index: a valid code.
     pub code: &'a [u8],
     /// What was done to the slice.
@@ -57,25 +57,25 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The hash of its code.
     #[must_use]
-    pub fn hash(&self) -> CodeHash {
+    pub(crate) fn hash(&self) -> CodeHash {
         CodeHash::of(self.code)
     }
 
     /// Whether its data is longer than a block, so that a table follows it.
     #[must_use]
-    pub const fn has_table(&self) -> bool {
+    pub(crate) const fn has_table(&self) -> bool {
         self.bytes > SIDECAR_BLOCK_BYTES as u64
     }
 
     /// Its first position, in the pack of this name.
     #[must_use]
-    pub fn first(&self, pack: &PackName) -> Position {
+    pub(crate) fn first(&self, pack: &PackName) -> Position {
         self.own_first.unwrap_or(pack.range().first())
     }
 
     /// The position before which it may lack deletions, in the pack of this name; [`Position::ZERO`] if it lacks none.
     #[must_use]
-    pub fn dropped(&self, pack: &PackName) -> Position {
+    pub(crate) fn dropped(&self, pack: &PackName) -> Position {
         match self.kind {
             SliceKind::Base => self.own_dropped.unwrap_or(pack.range().end()),
             SliceKind::Unsorted | SliceKind::Sorted => Position::ZERO,
@@ -86,7 +86,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     /// What that is.
-    pub fn check(&self, pack: &PackName) -> Result<(), &'static str> {
+    pub(crate) fn check(&self, pack: &PackName) -> Result<(), &'static str> {
         let range = pack.range();
         if !pack.cell().holds(self.hash()) {
             return Err("the index does not belong to the pack's cell");
@@ -116,7 +116,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Panics
     /// If the code is none.
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         assert!(IndexCode::is_valid(self.code), "a code that can name an index");
         out.push(u8::try_from(self.code.len()).expect("at most 128 bytes"));
         out.extend_from_slice(self.code);
@@ -140,7 +140,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     /// Why none stands there.
-    pub fn decode(bytes: &'a [u8]) -> Result<(Self, usize), &'static str> {
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<(Self, usize), &'static str> {
         let mut rest = bytes;
         let length = take(&mut rest, 1)?[0];
         let code = take(&mut rest, length.into())?;

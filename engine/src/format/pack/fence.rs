@@ -78,27 +78,27 @@ impl<'a> Fence<'a> {
 
 /// Collects the fences as directory blocks are written.
 #[derive(Debug, Default)]
-pub struct FencesBuilder {
+pub(crate) struct FencesBuilder {
     bytes: Vec<u8>,
     blocks: u32,
 }
 
 impl FencesBuilder {
     /// Adds the fence of the block that comes next.
-    pub fn push(&mut self, fence: &Fence<'_>) {
+    pub(crate) fn push(&mut self, fence: &Fence<'_>) {
         fence.encode(&mut self.bytes);
         self.blocks += 1;
     }
 
     /// Bytes so far.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
     /// Their bytes, to stand at `offset`, their checksum there, and the number of directory blocks.
     #[must_use]
-    pub fn finish(self, offset: u64) -> (Vec<u8>, u32, u32) {
+    pub(crate) fn finish(self, offset: u64) -> (Vec<u8>, u32, u32) {
         let checksum = bound_checksum(offset, &[&self.bytes]);
         (self.bytes, checksum, self.blocks)
     }

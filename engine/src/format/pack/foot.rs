@@ -4,7 +4,7 @@ use super::head::HEAD_BYTES;
 use super::{PackError, u32_at, u64_at};
 
 /// Length of the foot, which ends the file.
-pub const FOOT_BYTES: usize = 64;
+pub(crate) const FOOT_BYTES: usize = 64;
 
 const MAGIC: &[u8; 8] = b"LTPACKFT";
 const CHECKSUM: usize = 60;

@@ -6,7 +6,7 @@ use crate::limits::{DIRECT_BLOCK_BYTES, SIDECAR_BLOCK_BYTES};
 use crate::time::WallMillis;
 
 /// The version of the format that this code writes and reads.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 /// Length of the head; the first slice begins after it.
 pub const HEAD_BYTES: usize = DIRECT_BLOCK_BYTES;
 
@@ -17,7 +17,7 @@ const BLOCK_BYTES: u32 = SIDECAR_BLOCK_BYTES as u32;
 
 /// What the head says: what the name does, and when the pack was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
+pub(crate) struct Head {
     /// The name that the pack was given.
     pub name: PackName,
     /// When it was made.
@@ -27,7 +27,7 @@ pub struct Head {
 impl Head {
     /// Its bytes.
     #[must_use]
-    pub fn encode(&self) -> [u8; HEAD_BYTES] {
+    pub(crate) fn encode(&self) -> [u8; HEAD_BYTES] {
         let mut head = [0; HEAD_BYTES];
         let (range, cell) = (self.name.range(), self.name.cell());
         head[0..8].copy_from_slice(MAGIC);
@@ -50,7 +50,7 @@ impl Head {
 
     /// The checksum that it carries.
     #[must_use]
-    pub fn checksum(head: &[u8; HEAD_BYTES]) -> u32 {
+    pub(crate) fn checksum(head: &[u8; HEAD_BYTES]) -> u32 {
         u32_at(head, CHECKSUM)
     }
 
@@ -58,7 +58,7 @@ impl Head {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn decode(head: &[u8; HEAD_BYTES]) -> Result<Self, PackError> {
+    pub(crate) fn decode(head: &[u8; HEAD_BYTES]) -> Result<Self, PackError> {
         let fail = |at, what| PackError::at(at, what);
         if &head[..8] != MAGIC {
             return Err(fail(0, "the file does not begin as a pack does"));
@@ -94,7 +94,7 @@ impl Head {
     /// Whether this error of [`Self::decode`] is of bytes that changed since they were written: the head says nothing then.
     /// Otherwise it was written so, by a program that this one does not understand.
     #[must_use]
-    pub const fn is_damage(error: &PackError) -> bool {
+    pub(crate) const fn is_damage(error: &PackError) -> bool {
         error.offset == 0 || error.offset == PADDING
     }
 }

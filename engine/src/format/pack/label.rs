@@ -5,13 +5,13 @@ use super::{PackError, bound_checksum, u32_at};
 /// Bytes of a label before its entry.
 pub(super) const LABEL_HEAD_BYTES: usize = 7;
 /// Longest label, in bytes.
-pub const LABEL_BYTES_MAX: usize = LABEL_HEAD_BYTES + ENTRY_BYTES_MAX;
+pub(crate) const LABEL_BYTES_MAX: usize = LABEL_HEAD_BYTES + ENTRY_BYTES_MAX;
 
 const TAG: u8 = b'S';
 
 /// What stands before the records of a slice: of which index they are, and that they stand here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Label<'a> {
+pub(crate) struct Label<'a> {
     /// What it says of the slice.
     pub entry: Entry<'a>,
     /// Where the slice is.
@@ -24,7 +24,7 @@ impl<'a> Label<'a> {
     ///
     /// # Panics
     /// If that is longer than an entry can be.
-    pub fn encode(offset: u64, entry: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn encode(offset: u64, entry: &[u8], out: &mut Vec<u8>) {
         assert!(entry.len() <= ENTRY_BYTES_MAX, "an entry");
         out.push(TAG);
         out.extend_from_slice(&u16::try_from(entry.len()).expect("a short entry").to_le_bytes());
@@ -36,7 +36,7 @@ impl<'a> Label<'a> {
     ///
     /// # Errors
     /// Why none stands there.
-    pub fn decode(bytes: &'a [u8], offset: u64) -> Result<Self, PackError> {
+    pub(crate) fn decode(bytes: &'a [u8], offset: u64) -> Result<Self, PackError> {
         let fail = |what| PackError::at(offset, what);
         if bytes.first() != Some(&TAG) {
             return Err(fail("no slice begins here"));
@@ -62,13 +62,13 @@ impl<'a> Label<'a> {
 
     /// Its length in bytes.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         LABEL_HEAD_BYTES + self.entry_bytes
     }
 
     /// Length of its entry in bytes.
     #[must_use]
-    pub const fn entry_bytes(&self) -> usize {
+    pub(crate) const fn entry_bytes(&self) -> usize {
         self.entry_bytes
     }
 }

@@ -64,19 +64,23 @@ mod fence;
 mod foot;
 mod head;
 mod label;
-mod name;
+pub(crate) mod name;
 mod place;
 mod varint;
 
-pub use cell::{CELL_BITS_MAX, Cell, CodeHash};
-pub use directory::{DIRECTORY_BYTES_MAX, Directory, DirectoryBuilder, ListPlace, Listed};
-pub use entry::{ENTRY_BYTES_MAX, Entry, SliceKind};
-pub use fence::{Fence, Fences, FencesBuilder};
-pub use foot::{FOOT_BYTES, Foot};
-pub use head::{HEAD_BYTES, Head, VERSION};
-pub use label::{LABEL_BYTES_MAX, Label};
-pub use name::{PackKind, PackName, PackRange};
-pub use place::Place;
+pub use cell::{Cell, CodeHash};
+pub use directory::DIRECTORY_BYTES_MAX;
+pub(crate) use directory::{Directory, DirectoryBuilder, ListPlace, Listed};
+pub(crate) use entry::Entry;
+pub use entry::SliceKind;
+pub(crate) use fence::{Fences, FencesBuilder};
+pub(crate) use foot::{FOOT_BYTES, Foot};
+pub use head::HEAD_BYTES;
+pub(crate) use head::Head;
+pub(crate) use label::{LABEL_BYTES_MAX, Label};
+pub use name::PackName;
+pub(crate) use name::PackRange;
+pub(crate) use place::Place;
 
 /// Why bytes are not the part of a pack that they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ const ROW_BYTES: u64 = 16;
 
 /// Where in a pack the parts of a slice stand: the label, the data, and the table if the data has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     label: u64,
     data: u64,
     table: u64,
@@ -20,7 +20,7 @@ impl Place {
     /// That of the slice whose label begins at byte `label` of the file, with an entry of `entry_bytes` and data of
     /// `data_bytes`. `None` if no file is that long.
     #[must_use]
-    pub fn of(label: u64, entry_bytes: usize, data_bytes: u64) -> Option<Self> {
+    pub(crate) fn of(label: u64, entry_bytes: usize, data_bytes: u64) -> Option<Self> {
         let label_end = label.checked_add((LABEL_HEAD_BYTES + entry_bytes) as u64)?;
         let is_long = data_bytes > BLOCK;
         let data =
@@ -33,25 +33,25 @@ impl Place {
 
     /// Offset of the label, where the slice begins.
     #[must_use]
-    pub const fn begin(&self) -> u64 {
+    pub(crate) const fn begin(&self) -> u64 {
         self.label
     }
 
     /// The data.
     #[must_use]
-    pub const fn data(&self) -> Range<u64> {
+    pub(crate) const fn data(&self) -> Range<u64> {
         self.data..self.table
     }
 
     /// The table: nothing if the data has none.
     #[must_use]
-    pub const fn table(&self) -> Range<u64> {
+    pub(crate) const fn table(&self) -> Range<u64> {
         self.table..self.end
     }
 
     /// Where the next item begins.
     #[must_use]
-    pub const fn end(&self) -> u64 {
+    pub(crate) const fn end(&self) -> u64 {
         self.end
     }
 }

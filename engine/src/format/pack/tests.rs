@@ -158,7 +158,7 @@ fn fences_find_the_block_and_each_change_is_found() {
     let [a, b, c, d] = codes(["one", "two", "three", "four"]);
     let mut builder = FencesBuilder::default();
     for (number, code) in [b, c].into_iter().enumerate() {
-        builder.push(&Fence::new(8_000 + 1_000 * number as u64, 100, 70_000, code.as_bytes()));
+        builder.push(&super::fence::Fence::new(8_000 + 1_000 * number as u64, 100, 70_000, code.as_bytes()));
     }
     let (bytes, checksum, blocks) = builder.finish(9_100);
     let foot = Foot::new(&(9_100..9_100 + bytes.len() as u64), checksum, blocks, [0; 3], 0);
@@ -203,7 +203,7 @@ proptest! {
         let entry = Entry { code: code.as_bytes(), kind, bytes, records, checksum, own_first, own_dropped };
         let mut bytes = encoded(&entry);
         let length = bytes.len();
-        prop_assert!(length <= ENTRY_BYTES_MAX);
+        prop_assert!(length <= super::entry::ENTRY_BYTES_MAX);
         bytes.push(behind);
         prop_assert_eq!(Entry::decode(&bytes), Ok((entry, length)));
         for cut in 0..length {

@@ -21,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// Carries out deletions.
 #[derive(Debug)]
-pub struct Deleted<D> {
+pub(crate) struct Deleted<D> {
     store: Store<D>,
     carried_out: BTreeMap<IndexCode, (Position, MonoNanos)>,
 }
@@ -29,7 +29,7 @@ pub struct Deleted<D> {
 impl<D: Disk> Deleted<D> {
     /// Nothing carried out yet, as far as this process knows.
     #[must_use]
-    pub fn new(store: Store<D>) -> Self {
+    pub(crate) fn new(store: Store<D>) -> Self {
         Self { store, carried_out: BTreeMap::new() }
     }
 
@@ -40,7 +40,7 @@ impl<D: Disk> Deleted<D> {
     ///
     /// # Errors
     /// The disk's; calling again goes on.
-    pub async fn carry_out(
+    pub(crate) async fn carry_out(
         &mut self,
         deletions: &DeletionLog,
         checkpoint: Epoch,
@@ -74,7 +74,7 @@ impl<D: Disk> Deleted<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn remove_if_empty(&self, code: &IndexCode) -> Result<bool> {
+    pub(crate) async fn remove_if_empty(&self, code: &IndexCode) -> Result<bool> {
         let files = Files::list(&self.store, code).await?;
         if files != Files::default() {
             return Ok(false);

@@ -14,10 +14,10 @@ mod superseded;
 mod tests;
 mod trash;
 
-pub use deleted::Deleted;
+pub(crate) use deleted::Deleted;
 pub use hand_over::hand_over;
-pub use superseded::{Superseded, Visit};
-pub use trash::empty_trash;
+pub(crate) use superseded::Superseded;
+pub(crate) use trash::empty_trash;
 
 /// What cleaning removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

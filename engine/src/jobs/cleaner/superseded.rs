@@ -23,7 +23,7 @@ const STRAY: Duration = Duration::from_secs(60 * 60);
 
 /// What a visit to an index found.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Visit {
+pub(crate) struct Visit {
     /// What was removed.
     pub cleaned: Cleaned,
     /// How much optimizing the index is worth, if it is.
@@ -38,7 +38,7 @@ pub struct Visit {
 
 /// Visits indexes one by one.
 #[derive(Debug)]
-pub struct Superseded<D> {
+pub(crate) struct Superseded<D> {
     store: Store<D>,
     unread: Duration,
     sort_segments_max: usize,
@@ -49,7 +49,7 @@ pub struct Superseded<D> {
 impl<D: Disk> Superseded<D> {
     /// Removes what is superseded when an index was unread for so long as `config` says.
     #[must_use]
-    pub fn new(store: Store<D>, config: &JobsConfig) -> Self {
+    pub(crate) fn new(store: Store<D>, config: &JobsConfig) -> Self {
         let (unread, sort_segments_max) = (config.unread_before_clean, config.sort_segments_max);
         Self { store, unread, sort_segments_max, last_reads: Idle::new(), strays: Idle::new() }
     }
@@ -59,7 +59,7 @@ impl<D: Disk> Superseded<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn visit(
+    pub(crate) async fn visit(
         &mut self,
         code: &IndexCode,
         bounds: Bounds,
@@ -111,7 +111,7 @@ impl<D: Disk> Superseded<D> {
     }
 
     /// Forgets what it has seen of indexes that are not there any more, for which `there` is false.
-    pub fn retain(&mut self, there: impl Fn(&IndexCode) -> bool) {
+    pub(crate) fn retain(&mut self, there: impl Fn(&IndexCode) -> bool) {
         self.last_reads.retain(&there);
         let indexes = self.store.layout().indexes();
         let code = |path: &PathBuf| {

@@ -2,7 +2,8 @@ use crate::testing::store;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Deleted, Superseded, Visit};
+use super::superseded::Visit;
+use super::{Deleted, Superseded};
 use crate::deletion_log::DeletionLog;
 use crate::deletions::load_one;
 use crate::format::layout::Layout;

@@ -36,7 +36,7 @@ async fn remove_from_trash<D: Disk>(store: &Store<D>, trash: &Path, target: &Pat
 ///
 /// # Errors
 /// The disk's.
-pub async fn empty_trash<D: Disk>(store: &Store<D>) -> DiskResult<()> {
+pub(crate) async fn empty_trash<D: Disk>(store: &Store<D>) -> DiskResult<()> {
     let trash = store.layout().trash();
     for entry in store.list(&trash).await? {
         remove_any(store, &trash.join(&entry.name), entry.kind).await?;

@@ -2,7 +2,8 @@
 
 mod deal;
 mod fate;
-pub mod gather;
+#[cfg(test)]
+mod gather;
 mod leftovers;
 mod outcome;
 mod pass;
@@ -14,4 +15,5 @@ mod whole;
 
 pub use deal::Dealer;
 pub use leftovers::undealt;
-pub use outcome::{Dealt, DealtIndex, Lag, Outcome};
+pub use outcome::Outcome;
+pub(crate) use outcome::{Dealt, Lag};

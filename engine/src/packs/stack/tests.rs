@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::pack::PackKind;
+use crate::format::pack::name::PackKind;
 use crate::testing::Choices;
 
 /// Bits of a hash that the tests tell apart.

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::support::{
     FOLDER, Model, NAME, Slice, code, empty_disk, key, name, open, read, record, unsorted, write,
 };
-use crate::format::pack::{Cell, CodeHash, PackKind, PackName, PackRange, SliceKind};
+use crate::format::pack::name::PackKind;
+use crate::format::pack::{Cell, CodeHash, PackName, PackRange, SliceKind};
 use crate::ids::{IndexCode, Position};
 use crate::limits::SIDECAR_BLOCK_BYTES;
 use crate::packs::cursor::Cursor;

@@ -13,7 +13,7 @@ use crate::store::Store;
 
 /// What moving to history came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Archived {
+pub(crate) struct Archived {
     /// Files that were moved.
     pub files: u64,
     /// Epochs of which something stays, because its seal is not on the drive.
@@ -27,7 +27,7 @@ pub struct Archived {
 ///
 /// # Errors
 /// The disk's.
-pub async fn archive<D: Disk>(
+pub(crate) async fn archive<D: Disk>(
     store: &Store<D>,
     view: &LiveView,
     dealt: &BTreeSet<Epoch>,

@@ -25,7 +25,7 @@ const FILL_BYTES: u64 = MIB;
 /// Keeps files `ready-N.rawlog` in `raw/live/`: full length, every block allocated and, unless somebody waited for it,
 /// written; header and seal zero, all of it durable before they have that name.
 #[derive(Debug)]
-pub struct Preparer<D> {
+pub(crate) struct Preparer<D> {
     store: Store<D>,
     file_bytes: u64,
     // Never used twice, so that a name stands for one file as long as anyone may remember it.
@@ -40,7 +40,7 @@ impl<D: Disk> Preparer<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn open(store: Store<D>, limits: &Limits, recovered: &Recovered) -> Result<Self> {
+    pub(crate) async fn open(store: Store<D>, limits: &Limits, recovered: &Recovered) -> Result<Self> {
         let file_bytes = limits.segment_file_bytes();
         // Also behind those that are no longer ready: renaming to their names would destroy them.
         let mut next_number = 0;
@@ -63,17 +63,17 @@ impl<D: Disk> Preparer<D> {
 
     /// How many files are ready and not handed out.
     #[must_use]
-    pub fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.ready.len()
     }
 
     /// Hands a ready file out: whoever gets it writes the header block and frames.
-    pub fn take(&mut self) -> Option<ReadyFile> {
+    pub(crate) fn take(&mut self) -> Option<ReadyFile> {
         self.ready.pop_front()
     }
 
     /// Takes back a file that was handed out and never written to.
-    pub fn put_back(&mut self, file: ReadyFile) {
+    pub(crate) fn put_back(&mut self, file: ReadyFile) {
         self.ready.push_back(file);
     }
 
@@ -82,7 +82,7 @@ impl<D: Disk> Preparer<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn room(&self) -> DiskResult<Space> {
+    pub(crate) async fn room(&self) -> DiskResult<Space> {
         self.store.disk().space(&self.store.layout().raw_live()).await
     }
 
@@ -91,7 +91,7 @@ impl<D: Disk> Preparer<D> {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn give_up(&mut self, least: usize) -> Result<u64> {
+    pub(crate) async fn give_up(&mut self, least: usize) -> Result<u64> {
         let room = self.room().await?;
         if !self.reserve.is_scarce(&room) {
             return Ok(0);
@@ -115,7 +115,7 @@ impl<D: Disk> Preparer<D> {
     /// # Errors
     /// The disk's; what was begun is removed again, above all when the drive is full
     /// ([`crate::error::DiskError::is_full`]).
-    pub async fn prepare_one(&mut self, waits: impl Fn() -> bool) -> Result<()> {
+    pub(crate) async fn prepare_one(&mut self, waits: impl Fn() -> bool) -> Result<()> {
         let number = self.next_number;
         self.next_number += 1;
         let path = self.store.layout().live(RawName::Ready(number));
@@ -164,7 +164,7 @@ impl<D: Disk> Preparer<D> {
     ///
     /// # Errors
     /// The disk's; corruption if the header says another name.
-    pub async fn claimed(&self, number: u64, name: RawName) -> Result<bool> {
+    pub(crate) async fn claimed(&self, number: u64, name: RawName) -> Result<bool> {
         let path = self.store.layout().live(RawName::Ready(number));
         let header = match read_blocks(self.store.disk(), &path, Transfer::Cached).await {
             Err(error) if error.is_not_found() => {

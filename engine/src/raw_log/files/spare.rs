@@ -13,7 +13,7 @@ use crate::store::Store;
 
 /// What became of a file of history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retired {
+pub(crate) enum Retired {
     /// It waits in `raw/spare/` to be recycled.
     Spared,
     /// It is deleted.
@@ -28,7 +28,7 @@ pub enum Retired {
 ///
 /// # Errors
 /// The disk's.
-pub async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize) -> Result<Retired> {
+pub(crate) async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize) -> Result<Retired> {
     let path = store.layout().history(name);
     let recyclable = match name {
         RawName::Segment { .. } => raw_names(store, &store.layout().raw_spare()).await?.len() < spares_max,
@@ -55,7 +55,7 @@ pub async fn retire<D: Disk>(store: &Store<D>, name: RawName, spares_max: usize)
 ///
 /// # Errors
 /// The disk's.
-pub async fn give_up<D: Disk>(store: &Store<D>) -> DiskResult<u64> {
+pub(crate) async fn give_up<D: Disk>(store: &Store<D>) -> DiskResult<u64> {
     let folder = store.layout().raw_spare();
     let entries = store.list(&folder).await?;
     let mut given_up = 0;

@@ -410,7 +410,7 @@ fn sealed_or_not(header: Header, seal: Result<Seal, BlockError>) -> SegmentState
 
 /// The name of the segment that has this header.
 #[must_use]
-pub fn name_of(header: &Header) -> RawName {
+pub(crate) fn name_of(header: &Header) -> RawName {
     RawName::Segment { epoch: header.epoch, shard: header.shard, part: header.part }
 }
 

@@ -20,7 +20,7 @@ use crate::io::disk::{Disk, DiskFile, Transfer};
 /// A frame that was written twice (to a second part after an I/O error) is delivered once. What recovery
 /// reported lost is never delivered, even if it could be read again.
 #[derive(Debug)]
-pub struct EpochScan<F> {
+pub(crate) struct EpochScan<F> {
     sources: Vec<Source<F>>,
     lost: Vec<Range<Position>>,
     // Everything before it is done with.
@@ -44,7 +44,7 @@ impl<F: DiskFile> EpochScan<F> {
     ///
     /// # Errors
     /// The disk's (a file that was moved to history: look again); corruption of a header block or of the .lost file.
-    pub async fn open<D: Disk<File = F>>(
+    pub(crate) async fn open<D: Disk<File = F>>(
         disk: &D,
         epoch: &EpochView,
         range: Range<Position>,
@@ -72,7 +72,7 @@ impl<F: DiskFile> EpochScan<F> {
     }
 
     /// Only records of this index are asked for: see [`SegmentScan::only`].
-    pub fn only(&mut self, code: &IndexCode) {
+    pub(crate) fn only(&mut self, code: &IndexCode) {
         self.sources.iter_mut().for_each(|source| source.scan.only(code));
     }
 
@@ -81,7 +81,7 @@ impl<F: DiskFile> EpochScan<F> {
     ///
     /// # Errors
     /// The disk's; corruption, where it stays.
-    pub async fn next_frame(&mut self) -> Result<Option<Frame<'_>>> {
+    pub(crate) async fn next_frame(&mut self) -> Result<Option<Frame<'_>>> {
         while self.watermark < self.end {
             let Some((index, frame)) = self.least().await? else { break };
             let (begin, end) = self.unlost(frame.start.max(self.watermark), frame.end.min(self.end));
@@ -102,14 +102,14 @@ impl<F: DiskFile> EpochScan<F> {
 
     /// Everything delivered so far lies before this position: a later scan may begin here.
     #[must_use]
-    pub const fn position(&self) -> Position {
+    pub(crate) const fn position(&self) -> Position {
         self.watermark
     }
 
     /// Where each segment's scan stands, so that a later one need not begin at the front: pass to
     /// [`Self::seek`]. Only a hint, never needed.
     #[must_use]
-    pub fn points(&self) -> Vec<(RawName, ScanPoint)> {
+    pub(crate) fn points(&self) -> Vec<(RawName, ScanPoint)> {
         let points = self.sources.iter().map(|source| {
             let pending = source.scan.frame().is_some_and(|frame| frame.end() > self.watermark);
             (source.name, if pending { source.before } else { source.scan.point() })
@@ -119,7 +119,7 @@ impl<F: DiskFile> EpochScan<F> {
 
     /// Begins the scans at these points of an earlier scan of the same epoch, where they lie before the range.
     /// To be called before the first frame is asked for.
-    pub fn seek(&mut self, points: &[(RawName, ScanPoint)]) {
+    pub(crate) fn seek(&mut self, points: &[(RawName, ScanPoint)]) {
         for source in &mut self.sources {
             let known =
                 points.iter().find(|(name, point)| *name == source.name && point.least <= self.watermark);

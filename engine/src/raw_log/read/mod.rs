@@ -2,14 +2,14 @@
 //! joins an epoch's segments into one order.
 
 mod blocks;
-pub mod frame;
+pub(crate) mod frame;
 mod framed;
 pub(crate) mod gaps;
 mod legacy;
-pub mod live;
-pub mod lost;
-pub mod merged;
-pub mod missing;
-pub mod scan;
-pub mod tails;
+pub(crate) mod live;
+pub(crate) mod lost;
+pub(crate) mod merged;
+pub(crate) mod missing;
+pub(crate) mod scan;
+pub(crate) mod tails;
 mod window;

@@ -4,7 +4,7 @@ mod items;
 
 use std::path::Path;
 
-pub use items::{Item, SegmentItems};
+pub use items::Item;
 
 use super::frame::Frame;
 use super::framed::FramedScan;

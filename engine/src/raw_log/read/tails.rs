@@ -13,25 +13,23 @@ use crate::io::disk::{Disk, Transfer};
 /// Remembers how far each open segment was read, so that asking again costs only what is new. Forgetting it
 /// costs time, nothing else.
 #[derive(Debug, Default)]
-pub struct Tails {
+pub(crate) struct Tails {
     // What stands before such a point never changes while the segment has this salt.
     points: BTreeMap<RawName, (Option<Salt>, ScanPoint)>,
 }
 
 impl Tails {
-    /// Nothing read yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// A position that every record on disk lies before, and at or behind which every record will lie that is
     /// received from now on: the beginning of the next epoch if the greatest epoch in `view` is closed,
     /// otherwise just past the greatest record on disk. `None` if `raw/live/` holds no epoch.
     ///
     /// # Errors
     /// The disk's (a file that has vanished: look again).
-    pub async fn next_position<D: Disk>(&mut self, disk: &D, view: &LiveView) -> Result<Option<Position>> {
+    pub(crate) async fn next_position<D: Disk>(
+        &mut self,
+        disk: &D,
+        view: &LiveView,
+    ) -> Result<Option<Position>> {
         let Some((_, epoch)) = view.epochs.last_key_value() else { return Ok(None) };
         if epoch.is_closed() || view.is_complete(epoch.epoch) {
             self.points.clear();
@@ -81,7 +79,7 @@ mod tests {
 
     #[test]
     fn follows_an_open_epoch_and_then_the_next() {
-        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        let (disk, mut tails) = (MemDisk::new(), Tails::default());
         assert_eq!(next(&disk, &mut tails), None);
         put(&disk, &SegmentBytes::new(8, 0, 0, 8));
         assert_eq!(next(&disk, &mut tails), Some(position(8, 0)));
@@ -91,7 +89,7 @@ mod tests {
         let grown = SegmentBytes::new(8, 0, 0, 8).frame(0, 2).frame(5, 2);
         put(&disk, &grown);
         assert_eq!(next(&disk, &mut tails), Some(position(8, 7)));
-        assert_eq!(next(&disk, &mut Tails::new()), Some(position(8, 7)), "remembering changes nothing");
+        assert_eq!(next(&disk, &mut Tails::default()), Some(position(8, 7)), "remembering changes nothing");
         put(&disk, &grown.sealed(7));
         assert_eq!(next(&disk, &mut tails), Some(position(9, 0)), "nothing is handed out in it any more");
         put(&disk, &SegmentBytes::new(12, 0, 0, 8));
@@ -100,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_of_one_life_of_a_segment_says_nothing_of_another() {
-        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        let (disk, mut tails) = (MemDisk::new(), Tails::default());
         put(&disk, &SegmentBytes::new(8, 0, 0, 8).frame(0, 9).frame(9, 9));
         assert_eq!(next(&disk, &mut tails), Some(position(8, 18)));
         let mut other = SegmentBytes::new(8, 0, 0, 8);
@@ -112,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_seal_that_tells_nothing_of_the_epoch_does_not_close_it_and_damage_does_not_hide_its_end() {
-        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        let (disk, mut tails) = (MemDisk::new(), Tails::default());
         let part = SegmentBytes::new(8, 0, 0, 8).frame(0, 2).frame(2, 2).frame(4, 1);
         let mut bytes = part.clone().sealed_by(SealedBy::Writer, None).full(0);
         bytes[part.offsets[1] as usize + 20] ^= 1;
@@ -122,7 +120,7 @@ mod tests {
 
     #[test]
     fn counts_the_records_of_the_originals_last_segment() {
-        let (disk, mut tails) = (MemDisk::new(), Tails::new());
+        let (disk, mut tails) = (MemDisk::new(), Tails::default());
         let path = layout().raw_live().join("8.raw");
         disk.put(&path, &LegacyBytes::new().record(b"a", 5).bytes);
         assert_eq!(next(&disk, &mut tails), Some(position(8, 1)));

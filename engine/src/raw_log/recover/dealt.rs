@@ -24,7 +24,7 @@ use crate::store::Store;
 ///
 /// # Errors
 /// The disk's.
-pub async fn repair<D: Disk>(store: &Store<D>) -> Result<Epoch> {
+pub(crate) async fn repair<D: Disk>(store: &Store<D>) -> Result<Epoch> {
     let stored = Checkpoint::read(store).await?;
     let next = next_to_deal(store, &stored).await?;
     let untouched = match stored {
@@ -42,7 +42,7 @@ pub async fn repair<D: Disk>(store: &Store<D>) -> Result<Epoch> {
 ///
 /// # Errors
 /// The disk's.
-pub async fn next_to_deal<D: Disk>(store: &Store<D>, stored: &Checkpoint) -> Result<Epoch> {
+pub(crate) async fn next_to_deal<D: Disk>(store: &Store<D>, stored: &Checkpoint) -> Result<Epoch> {
     let history = raw_names(store, &store.layout().raw_history()).await?;
     if let Checkpoint::At(next) = stored {
         let legacy = history.iter().filter(|name| matches!(name, RawName::Legacy(_)));

@@ -20,16 +20,16 @@
 
 mod apply;
 mod chain;
-pub mod dealt;
+pub(crate) mod dealt;
 mod inspect;
 mod plan;
-pub mod promoted;
-pub mod repair;
+pub(crate) mod promoted;
+pub(crate) mod repair;
 mod report;
 mod restore;
 mod start;
-pub mod stray;
-pub mod verify;
+pub(crate) mod stray;
+pub(crate) mod verify;
 
 pub use report::{Recovered, RecoveryProgress, RecoveryReport};
 pub use start::recover;

@@ -22,7 +22,7 @@ const UNARCHIVED_BYTES_MAX: usize = 1 << 20;
 
 /// What is in `raw/live/` from before the checkpoint.
 #[derive(Debug, Default)]
-pub struct Past {
+pub(crate) struct Past {
     /// Dealt: may be moved to history.
     pub dealt: BTreeSet<Epoch>,
     /// Strays, each with its first file.
@@ -34,7 +34,7 @@ impl Past {
     ///
     /// # Errors
     /// The disk's.
-    pub async fn look<D: Disk>(
+    pub(crate) async fn look<D: Disk>(
         store: &Store<D>,
         view: &LiveView,
         checkpoint: Epoch,
@@ -106,7 +106,7 @@ fn stray(epoch: &EpochView, segment: &SegmentView, checkpoint: Epoch) -> Corrupt
 ///
 /// # Errors
 /// The disk's.
-pub async fn read_unarchived<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch>> {
+pub(crate) async fn read_unarchived<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch>> {
     let bytes = store.read_small(&store.layout().unarchived(), UNARCHIVED_BYTES_MAX).await?.or_empty();
     let text = String::from_utf8(bytes).unwrap_or_default();
     Ok(text.lines().filter_map(|line| line.parse().ok().and_then(Epoch::new)).collect())
@@ -116,7 +116,7 @@ pub async fn read_unarchived<D: Disk>(store: &Store<D>) -> Result<BTreeSet<Epoch
 ///
 /// # Errors
 /// The disk's.
-pub async fn write_unarchived<D: Disk>(store: &Store<D>, epochs: &BTreeSet<Epoch>) -> Result<()> {
+pub(crate) async fn write_unarchived<D: Disk>(store: &Store<D>, epochs: &BTreeSet<Epoch>) -> Result<()> {
     let path = store.layout().unarchived();
     if epochs.is_empty() {
         store.remove(&path).await?;

@@ -1,8 +1,8 @@
 //! Appends: [`writer`] puts records into frames and frames into segments.
 
-pub mod config;
+pub(crate) mod config;
 mod group_sync;
 mod pool;
-pub mod segment;
+pub(crate) mod segment;
 mod stage;
-pub mod writer;
+pub(crate) mod writer;

@@ -66,7 +66,7 @@ impl Failing {
 
 /// Writes one stream. See the module.
 #[derive(Debug)]
-pub struct Writer {
+pub(crate) struct Writer {
     config: WriterConfig,
     metrics: Arc<ShardMetrics>,
     pool: BufferPool,
@@ -85,7 +85,7 @@ pub struct Writer {
 impl Writer {
     /// A stream without segments.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         config: WriterConfig,
         sequencer: Arc<Sequencer>,
         metrics: Arc<ShardMetrics>,
@@ -109,20 +109,20 @@ impl Writer {
 
     /// Whether there is memory for one more batch of any size.
     #[must_use]
-    pub const fn has_room(&self) -> bool {
+    pub(crate) const fn has_room(&self) -> bool {
         let lent = self.pool.lent_bytes();
         lent == 0 || lent + self.config.batch_bytes_max <= self.config.unsynced_bytes_max
     }
 
     /// Whether one more batch of any size can be dealt, as far as the drive has room.
     #[must_use]
-    pub fn may_be_dealt(&self) -> bool {
+    pub(crate) fn may_be_dealt(&self) -> bool {
         self.received.admits_another()
     }
 
     /// Whether one more batch of any size has a place: it would not wait in memory for a segment that there is no room for.
     #[must_use]
-    pub fn has_place(&self) -> bool {
+    pub(crate) fn has_place(&self) -> bool {
         if !self.received.keeps_to_segments() || bug!(PlaceForgotten) {
             return true;
         }
@@ -147,7 +147,7 @@ impl Writer {
 
     /// Takes a batch of `records` records of these indexes, which are `bytes` bytes in `pieces`. It is durable, or acknowledged, when
     /// [`Self::acknowledged`] exceeds the number returned.
-    pub fn stage<'p>(
+    pub(crate) fn stage<'p>(
         &mut self,
         records: u32,
         indexes: FrameIndexes,
@@ -160,7 +160,7 @@ impl Writer {
 
     /// Batches in frames with a number below this may be answered. Moves in [`Self::turn`].
     #[must_use]
-    pub const fn acknowledged(&self) -> u64 {
+    pub(crate) const fn acknowledged(&self) -> u64 {
         self.watermarks.acknowledged()
     }
 
@@ -168,39 +168,39 @@ impl Writer {
     ///
     /// # Panics
     /// If its file is too short: whoever prepares them knows [`WriterConfig::ready_file_bytes_min`].
-    pub fn ready_segment(&mut self, segment: ReadySegment) {
+    pub(crate) fn ready_segment(&mut self, segment: ReadySegment) {
         self.ready.arrived(segment);
     }
 
     /// Whether nothing is staged, under way or unsealed.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.stage.is_empty() && self.segments.is_empty() && self.operations.is_empty()
     }
 
     /// Whether nothing is staged (all of it has a place in a segment).
     #[must_use]
-    pub fn nothing_staged(&self) -> bool {
+    pub(crate) fn nothing_staged(&self) -> bool {
         self.stage.is_empty()
     }
 
     /// Gives up the ready segments that were not used.
-    pub fn release_ready(&mut self, outbox: &mut Outbox) {
+    pub(crate) fn release_ready(&mut self, outbox: &mut Outbox) {
         self.ready.release(outbox);
     }
 
     /// Gives one of the ready segments back, if there are several.
-    pub fn give_back(&mut self, outbox: &mut Outbox) {
+    pub(crate) fn give_back(&mut self, outbox: &mut Outbox) {
         self.ready.give_back(outbox);
     }
 
     /// Closes the current epoch, if it has records (of whichever shard).
-    pub fn seal(&mut self, now: Now, outbox: &mut Outbox) {
+    pub(crate) fn seal(&mut self, now: Now, outbox: &mut Outbox) {
         self.positions.close(self.positions.epoch(), now.wall, outbox);
     }
 
     /// Closes the epoch that this shard writes to, if there is one; whether there was.
-    pub fn close_own_epoch(&mut self, now: Now, outbox: &mut Outbox) -> bool {
+    pub(crate) fn close_own_epoch(&mut self, now: Now, outbox: &mut Outbox) -> bool {
         let Some(open) = self.segments.open() else { return false };
         self.positions.close(open.epoch(), now.wall, outbox);
         true
@@ -208,14 +208,14 @@ impl Writer {
 
     /// When [`Self::turn`] has something to do though nothing happened.
     #[must_use]
-    pub fn deadline(&self) -> Option<MonoNanos> {
+    pub(crate) fn deadline(&self) -> Option<MonoNanos> {
         let sync = self.segments.oldest_to_sync().map(|oldest| self.group_sync.begins_at(oldest));
         let epoch = self.segments.open().map(|open| self.old_at(open));
         sync.into_iter().chain(epoch).min()
     }
 
     /// A write ended.
-    pub fn written(
+    pub(crate) fn written(
         &mut self,
         token: Token,
         buffer: AlignedBuf,
@@ -295,7 +295,7 @@ impl Writer {
     }
 
     /// An fdatasync ended.
-    pub fn synced(&mut self, token: Token, result: io::Result<()>, now: Now, outbox: &mut Outbox) {
+    pub(crate) fn synced(&mut self, token: Token, result: io::Result<()>, now: Now, outbox: &mut Outbox) {
         let UnderWay { segment: id, what, begun } = self.operations.end(token);
         let segment = self.segments.by_id(id);
         segment.operation_ended();

@@ -1,9 +1,8 @@
 use std::io::Read;
 use std::path::Path;
 
-use logtank_engine::format::index::Sidecar;
-use logtank_engine::format::names::SegmentName;
-use logtank_engine::index_log::sidecar_file::{self, SidecarOrigin};
+use logtank_engine::format::{SegmentName, Sidecar};
+use logtank_engine::index_log::{SidecarOrigin, load_sidecar};
 use logtank_os::disk::UringDisk;
 use logtank_wire::record::{DecodeError, RecordView};
 use serde_json::json;
@@ -31,7 +30,7 @@ pub(super) async fn segment(
             "file_bytes": std::fs::metadata(path)?.len(),
         }),
     )?;
-    match sidecar_file::load(disk, path, name).await {
+    match load_sidecar(disk, path, name).await {
         Ok((sidecar, origin)) => {
             let origin = match origin {
                 SidecarOrigin::Read => "read",

@@ -9,10 +9,9 @@ mod small;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use logtank_engine::format::names::{RawName, SIDECAR_SUFFIX, SegmentName};
-use logtank_engine::format::pack::PackName;
+use logtank_engine::format::{PackName, RawName, SIDECAR_SUFFIX, SegmentName};
 use logtank_engine::ids::IndexCode;
-use logtank_engine::io::disk::parent;
+use logtank_engine::io::parent;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 
 use crate::cli::InspectArgs;

@@ -1,12 +1,10 @@
 use std::path::Path;
 
 use logtank_engine::error::Error;
-use logtank_engine::format::pack::{Cell, PackName};
+use logtank_engine::format::{Cell, PackName};
 use logtank_engine::ids::{IndexCode, Position};
-use logtank_engine::io::disk::parent;
-use logtank_engine::packs::cursor::Cursor;
-use logtank_engine::packs::open_pack::OpenPack;
-use logtank_engine::packs::slice::OpenSlice;
+use logtank_engine::io::parent;
+use logtank_engine::packs::{Cursor, OpenPack, OpenSlice};
 use logtank_os::disk::UringDisk;
 use logtank_wire::record::RecordView;
 use serde_json::json;

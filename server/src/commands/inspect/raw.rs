@@ -1,10 +1,10 @@
 use std::path::Path;
 
-use logtank_engine::format::raw::{BlockError, FRAMES_OFFSET, HEADER_BYTES, Header, Seal, SealedBy};
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{Disk, DiskFile, Transfer};
-use logtank_engine::raw_log::read::frame::Frame;
-use logtank_engine::raw_log::read::scan::{EndReason, Item, SegmentScan};
+use logtank_engine::format::{
+    BlockError, FRAMES_OFFSET, HEADER_BYTES, RawHeader as Header, RawSeal as Seal, SealedBy,
+};
+use logtank_engine::io::{AlignedBuf, Disk, DiskFile, Transfer};
+use logtank_engine::raw_log::{EndReason, Frame, Item, SegmentScan};
 use logtank_os::disk::UringDisk;
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use logtank_engine::format::layout::Layout;
-use logtank_engine::jobs::shared::Shared;
+use logtank_engine::format::Layout;
+use logtank_engine::jobs::Shared;
 use logtank_engine::metrics::ShardMetrics;
 use serde_json::{Value, json};
 

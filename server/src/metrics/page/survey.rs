@@ -7,8 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use logtank_engine::format::layout::Layout;
-use logtank_engine::format::names::{RawName, SegmentKind, SegmentName};
+use logtank_engine::format::{Layout, RawName, SegmentKind, SegmentName};
 use logtank_engine::ids::IndexCode;
 use serde::Serialize;
 

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use logtank_engine::ids::IndexCode;
-use logtank_engine::jobs::shared::Shared;
+use logtank_engine::jobs::Shared;
 use logtank_engine::limits::PAGE_BYTES_MAX;
-use logtank_engine::manager::{self, ManagerError, SharedPass};
-use logtank_engine::recovery_read::error::ReadError;
-use logtank_engine::recovery_read::page::{Chunk, ChunkMemory};
-use logtank_engine::recovery_read::reader::Reader;
+use logtank_engine::manager;
+use logtank_engine::manager::{ManagerError, SharedPass};
+use logtank_engine::recovery_read::{Chunk, ChunkMemory, ReadError, Reader};
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::UringDisk;
 use logtank_wire::call::{CallError, ManagerCall, ReaderCall};

@@ -3,8 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use logtank_engine::recovery_read::ahead::Ahead;
-use logtank_engine::recovery_read::reader::Reader;
+use logtank_engine::recovery_read::{Ahead, Reader};
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::UringDisk;
 use logtank_wire::page::LogPageToken;

@@ -4,8 +4,8 @@ use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::recovery_read::page::{Chunk, ChunkMemory};
+use logtank_engine::io::AlignedBuf;
+use logtank_engine::recovery_read::{Chunk, ChunkMemory};
 use logtank_os::disk::Window;
 use tokio_uring::buf::BoundedBuf;
 

@@ -4,10 +4,8 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
-use logtank_engine::jobs::governor::Policy;
-use logtank_engine::recovery_read::options::ReadOptions;
-use logtank_engine::recovery_read::reader::Reader;
-use logtank_engine::recovery_read::token::TokenKey;
+use logtank_engine::jobs::Policy;
+use logtank_engine::recovery_read::{ReadOptions, Reader, TokenKey};
 use logtank_engine::store::Store;
 use logtank_os::clock::SystemClock;
 use logtank_os::disk::{Throttle, UringDisk, block_on};

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use logtank_engine::error::{DiskError, Verb};
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::disk::{Disk, DiskFile, DiskResult, Entry, EntryKind, Metadata, Space, Transfer};
+use logtank_engine::io::{
+    AlignedBuf, Disk, DiskFile, DiskResult, Entry, EntryKind, Metadata, Space, Transfer,
+};
 use logtank_engine::time::{Clock, WallMillis};
 
 use super::crash::{CutPolicy, MetadataModel};

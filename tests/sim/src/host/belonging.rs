@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use logtank_engine::error::Error;
-use logtank_engine::identity::{self, Identity, Refusal};
-use logtank_engine::io::disk::Disk;
+use logtank_engine::identity;
+use logtank_engine::identity::{Identity, Refusal};
+use logtank_engine::io::Disk;
 
 use super::life::Host;
 use crate::run::World;

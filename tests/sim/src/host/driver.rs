@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_lite::future::or;
-use logtank_engine::format::raw::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader};
+use logtank_engine::format::{FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader};
 use logtank_engine::ids::ShardId;
-use logtank_engine::io::op::{Completion, ConnectionId, FileSlot, Op, ShardEvent, Write};
+use logtank_engine::io::{Completion, ConnectionId, FileSlot, Op, ShardEvent, Write};
 use logtank_engine::sequencer::Sequencer;
-use logtank_engine::shard::{self, Received, Shard, ShardConfig};
+use logtank_engine::shard;
+use logtank_engine::shard::{Received, Shard, ShardConfig};
 use logtank_engine::time::{Clock as _, Now};
 use logtank_wire::record::RecordView;
 

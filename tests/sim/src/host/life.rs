@@ -7,18 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use logtank_engine::error::Error;
-use logtank_engine::format::layout::Layout;
-use logtank_engine::host::raw_room::Indexes;
-use logtank_engine::host::segments::Keeper;
-use logtank_engine::jobs::report::Report;
-use logtank_engine::jobs::schedule::Background;
-use logtank_engine::jobs::shared::Shared;
+use logtank_engine::format::Layout;
+use logtank_engine::host::{Indexes, Keeper};
+use logtank_engine::jobs::{Background, Report, Shared};
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::raw_log::recover::recover;
-use logtank_engine::raw_log::write::segment::ReadySegment;
-use logtank_engine::recovery_read::options::ReadOptions;
-use logtank_engine::recovery_read::reader::Reader;
-use logtank_engine::recovery_read::token_key::load_or_create;
+use logtank_engine::raw_log::{ReadySegment, recover};
+use logtank_engine::recovery_read::{ReadOptions, Reader, load_or_create};
 use logtank_engine::roles;
 use logtank_engine::store::Store;
 use logtank_engine::time::Clock as _;
@@ -126,7 +120,7 @@ pub struct Host {
     recovered: Cell<bool>,
     /// How often a fault had made a call about the raw log's bytes fail when it was started, and how many were syncs.
     struck_before: (u64, u64),
-    pub(super) from_shards: RefCell<VecDeque<(usize, logtank_engine::io::op::ShardEvent)>>,
+    pub(super) from_shards: RefCell<VecDeque<(usize, logtank_engine::io::ShardEvent)>>,
     pub(super) shard_events: Notify,
     stopping: Cell<bool>,
     /// How many bytes dealing lacked at most.

@@ -3,9 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 
-use logtank_engine::io::buffers::AlignedBuf;
-use logtank_engine::io::in_flight::Token;
-use logtank_engine::io::op::ConnectionId;
+use logtank_engine::io::{AlignedBuf, ConnectionId, Token};
 
 use crate::disk::{RingFile, SimDisk};
 

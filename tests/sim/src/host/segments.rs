@@ -3,12 +3,11 @@
 use std::rc::Rc;
 
 use logtank_engine::error::{DiskError, Verb};
-use logtank_engine::format::raw::Salt;
-use logtank_engine::host::port::{NoSegment, Report, Seen, ShardPort};
-use logtank_engine::io::op::{FileSlot, ShardEvent};
+use logtank_engine::format::Salt;
+use logtank_engine::host::{NoSegment, Report, Seen, ShardPort};
+use logtank_engine::io::{FileSlot, ShardEvent};
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::raw_log::read::live::ReadyFile;
-use logtank_engine::raw_log::write::segment::ReadySegment;
+use logtank_engine::raw_log::{ReadyFile, ReadySegment};
 
 use super::life::{Host, Mail};
 use super::witness::Witness;

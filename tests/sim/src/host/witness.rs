@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use logtank_engine::host::segments::Unkept;
+use logtank_engine::host::Unkept;
 
 use super::life::{Host, Port};
 use crate::run::World;

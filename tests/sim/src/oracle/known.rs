@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use logtank_engine::ids::Position;
-use logtank_engine::raw_log::recover::RecoveryReport;
+use logtank_engine::raw_log::RecoveryReport;
 
 use super::document::Record;
 use super::facts::{

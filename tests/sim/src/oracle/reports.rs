@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use logtank_engine::ids::{Epoch, Position};
-use logtank_engine::raw_log::recover::RecoveryReport;
+use logtank_engine::raw_log::RecoveryReport;
 
 /// All reports so far, and what could be lost.
 #[derive(Debug, Default)]

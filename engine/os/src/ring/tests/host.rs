@@ -10,14 +10,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use logtank_engine::format::raw::{
-    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, Header, SEAL_BYTES, SEAL_OFFSET, Seal,
+use logtank_engine::format::{
+    FRAME_HEADER_BYTES, FRAMES_OFFSET, FrameHeader, HEADER_BYTES, RawHeader as Header, RawSeal as Seal,
+    SEAL_BYTES, SEAL_OFFSET,
 };
 use logtank_engine::ids::{Epoch, Position, ShardId};
-use logtank_engine::io::op::ShardEvent;
+use logtank_engine::io::ShardEvent;
 use logtank_engine::limits::Limits;
 use logtank_engine::metrics::ShardMetrics;
-use logtank_engine::raw_log::write::config::{AppendMode, SyncMode};
+use logtank_engine::raw_log::{AppendMode, SyncMode};
 use logtank_engine::sequencer::Sequencer;
 use logtank_engine::shard::ShardConfig;
 use logtank_wire::record::RecordView;

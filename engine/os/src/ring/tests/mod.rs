@@ -11,7 +11,7 @@ use std::time::Duration;
 use client::{Client, record};
 use host::{Host, MODES, SYNCS, Segment};
 use logtank_engine::ids::Position;
-use logtank_engine::io::op::ShardEvent;
+use logtank_engine::io::ShardEvent;
 use logtank_engine::shard::ShardConfig;
 
 use super::{RingConfig, ShardExit};

@@ -2,7 +2,7 @@ use crate::format::pack::CodeHash;
 
 /// Records of many indexes in the order of their arrival; once sorted, grouped by index.
 #[derive(Debug)]
-pub struct Arena {
+pub(crate) struct Arena {
     // For each record its code, then its bytes.
     bytes: Vec<u8>,
     rows: Vec<Row>,
@@ -34,7 +34,7 @@ impl Row {
 
 /// The records of one index, in the order of their arrival.
 #[derive(Clone, Copy, Debug)]
-pub struct Group<'a> {
+pub(crate) struct Group<'a> {
     code: &'a [u8],
     rows: &'a [Row],
     bytes: &'a [u8],
@@ -43,12 +43,12 @@ pub struct Group<'a> {
 impl<'a> Group<'a> {
     /// The index.
     #[must_use]
-    pub const fn code(&self) -> &'a [u8] {
+    pub(crate) const fn code(&self) -> &'a [u8] {
         self.code
     }
 
     /// The records' bytes.
-    pub fn records(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+    pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
         self.rows.iter().map(move |row| row.record(bytes))
     }
@@ -57,7 +57,7 @@ impl<'a> Group<'a> {
 impl Arena {
     /// An empty one that holds about `bytes_max` bytes, and at least one record; `bytes_expected` of them are taken at once.
     #[must_use]
-    pub fn new(bytes_max: usize, bytes_expected: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize, bytes_expected: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes_expected.min(bytes_max)), rows: Vec::new(), bytes_max }
     }
 
@@ -66,7 +66,7 @@ impl Arena {
     ///
     /// # Panics
     /// If the record is longer than 4 GiB.
-    pub fn push(&mut self, code: &[u8], encode: impl FnOnce(&mut Vec<u8>)) -> bool {
+    pub(crate) fn push(&mut self, code: &[u8], encode: impl FnOnce(&mut Vec<u8>)) -> bool {
         let at = self.bytes.len();
         let code_bytes = u8::try_from(code.len()).expect("a code, or none");
         self.bytes.extend_from_slice(code);
@@ -84,30 +84,18 @@ impl Arena {
 
     /// Bytes of the records at hand, their codes and their rows.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes.len() + self.rows.len() * size_of::<Row>()
     }
 
-    /// How many records it has.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether it has none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Forgets the records, not the memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.rows.clear();
     }
 
     /// Brings the rows into the order of (hash, code, arrival).
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         let bytes = &self.bytes;
         // What came later stands later.
         let order = |a: &Row, b: &Row| {
@@ -118,7 +106,7 @@ impl Arena {
     }
 
     /// The indexes, each with its records: in the order of (hash, code), each once, after [`Self::sort`].
-    pub fn groups(&self) -> impl Iterator<Item = Group<'_>> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Group<'_>> {
         let bytes = &self.bytes;
         let same = |a: &Row, b: &Row| a.hash == b.hash && a.code(bytes) == b.code(bytes);
         self.rows.chunk_by(same).map(|rows| Group { code: rows[0].code(bytes), rows, bytes })

@@ -7,8 +7,8 @@
 mod arena;
 mod pass;
 
-pub use arena::{Arena, Group};
-pub use pass::{Gatherer, Met, Part};
+pub(crate) use arena::Arena;
+pub(crate) use pass::{Gatherer, Met, Part};
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ const REJECTED: &[u8] = b"";
 
 /// One pass over an epoch for packs.
 #[derive(Debug)]
-pub struct Gatherer<'g, D> {
+pub(crate) struct Gatherer<'g, D> {
     /// Where its files are.
     pub disk: &'g D,
     /// How they are read.
@@ -32,7 +32,7 @@ pub struct Gatherer<'g, D> {
 
 /// What a pass met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Met {
+pub(crate) struct Met {
     /// Records of the epoch.
     pub records: u64,
     /// Those that belong to no index.
@@ -47,7 +47,7 @@ pub struct Met {
 
 /// What one pack gets.
 #[derive(Debug)]
-pub struct Part<'p> {
+pub(crate) struct Part<'p> {
     range: PackRange,
     epoch: Epoch,
     arena: &'p Arena,
@@ -57,23 +57,23 @@ pub struct Part<'p> {
 impl Part<'_> {
     /// The pack's name.
     #[must_use]
-    pub const fn name(&self) -> PackName {
+    pub(crate) const fn name(&self) -> PackName {
         PackName::recent(self.range, 0)
     }
 
     /// The records that belong to no index, as they were received, in order.
-    pub fn rejected(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn rejected(&self) -> impl Iterator<Item = &[u8]> {
         self.arena.groups().take_while(|group| group.code() == REJECTED).flat_map(|group| group.records())
     }
 
     /// The indexes, each with its records, in the order in which a pack has them.
-    pub fn indexes(&self) -> impl Iterator<Item = Group<'_>> {
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = Group<'_>> {
         self.arena.groups().skip_while(|group| group.code() == REJECTED)
     }
 
     /// Bytes of memory that it takes.
     #[must_use]
-    pub const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.arena.bytes()
     }
 
@@ -84,7 +84,7 @@ impl Part<'_> {
     ///
     /// # Panics
     /// If the pack has another name than [`Self::name`], or slices already.
-    pub async fn write<D: Disk>(&self, pack: &mut PackWriter<D>) -> Result<()> {
+    pub(crate) async fn write<D: Disk>(&self, pack: &mut PackWriter<D>) -> Result<()> {
         for group in self.indexes() {
             let code = IndexCode::new(group.code()).expect("only valid codes were gathered");
             let first = slice_first(self.range.first(), self.epoch, self.deletions.position(&code));
@@ -111,7 +111,7 @@ impl<D: Disk> Gatherer<'_, D> {
     ///
     /// # Panics
     /// If `first` lies after the epoch's beginning.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         first: Position,
         publish: &mut impl AsyncFnMut(Part<'_>) -> Result<()>,

@@ -22,7 +22,7 @@ struct Claim {
 
 impl Writer {
     /// Moves everything on that can be: frames, segments, syncs, watermarks.
-    pub fn turn(&mut self, now: Now, outbox: &mut Outbox) {
+    pub(crate) fn turn(&mut self, now: Now, outbox: &mut Outbox) {
         if self.fatal {
             return;
         }

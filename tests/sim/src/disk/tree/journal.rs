@@ -1,6 +1,6 @@
 //! Names on their way to the drive.
 
-use logtank_engine::format::names::is_temporary;
+use logtank_engine::format::is_temporary;
 
 use super::Inode;
 use crate::disk::crash::{CutPolicy, MetadataModel};
