@@ -17,7 +17,7 @@ use crate::io::op::ShardEvent;
 use crate::jobs::dealer::Dealer;
 use crate::jobs::shared::Shared;
 use crate::limits::Limits;
-use crate::mutant::{bug, or_bug};
+use crate::mutant::bug;
 use crate::raw_log::files::prepare::Preparer;
 use crate::raw_log::read::live::ReadyFile;
 use crate::raw_log::recover::Recovered;
@@ -101,7 +101,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         // Nothing of what waits is in the ledger yet, and segments are made beside what dealing it takes.
         let mut dealer = Dealer::new(store.clone(), limits, Transfer::Cached);
         dealer.look().await?;
-        shared.ledger.saw(0, or_bug!(StartPromisesNothing, dealer.lag().sealed_needed_bytes, 0), 0);
+        shared.ledger.saw(0, dealer.lag().sealed_needed_bytes, 0);
         let running = port.shards();
         let room = RawRoom::new(limits, running, indexes, shared.ledger.clone());
         let look_at = clock.now().mono;
@@ -146,8 +146,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
     async fn next(&mut self) -> Todo {
         loop {
             let now = self.now();
-            let left = or_bug!(DoneWithFirst, self.running, self.running / self.port.shards());
-            if left == 0 && self.names.are_given() {
+            if self.running == 0 && self.names.are_given() {
                 return Todo::Done;
             }
             if now >= self.look_at {
@@ -227,7 +226,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
             }
             ShardEvent::NeedRoom => {
                 self.look().await;
-                or_bug!(RoomUnanswered, self.port.answer(shard), ());
+                self.port.answer(shard);
             }
             ShardEvent::Done | ShardEvent::Fatal { .. } => self.running -= 1,
             ShardEvent::Claimed { ready, epoch, part } => {
@@ -250,8 +249,8 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
 
     /// Removes a file that failed, whichever of its names it has.
     async fn remove(&mut self, names: [RawName; 2]) {
-        for name in or_bug!(FailedStays, &names[..], &[]) {
-            if let Err(error) = self.store.remove(&self.store.layout().live(*name)).await {
+        for name in names {
+            if let Err(error) = self.store.remove(&self.store.layout().live(name)).await {
                 self.port.report(Report::NotRemoved(&error));
             }
         }
@@ -340,7 +339,7 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         if self.preparer.give_up(0).await? == 0 {
             return Ok(false);
         }
-        or_bug!(FloorForgotten, self.admits(shard).await, Ok(true))
+        self.admits(shard).await
     }
 
     async fn admits(&mut self, shard: usize) -> Result<bool> {

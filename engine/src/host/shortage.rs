@@ -95,7 +95,7 @@ impl Shortage {
     ) -> Verdict {
         let waiting = self.starving.observe(shards, &self.rewriting, now);
         let in_vain = !self.rewriting.is_empty() || waiting.is_too_long() || bug!(GivenUpEarly);
-        if in_vain && !comes_back(error) && !bug!(NeverGivenUp) {
+        if in_vain && !comes_back(error) {
             return Verdict::GiveUp;
         }
         self.urgent = waiting.is_urgent();
