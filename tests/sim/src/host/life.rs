@@ -10,6 +10,7 @@ use logtank_engine::error::Error;
 use logtank_engine::format::Layout;
 use logtank_engine::host::{Indexes, Keeper};
 use logtank_engine::jobs::{Background, Report, Shared};
+use logtank_engine::host::against::{Against, Cause};
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::{ReadySegment, recover};
 use logtank_engine::recovery_read::{ReadOptions, Reader, load_or_create};
@@ -127,8 +128,7 @@ pub struct Host {
     pub dealing_lacked: Cell<u64>,
     /// Segments that were made of the last room there was.
     pub urgent: Cell<u64>,
-    /// Whether there is room for batches, and whether segments can be made for them.
-    allowed: Cell<(bool, bool)>,
+    against: RefCell<Against<()>>,
 }
 
 impl Host {
@@ -158,7 +158,7 @@ impl Host {
             stopping: Cell::new(false),
             urgent: Cell::new(0),
             dealing_lacked: Cell::new(0),
-            allowed: Cell::new((true, true)),
+            against: RefCell::default(),
         });
         world.executor.spawn(Group::Host, {
             let (world, host) = (world.clone(), host.clone());
@@ -180,7 +180,7 @@ impl Host {
     /// Whether batches are taken.
     #[must_use]
     pub fn takes_batches(&self) -> bool {
-        self.allowed.get() == (true, true)
+        self.against.borrow().takes_batches()
     }
 
     /// Segments that shards have at hand.
@@ -191,17 +191,13 @@ impl Host {
 
     /// Says to a shard once more whether batches are taken.
     pub(super) fn answer(&self, shard: usize) {
-        let (room, segments) = self.allowed.get();
-        self.ports[shard].post(Mail::AppendsAllowed(room && segments));
+        self.ports[shard].post(Mail::AppendsAllowed(self.takes_batches()));
     }
 
-    /// Takes or refuses batches by how much room there is, and by whether segments can be made.
-    pub(super) fn allow_appends(&self, world: &World, room: Option<bool>, segments: Option<bool>) {
-        let before = self.allowed.get();
-        let now = (room.unwrap_or(before.0), segments.unwrap_or(before.1));
-        self.allowed.set(now);
-        let (before, now) = (before.0 && before.1, now.0 && now.1);
-        if before != now {
+    /// This speaks against taking batches, or does so no more.
+    pub(super) fn set_against(&self, world: &World, cause: Cause, speaks: bool) {
+        let changed = self.against.borrow_mut().set(cause, speaks.then_some(()));
+        if let Some(now) = changed {
             world.executor.trace().count(if now { "appends allowed" } else { "appends refused" });
             self.ports.iter().for_each(|port| port.post(Mail::AppendsAllowed(now)));
         }
@@ -246,7 +242,10 @@ impl Host {
         *self.reader.borrow_mut() = Some(Rc::new(reader));
         world.executor.spawn(Group::Host, self.clone().background(world.clone()));
         match keeper.run().await {
-            Ok(()) => self.ends(world, Exit::Done),
+            Ok(()) => {
+                witness.done();
+                self.ends(world, Exit::Done);
+            }
             Err(unkept) => {
                 witness.ended(&unkept);
                 let source = unkept.source().map(ToString::to_string).unwrap_or_default();

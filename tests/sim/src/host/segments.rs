@@ -6,6 +6,7 @@ use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::format::Salt;
 use logtank_engine::host::{NoSegment, Report, Seen, ShardPort};
 use logtank_engine::io::{FileSlot, ShardEvent};
+use logtank_engine::host::against::Cause;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::{ReadyFile, ReadySegment};
 
@@ -30,7 +31,11 @@ impl ShardPort for Segments {
     }
 
     fn heard(&mut self) -> Option<(usize, ShardEvent)> {
-        self.host.from_shards.borrow_mut().pop_front()
+        let heard = self.host.from_shards.borrow_mut().pop_front();
+        if let Some((_, event)) = &heard {
+            self.witness.heard(event);
+        }
+        heard
     }
 
     async fn hear(&mut self) -> Option<(usize, ShardEvent)> {
@@ -62,11 +67,11 @@ impl ShardPort for Segments {
     }
 
     fn room(&self, seen: &Seen) {
-        self.host.allow_appends(&self.world, Some(seen.open), None);
+        self.host.set_against(&self.world, Cause::Room, !seen.open);
     }
 
     fn segments(&self, missing: Option<NoSegment<'_>>) {
-        self.host.allow_appends(&self.world, None, Some(missing.is_none()));
+        self.host.set_against(&self.world, Cause::Segments, missing.is_some());
     }
 
     fn report(&mut self, report: Report<'_>) {

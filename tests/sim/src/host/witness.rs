@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use logtank_engine::host::Unkept;
+use logtank_engine::io::op::ShardEvent;
 
 use super::life::{Host, Port};
 use crate::run::World;
@@ -18,11 +19,19 @@ pub(super) struct Witness {
     /// Somebody was told that there is no segment.
     refused: Rc<Cell<bool>>,
     rewriting: Rc<Cell<bool>>,
+    gone: Rc<Cell<usize>>,
 }
 
 impl Witness {
     pub(super) fn new(world: Rc<World>, host: Rc<Host>) -> Self {
-        Self { world, host, given: Rc::default(), refused: Rc::default(), rewriting: Rc::default() }
+        Self {
+            world,
+            host,
+            given: Rc::default(),
+            refused: Rc::default(),
+            rewriting: Rc::default(),
+            gone: Rc::default(),
+        }
     }
 
     pub(super) fn given(&self, shard: usize) {
@@ -37,6 +46,20 @@ impl Witness {
         self.rewriting.set(true);
     }
 
+    /// A shard has said something.
+    pub(super) fn heard(&self, event: &ShardEvent) {
+        if matches!(event, ShardEvent::Done | ShardEvent::Fatal { .. }) {
+            self.gone.set(self.gone.get() + 1);
+        }
+    }
+
+    /// The keeper is done.
+    pub(super) fn done(&self) {
+        if self.gone.get() < self.host.ports.len() {
+            self.wrong("the host ends before each shard has");
+        }
+    }
+
     /// The host opens.
     pub(super) fn stocked(&self) {
         if self.given.borrow().len() < self.host.ports.len()
@@ -49,7 +72,7 @@ impl Witness {
 
     /// A segment is made of the last room.
     pub(super) fn last_room(&self) {
-        if !self.somebody_waits() {
+        if !self.rewriting.get() && !self.somebody_waits() {
             self.wrong("the last room is taken, and no batch waits for a segment");
         }
     }
