@@ -12,6 +12,7 @@ pub mod connection_places;
 pub mod deletion_log;
 pub mod deletions;
 pub mod error;
+pub mod first_start;
 pub mod foreign;
 pub mod format;
 #[cfg(test)]

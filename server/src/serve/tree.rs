@@ -10,6 +10,7 @@ use logtank_engine::raw_log::place_after_dealt;
 use logtank_engine::recovery_read::{TokenKey, load_or_create};
 use logtank_engine::roles;
 use logtank_engine::roles::Initialized;
+use logtank_engine::first_start;
 use logtank_engine::store::Store;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::{FileLock, FolderLock};
@@ -22,9 +23,6 @@ use super::belonging::{self, Absent};
 
 /// A process that was killed holds its locks a moment longer than it lives.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Repeating it finishes what is half-done.
-const INITIALIZE_TRIES: u32 = 5;
 
 /// A data directory whose folders are there and usable.
 #[derive(Clone, Debug)]
@@ -111,14 +109,7 @@ impl Tree {
     pub(crate) fn initialize(&self) -> anyhow::Result<TokenKey> {
         let (outcome, placed) = block_on(async {
             let store = self.store(Throttle::none())?;
-            let mut tries = 1;
-            loop {
-                match first_opened(&store).await {
-                    // A writer and what owns the indexes may start at once and be in each other's way here.
-                    Err(_) if tries < INITIALIZE_TRIES => tries += 1,
-                    outcome => return outcome,
-                }
-            }
+            first_start::prepare(&store).await
         })??;
         tracing::debug!(?outcome, "flags of the data directory");
         if placed > 0 {
@@ -149,17 +140,6 @@ impl Tree {
         let disk = UringDisk::new(&[self.layout.data(), self.layout.raw()], throttle)?;
         Ok(Store::new(disk, self.layout.clone()))
     }
-}
-
-/// Also says how many raw segments got another time.
-async fn first_opened(store: &Store<UringDisk>) -> logtank_engine::error::Result<(Initialized, u64)> {
-    let outcome = roles::initialize(store).await?;
-    // What lies before the checkpoint later came from somewhere else.
-    let placed = match outcome {
-        Initialized::Before => 0,
-        _ => place_after_dealt(store).await?,
-    };
-    Ok((outcome, placed))
 }
 
 fn layout(data: &Path, raw_dir: Option<&Path>) -> anyhow::Result<Layout> {

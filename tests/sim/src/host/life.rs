@@ -11,6 +11,7 @@ use logtank_engine::format::Layout;
 use logtank_engine::host::{Indexes, Keeper};
 use logtank_engine::jobs::{Background, Report, Shared};
 use logtank_engine::host::against::{Against, Cause};
+use logtank_engine::first_start;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::{ReadySegment, recover};
 use logtank_engine::recovery_read::{ReadOptions, Reader, load_or_create};
@@ -209,7 +210,7 @@ impl Host {
             self.ends(world, Exit::Failed(refusal.to_string()));
             return Ok(());
         }
-        roles::initialize(store).await?;
+        first_start::prepare(store).await?;
         let key = load_or_create(store, &world.secret()).await?;
         let recovered = recover(store, world.clock.now().wall, &mut |_| {}).await?;
         self.recovered.set(true);
