@@ -13,7 +13,7 @@ use super::index_store::Bounds;
 use crate::error::{Corruption, Result};
 use crate::format::index::{EpochRange, HEADER_BYTES, SidecarHeader};
 use crate::format::names::{self, SegmentKind, SegmentName};
-use crate::ids::{Epoch, IndexCode, Position};
+use crate::ids::{Epoch, IndexCode};
 use crate::io::buffers::AlignedBuf;
 use crate::io::disk::{Disk, DiskFile, DiskResult, EntryKind, Transfer};
 use crate::mutant::{bug, or_bug};
@@ -145,23 +145,10 @@ impl Chain {
         store: &Store<D>,
         code: &IndexCode,
         listing: &Listing,
-        Bounds { checkpoint, deletion }: Bounds,
+        bounds: Bounds,
     ) -> DiskResult<Option<Self>> {
-        let begin = deletion.map_or(Epoch::ZERO, Position::epoch);
         let mut chain = Self { orphans: listing.orphans.clone(), ..Self::default() };
-        let mut optimized: Option<SegmentName> = None;
-        let mut rest = Vec::new();
-        for &name in &listing.segments {
-            if name.time < begin {
-                chain.deleted.push(name);
-            } else if name.time >= checkpoint {
-                chain.undealt.push(name);
-            } else if name.kind == SegmentKind::Optimized {
-                chain.superseded.extend(optimized.replace(name));
-            } else {
-                rest.push(name);
-            }
-        }
+        let (optimized, rest) = chain.split(&listing.segments, bounds);
         if let Some(name) = optimized {
             chain.optimized = describe(store, code, name).await?;
             if chain.optimized.is_none() {
@@ -197,20 +184,27 @@ impl Chain {
         chain.superseded.sort_by_key(order);
         let present = Present { segments: &listing.segments, merged: &merged };
         for orphan in listing.orphans.iter().filter(|_| !bug!(GoneUnnoticed)) {
-            let stem = orphan.file_name().and_then(|name| name.to_str()?.strip_suffix(names::SIDECAR_SUFFIX));
-            let Some(name) = stem.and_then(SegmentName::parse) else { continue };
-            let path = store.layout().segment(code, name);
-            let counts = name.time >= begin && name.time < checkpoint && orphan.parent() == path.parent();
-            if !counts {
-                continue;
-            }
-            // One that is no good proves nothing.
-            let Some(header) = read_header(store.disk(), orphan, name).await? else { continue };
-            if !present.account_for(name, header.epochs) {
-                chain.gone.push(gone(path, orphan));
-            }
+            chain.gone.extend(present.gone(store, code, orphan, bounds).await?);
         }
         Ok(Some(chain))
+    }
+
+    /// Puts aside what does not count, and what a newer optimized segment covers. Returns the newest optimized one, and the
+    /// rest.
+    fn split(&mut self, segments: &[SegmentName], bounds: Bounds) -> (Option<SegmentName>, Vec<SegmentName>) {
+        let (mut optimized, mut rest) = (None, Vec::new());
+        for &name in segments {
+            if name.time < bounds.begin() {
+                self.deleted.push(name);
+            } else if name.time >= bounds.checkpoint {
+                self.undealt.push(name);
+            } else if name.kind == SegmentKind::Optimized {
+                self.superseded.extend(optimized.replace(name));
+            } else {
+                rest.push(name);
+            }
+        }
+        (optimized, rest)
     }
 }
 
@@ -221,6 +215,25 @@ struct Present<'a> {
 }
 
 impl Present<'_> {
+    /// The segment of a sidecar without one, if it should be there.
+    async fn gone<D: Disk>(
+        &self,
+        store: &Store<D>,
+        code: &IndexCode,
+        orphan: &Path,
+        bounds: Bounds,
+    ) -> DiskResult<Option<Corruption>> {
+        let stem = orphan.file_name().and_then(|name| name.to_str()?.strip_suffix(names::SIDECAR_SUFFIX));
+        let Some(name) = stem.and_then(SegmentName::parse) else { return Ok(None) };
+        let path = store.layout().segment(code, name);
+        if !bounds.contain(name.time) || orphan.parent() != path.parent() {
+            return Ok(None);
+        }
+        // One that is no good proves nothing.
+        let Some(header) = read_header(store.disk(), orphan, name).await? else { return Ok(None) };
+        Ok((!self.account_for(name, header.epochs)).then(|| gone(path, orphan)))
+    }
+
     /// Whether the records of a segment that is not there stand in one that is: it was merged and removed, or was never
     /// published, and what it was to be merged of is there.
     fn account_for(&self, name: SegmentName, epochs: EpochRange) -> bool {

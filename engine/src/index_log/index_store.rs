@@ -18,6 +18,18 @@ pub struct Bounds {
 impl Bounds {
     /// Everything counts: where nobody deals, and nothing was deleted.
     pub const ALL: Self = Self { checkpoint: Epoch::MAX, deletion: None };
+
+    /// The first epoch whose segments count.
+    #[must_use]
+    pub fn begin(&self) -> Epoch {
+        self.deletion.map_or(Epoch::ZERO, Position::epoch)
+    }
+
+    /// Whether segments of this epoch count.
+    #[must_use]
+    pub fn contain(&self, epoch: Epoch) -> bool {
+        (self.begin()..self.checkpoint).contains(&epoch)
+    }
 }
 
 /// One index of a store. Where its folders are missing, it is an index without segments.

@@ -12,6 +12,7 @@ use crate::ids::Epoch;
 use crate::io::disk::{Disk, Transfer};
 use crate::limits::ORDINAL_BITS;
 use crate::mutant::or_bug;
+use crate::raw_log::read::frame::Frame;
 use crate::raw_log::read::gaps::Spans;
 use crate::raw_log::read::live::{EpochView, LiveView, SegmentState, SegmentView};
 use crate::raw_log::read::lost::Lost;
@@ -33,6 +34,24 @@ impl Found {
         self.present.add_all(&other.present);
         self.hidden.add_all(&other.hidden);
         self.dropped_end = self.dropped_end.max(other.dropped_end);
+    }
+}
+
+/// What counts of a segment.
+#[derive(Default)]
+struct Extent {
+    /// Where its last whole frame ends.
+    end: u64,
+    frames: u64,
+    records: u64,
+    /// Padding that is not zero.
+    stale: Vec<Range<u64>>,
+}
+
+impl Extent {
+    fn count(&mut self, frame: &Frame<'_>) {
+        self.frames += 1;
+        self.records += u64::from(frame.records);
     }
 }
 
@@ -169,8 +188,8 @@ impl<D: Disk> Inspector<'_, D> {
                     what,
                 });
                 let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
-                let (end, frames, records) = self.sealed(scan, found).await?;
-                self.seal(segment, *header, end, (frames, records), false, Vec::new());
+                let extent = self.sealed(scan, found).await?;
+                self.seal(segment, *header, extent, false);
             }
             SegmentState::Sealed(..) => {
                 let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
@@ -205,7 +224,7 @@ impl<D: Disk> Inspector<'_, D> {
         self.report.cut_bytes += cut_bytes;
         // A seal of the writer stays: that its records are lost is written down.
         if is_open(&segment.state) {
-            self.seal(segment, header, begin, (0, 0), true, Vec::new());
+            self.seal(segment, header, Extent { end: begin, ..Extent::default() }, true);
         }
         Ok(())
     }
@@ -224,18 +243,17 @@ impl<D: Disk> Inspector<'_, D> {
     async fn open(&mut self, segment: &SegmentView, header: Header, found: &mut Found) -> Result<()> {
         let scan = SegmentScan::open(self.disk, &segment.path, Transfer::Direct).await?;
         let mut items = scan.salvaging();
-        let (mut frames, mut records, mut stale) = (0, 0, Vec::new());
+        let mut extent = Extent::default();
         let (mut first_end, mut last) = (None, 0);
         while let Some(item) = items.next().await? {
             match item {
                 Item::Frame(frame) if first_end.is_none() => {
                     found.present.add(frame.first, frame.end());
                     self.progress.bytes += frame.payload.len() as u64;
-                    frames += 1;
-                    records += u64::from(frame.records);
+                    extent.count(&frame);
                     if frame.padding.iter().any(|&byte| byte != 0) {
                         let begin = frame.payload_offset + frame.payload.len() as u64;
-                        stale.push(begin..begin + frame.padding.len() as u64);
+                        extent.stale.push(begin..begin + frame.padding.len() as u64);
                     }
                 }
                 Item::Frame(frame) => {
@@ -254,16 +272,16 @@ impl<D: Disk> Inspector<'_, D> {
         self.report.torn_segments += u64::from(end.reason == EndReason::Torn);
         self.report.cut_bytes += last - end.offset;
         let cut_at = or_bug!(SealBehindHole, end.offset, last);
-        self.seal(segment, header, cut_at, (frames, records), end.reason != EndReason::Complete, stale);
+        extent.end = cut_at;
+        self.seal(segment, header, extent, end.reason != EndReason::Complete);
         Ok(())
     }
 
     /// A segment that was complete once: what does not verify is damage, and what it hides is not lost.
-    /// Returns where the last whole frame ends, and how many frames and records there are.
-    async fn sealed(&mut self, scan: SegmentScan<D::File>, found: &mut Found) -> Result<(u64, u64, u64)> {
+    async fn sealed(&mut self, scan: SegmentScan<D::File>, found: &mut Found) -> Result<Extent> {
         let mut items = scan.salvaging();
         let sealed = items.seal().is_some();
-        let (mut end, mut frames, mut records) = (items.point().offset, 0, 0);
+        let mut extent = Extent { end: items.point().offset, ..Extent::default() };
         let mut hidden_from = None;
         while let Some(item) = items.next().await? {
             match item {
@@ -273,9 +291,8 @@ impl<D: Disk> Inspector<'_, D> {
                     }
                     found.present.add(frame.first, frame.end());
                     self.progress.bytes += frame.payload.len() as u64;
-                    frames += 1;
-                    records += u64::from(frame.records);
-                    end = items.point().offset;
+                    extent.count(&frame);
+                    extent.end = items.point().offset;
                 }
                 Item::Damage(damage) => {
                     self.report.damaged.push(damage);
@@ -289,19 +306,12 @@ impl<D: Disk> Inspector<'_, D> {
         if let Some(from) = hidden_from.filter(|_| sealed) {
             found.hidden.add_ordinals(from, 1 << ORDINAL_BITS);
         }
-        Ok((end, frames, records))
+        Ok(extent)
     }
 
-    fn seal(
-        &mut self,
-        segment: &SegmentView,
-        header: Header,
-        end: u64,
-        counts: (u64, u64),
-        cut: bool,
-        stale: Vec<Range<u64>>,
-    ) {
-        let (frames, records) = counts;
+    /// Plans to seal a segment after what counts of it; `cut` if what follows there must not look like a frame.
+    fn seal(&mut self, segment: &SegmentView, header: Header, extent: Extent, cut: bool) {
+        let Extent { end, frames, records, stale } = extent;
         self.report.sealed_segments += 1;
         self.report.frames += frames;
         self.report.records += records;

@@ -74,8 +74,9 @@ pub struct RepairedSegment {
 pub async fn repair<D: Disk>(store: &Store<D>, aside: &Path, now: WallMillis) -> Result<Repaired> {
     let mut repaired = Repaired::default();
     let view = LiveView::look(store, Transfer::Direct).await?;
+    let repair = RawRepair { store, aside, view: &view, now };
     for epoch in view.epochs.values() {
-        repair_epoch(store, aside, &view, epoch, now, &mut repaired).await?;
+        repair.epoch(epoch, &mut repaired).await?;
     }
     Ok(repaired)
 }
@@ -94,58 +95,83 @@ struct Salvaged {
     epoch_records: u32,
 }
 
-async fn repair_epoch<D: Disk>(
-    store: &Store<D>,
-    aside: &Path,
-    view: &LiveView,
-    epoch: &EpochView,
+/// Repairs a raw log.
+struct RawRepair<'r, D> {
+    store: &'r Store<D>,
+    aside: &'r Path,
+    view: &'r LiveView,
     now: WallMillis,
-    repaired: &mut Repaired,
-) -> Result<()> {
-    let mut found = Vec::new();
-    for segment in &epoch.segments {
-        if let SegmentState::Legacy { .. } = segment.state {
-            if is_damaged(store.disk(), segment).await? {
-                repaired.left.push(segment.path.clone());
+}
+
+impl<D: Disk> RawRepair<'_, D> {
+    async fn epoch(&self, epoch: &EpochView, repaired: &mut Repaired) -> Result<()> {
+        let found = self.salvage(epoch, repaired).await?;
+        if found.iter().all(|(_, salvaged)| !salvaged.damaged) && !matches!(epoch.lost, Some(Err(_))) {
+            return Ok(());
+        }
+        let lost = self.lost(epoch, &found, repaired).await?;
+        // First what is gone: from then on nobody waits for it.
+        lost.publish(self.store, &self.store.layout().live(RawName::Lost(epoch.epoch))).await?;
+        repaired.lost.push(lost);
+        for (segment, salvaged) in found.into_iter().filter(|(_, salvaged)| salvaged.damaged) {
+            repaired.segments.push(replace(self.store, segment, salvaged, self.aside).await?);
+        }
+        Ok(())
+    }
+
+    /// What is whole of each segment of this host; a damaged one of the original stays.
+    async fn salvage<'e>(
+        &self,
+        epoch: &'e EpochView,
+        repaired: &mut Repaired,
+    ) -> Result<Vec<(&'e SegmentView, Salvaged)>> {
+        let disk = self.store.disk();
+        let mut found = Vec::new();
+        for segment in &epoch.segments {
+            if let SegmentState::Legacy { .. } = segment.state {
+                if is_damaged(disk, segment).await? {
+                    repaired.left.push(segment.path.clone());
+                }
+                continue;
             }
-            continue;
+            found.push((segment, salvage(disk, segment, self.now, &Overlaps::default()).await?));
         }
-        found.push((segment, salvage(store.disk(), segment, now, &Overlaps::default()).await?));
-    }
-    let overlaps =
-        Overlaps::find(found.iter().flat_map(|(_, salvaged)| salvaged.frames.iter().cloned()).collect());
-    for (segment, salvaged) in &mut found {
-        if salvaged.frames.first().is_some_and(|(shard, _)| overlaps.concern(*shard)) {
-            *salvaged = salvage(store.disk(), segment, now, &overlaps).await?;
+        let overlaps =
+            Overlaps::find(found.iter().flat_map(|(_, salvaged)| salvaged.frames.iter().cloned()).collect());
+        for (segment, salvaged) in &mut found {
+            if salvaged.frames.first().is_some_and(|(shard, _)| overlaps.concern(*shard)) {
+                *salvaged = salvage(disk, segment, self.now, &overlaps).await?;
+            }
         }
+        Ok(found)
     }
-    if found.iter().all(|(_, salvaged)| !salvaged.damaged) && !matches!(epoch.lost, Some(Err(_))) {
-        return Ok(());
+
+    /// What is gone of an epoch, with what was reported lost before. Keeps a damaged .lost file aside.
+    async fn lost(
+        &self,
+        epoch: &EpochView,
+        found: &[(&SegmentView, Salvaged)],
+        repaired: &mut Repaired,
+    ) -> Result<Lost> {
+        let mut spans = Spans::default();
+        for (_, salvaged) in found {
+            spans.add_all(&salvaged.spans);
+        }
+        let told = found.iter().map(|(_, salvaged)| salvaged.epoch_records).max().unwrap_or(0);
+        let total = spans.end().max(told);
+        let readable: Vec<_> = found.iter().map(|(segment, salvaged)| (*segment, &salvaged.spans)).collect();
+        let Reported { gaps: known, damaged } =
+            reported::reported(self.store, self.view, epoch, &readable).await?;
+        if let Some(bytes) = damaged {
+            let name = RawName::Lost(epoch.epoch);
+            let aside = keep_copy(self.store, self.aside, &name.to_string(), &bytes).await?;
+            let given_up = Lost { epoch: epoch.epoch, gaps: known.clone().normalized() }.records();
+            repaired.forgotten.push(Forgotten { path: self.store.layout().live(name), aside, given_up });
+        }
+        let mut gaps = spans.gaps(total);
+        gaps.add_all(&known);
+        Ok(Lost { epoch: epoch.epoch, gaps: gaps.normalized() })
     }
-    let mut spans = Spans::default();
-    for (_, salvaged) in &found {
-        spans.add_all(&salvaged.spans);
-    }
-    let told = found.iter().map(|(_, salvaged)| salvaged.epoch_records).max().unwrap_or(0);
-    let total = spans.end().max(told);
-    let readable: Vec<_> = found.iter().map(|(segment, salvaged)| (*segment, &salvaged.spans)).collect();
-    let Reported { gaps: known, damaged } = reported::reported(store, view, epoch, &readable).await?;
-    let path = store.layout().live(RawName::Lost(epoch.epoch));
-    if let Some(bytes) = damaged {
-        let aside = keep_copy(store, aside, &RawName::Lost(epoch.epoch).to_string(), &bytes).await?;
-        let given_up = Lost { epoch: epoch.epoch, gaps: known.clone().normalized() }.records();
-        repaired.forgotten.push(Forgotten { path: path.clone(), aside, given_up });
-    }
-    let mut gaps = spans.gaps(total);
-    gaps.add_all(&known);
-    let lost = Lost { epoch: epoch.epoch, gaps: gaps.normalized() };
-    // First what is gone: from then on nobody waits for it.
-    lost.publish(store, &path).await?;
-    repaired.lost.push(lost);
-    for (segment, salvaged) in found.into_iter().filter(|(_, salvaged)| salvaged.damaged) {
-        repaired.segments.push(replace(store, segment, salvaged, aside).await?);
-    }
-    Ok(())
 }
 
 async fn is_damaged<D: Disk>(disk: &D, segment: &SegmentView) -> Result<bool> {
@@ -234,7 +260,6 @@ async fn replace<D: Disk>(
     Ok(RepairedSegment { path: segment.path.clone(), aside: kept, records, displaced })
 }
 
-/// How many positions are gone.
 impl Repaired {
     /// Records that are gone, over all epochs.
     #[must_use]
