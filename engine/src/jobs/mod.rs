@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod dealer;
 pub(crate) mod governor;
 pub(crate) mod history;
+mod index_jobs;
 pub(crate) mod optimizer;
 pub(crate) mod queue;
 pub(crate) mod report;

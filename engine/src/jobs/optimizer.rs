@@ -63,53 +63,46 @@ pub(crate) fn needed_to_optimize(chain: &Chain, limits: &Limits) -> u64 {
     inputs.iter().map(|segment| segment.bytes).sum()
 }
 
-impl<D: Disk> IndexStore<'_, D> {
-    /// Optimizes the index: merges its optimized segment and the sorted ones after it, at most 40 in all, from the oldest
-    /// on. Unsorted segments are left alone: sort before, as the original does. Of the room that was promised for it, if any,
-    /// what is written is promised no more.
-    ///
-    /// No other optimization of this index may run at the same time; dealing, sorting, cleaning and reading may.
-    ///
-    /// # Errors
-    /// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
-    /// then nothing is published.
-    pub async fn optimize(&self, limits: &Limits, promise: Option<Promise>) -> Result<Optimized> {
-        let (store, code) = (self.store(), self.code());
-        let chain = self.chain().await?;
-        chain.whole()?;
-        let inputs = choose(&chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
-        let Some(last) = inputs.last().filter(|last| last.name.kind == SegmentKind::Sorted) else {
-            return Ok(Optimized::default());
-        };
-        let skip = or_bug!(OptimizeSkipsOldest, 0, usize::from(inputs.len() > 2));
-        let inputs = &inputs[skip..];
-        // A deletion may only be dropped if nothing lies before it.
-        assert!(
-            chain.in_order().skip(skip).zip(inputs).all(|(a, b)| a == b),
-            "optimizing begins with the oldest segment"
-        );
-        let epochs = EpochRange { first: inputs[0].epochs.first, last: last.epochs.last };
+/// See [`IndexStore::optimize`].
+pub(super) async fn optimize<D: Disk>(
+    index: &IndexStore<'_, D>,
+    limits: &Limits,
+    promise: Option<Promise>,
+) -> Result<Optimized> {
+    let (store, code) = (index.store(), index.code());
+    let chain = index.chain().await?;
+    chain.whole()?;
+    let inputs = choose(&chain, OPTIMIZE_SEGMENTS_MAX.min(kway::fan_in_max(limits)));
+    let Some(last) = inputs.last().filter(|last| last.name.kind == SegmentKind::Sorted) else {
+        return Ok(Optimized::default());
+    };
+    let skip = or_bug!(OptimizeSkipsOldest, 0, usize::from(inputs.len() > 2));
+    let inputs = &inputs[skip..];
+    // A deletion may only be dropped if nothing lies before it.
+    assert!(
+        chain.in_order().skip(skip).zip(inputs).all(|(a, b)| a == b),
+        "optimizing begins with the oldest segment"
+    );
+    let epochs = EpochRange { first: inputs[0].epochs.first, last: last.epochs.last };
 
-        let mut optimized = Optimized { segments: inputs.len(), ..Optimized::default() };
-        let mut streams = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            let segment = OpenSegment::open(store, code, input.name).await?;
-            optimized.findings.extend(segment.finding(input.name));
-            streams.push(segment.records(Point::START, kway::chunk_bytes(limits, inputs.len())));
-        }
-        let folder = store.layout().optimized(code);
-        store.create_folder(&folder).await?;
-        let mut target =
-            SegmentWriter::create(store, &folder, SegmentKind::Optimized, last.name.time).await?;
-        target.takes_of(promise);
-        let merged = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts);
-        if let Err(error) = merged.await {
-            target.discard().await;
-            return Err(error);
-        }
-        optimized.published = Some(target.publish(epochs).await?);
-        Ok(optimized)
+    let mut optimized = Optimized { segments: inputs.len(), ..Optimized::default() };
+    let mut streams = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let segment = OpenSegment::open(store, code, input.name).await?;
+        optimized.findings.extend(segment.finding(input.name));
+        streams.push(segment.records(Point::START, kway::chunk_bytes(limits, inputs.len())));
     }
+    let folder = store.layout().optimized(code);
+    store.create_folder(&folder).await?;
+    let mut target = SegmentWriter::create(store, &folder, SegmentKind::Optimized, last.name.time).await?;
+    target.takes_of(promise);
+    let merged = kway::merge_streams(streams, Rule::Optimize, &mut target, &mut optimized.counts);
+    if let Err(error) = merged.await {
+        target.discard().await;
+        return Err(error);
+    }
+    optimized.published = Some(target.publish(epochs).await?);
+    Ok(optimized)
 }
 
 // The optimized segment and the sorted ones that follow it without an unsorted one between, but at most

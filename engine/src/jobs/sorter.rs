@@ -44,65 +44,56 @@ pub(crate) fn needed_to_sort(chain: &Chain, limits: &Limits) -> u64 {
     bytes.saturating_mul(copies)
 }
 
-impl<D: Disk> IndexStore<'_, D> {
-    /// Sorts the index now: its unsorted segments, into one named by the first's time.
-    ///
-    /// No other sort of this index may run at the same time; dealing, optimizing, cleaning and reading may.
-    ///
-    /// # Errors
-    /// The disk's: "not found" if the index was deleted meanwhile. Corruption, if an input can't be read whole:
-    /// then nothing is removed. After a failed fsync the job must not be run again before the next start, since
-    /// what was published may not be durable.
-    pub async fn sort(&self, limits: &Limits) -> Result<Sorted> {
-        let chain = self.chain().await?;
-        chain.whole()?;
-        let mut sorted = Sorted::default();
-        if !chain.leftovers.is_empty() {
-            // The name that makes them leftovers may have been seen without being durable.
-            self.store().disk().sync_folder(&self.store().layout().segments(self.code())).await?;
-            self.remove_sorted(&chain.leftovers).await?;
-        }
-        let following: Vec<&ChainSegment> = chain.following().collect();
-        let unsorted = |segment: &&ChainSegment| segment.name.kind == SegmentKind::Unsorted;
-        for stretch in
-            following.chunk_by(|a, b| unsorted(a) && unsorted(b)).filter(|stretch| unsorted(&stretch[0]))
-        {
-            self.sort_stretch(stretch, limits, &mut sorted).await?;
-        }
-        Ok(sorted)
+/// See [`IndexStore::sort`].
+pub(super) async fn sort<D: Disk>(index: &IndexStore<'_, D>, limits: &Limits) -> Result<Sorted> {
+    let chain = index.chain().await?;
+    chain.whole()?;
+    let mut sorted = Sorted::default();
+    if !chain.leftovers.is_empty() {
+        // The name that makes them leftovers may have been seen without being durable.
+        index.store().disk().sync_folder(&index.store().layout().segments(index.code())).await?;
+        remove_sorted(index, &chain.leftovers).await?;
     }
+    let following: Vec<&ChainSegment> = chain.following().collect();
+    let unsorted = |segment: &&ChainSegment| segment.name.kind == SegmentKind::Unsorted;
+    for stretch in
+        following.chunk_by(|a, b| unsorted(a) && unsorted(b)).filter(|stretch| unsorted(&stretch[0]))
+    {
+        sort_stretch(index, stretch, limits, &mut sorted).await?;
+    }
+    Ok(sorted)
+}
 
-    async fn sort_stretch(
-        &self,
-        stretch: &[&ChainSegment],
-        limits: &Limits,
-        sorted: &mut Sorted,
-    ) -> Result<()> {
-        let (store, code) = (self.store(), self.code());
-        let names: Vec<SegmentName> = stretch.iter().map(|segment| segment.name).collect();
-        let epochs =
-            stretch.iter().map(|segment| segment.epochs).reduce(|a, b| a.joined(b)).expect("it is not empty");
-        let folder = store.layout().segments(code);
-        let mut target = SegmentWriter::create(store, &folder, SegmentKind::Sorted, epochs.first).await?;
-        let input = Unsorted { store, code, names: &names, limits };
-        if let Err(error) = input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings).await {
-            target.discard().await;
-            return Err(error);
-        }
-        or_bug!(InputsFirst, (), self.remove_sorted(&names).await?);
-        sorted.published.push(target.publish(epochs).await?.name);
-        self.remove_sorted(&names).await
+async fn sort_stretch<D: Disk>(
+    index: &IndexStore<'_, D>,
+    stretch: &[&ChainSegment],
+    limits: &Limits,
+    sorted: &mut Sorted,
+) -> Result<()> {
+    let (store, code) = (index.store(), index.code());
+    let names: Vec<SegmentName> = stretch.iter().map(|segment| segment.name).collect();
+    let epochs =
+        stretch.iter().map(|segment| segment.epochs).reduce(|a, b| a.joined(b)).expect("it is not empty");
+    let folder = store.layout().segments(code);
+    let mut target = SegmentWriter::create(store, &folder, SegmentKind::Sorted, epochs.first).await?;
+    let input = Unsorted { store, code, names: &names, limits };
+    if let Err(error) = input.merge_into(&mut target, &mut sorted.counts, &mut sorted.findings).await {
+        target.discard().await;
+        return Err(error);
     }
+    or_bug!(InputsFirst, (), remove_sorted(index, &names).await?);
+    sorted.published.push(target.publish(epochs).await?.name);
+    remove_sorted(index, &names).await
+}
 
-    /// Removes inputs of a sort, durably.
-    async fn remove_sorted(&self, names: &[SegmentName]) -> Result<()> {
-        let store = self.store();
-        for &name in names {
-            let path = store.layout().segment(self.code(), name);
-            store.remove(&path).await?;
-            // After its segment: a sidecar alone is recognized as an orphan.
-            store.remove(&names::sidecar_of(&path)).await?;
-        }
-        Ok(store.disk().sync_folder(&store.layout().segments(self.code())).await?)
+/// Removes inputs of a sort, durably.
+async fn remove_sorted<D: Disk>(index: &IndexStore<'_, D>, names: &[SegmentName]) -> Result<()> {
+    let store = index.store();
+    for &name in names {
+        let path = store.layout().segment(index.code(), name);
+        store.remove(&path).await?;
+        // After its segment: a sidecar alone is recognized as an orphan.
+        store.remove(&names::sidecar_of(&path)).await?;
     }
+    Ok(store.disk().sync_folder(&store.layout().segments(index.code())).await?)
 }

@@ -16,7 +16,6 @@ pub use read::frame::Frame;
 pub use read::live::{LiveView, ReadyFile};
 pub use read::lost::Lost;
 pub use read::scan::{EndReason, Item, SegmentScan};
-pub use recover::promoted::place_after_dealt;
 pub use recover::repair::repair;
 pub use recover::verify::verify;
 pub use recover::{Recovered, RecoveryProgress, RecoveryReport, recover};

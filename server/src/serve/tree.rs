@@ -4,13 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use logtank_engine::first_start;
 use logtank_engine::format::Layout;
 use logtank_engine::io::{DiskResult, parent};
-use logtank_engine::raw_log::place_after_dealt;
 use logtank_engine::recovery_read::{TokenKey, load_or_create};
-use logtank_engine::roles;
-use logtank_engine::roles::Initialized;
-use logtank_engine::first_start;
 use logtank_engine::store::Store;
 use logtank_os::disk::{Throttle, UringDisk, block_on};
 use logtank_os::lock::{FileLock, FolderLock};

@@ -24,7 +24,7 @@ use crate::store::Store;
 ///
 /// # Errors
 /// The disk's; also that a file is gone, which another process may have renamed: do it again.
-pub async fn place_after_dealt<D: Disk>(store: &Store<D>) -> Result<u64> {
+pub(crate) async fn place_after_dealt<D: Disk>(store: &Store<D>) -> Result<u64> {
     let next = next_to_deal(store, &Checkpoint::read(store).await?).await?;
     let mut placed = 0;
     // The last one first, so that they stay in order wherever this ends.

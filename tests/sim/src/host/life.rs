@@ -7,15 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use logtank_engine::error::Error;
-use logtank_engine::format::Layout;
-use logtank_engine::host::{Indexes, Keeper};
-use logtank_engine::jobs::{Background, Report, Shared};
-use logtank_engine::host::against::{Against, Cause};
 use logtank_engine::first_start;
+use logtank_engine::format::Layout;
+use logtank_engine::host::{Against, Cause, Indexes, Keeper};
+use logtank_engine::jobs::{Background, Report, Shared};
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::{ReadySegment, recover};
 use logtank_engine::recovery_read::{ReadOptions, Reader, load_or_create};
-use logtank_engine::roles;
 use logtank_engine::store::Store;
 use logtank_engine::time::Clock as _;
 use tokio::sync::Notify;

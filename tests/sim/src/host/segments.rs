@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use logtank_engine::error::{DiskError, Verb};
 use logtank_engine::format::Salt;
-use logtank_engine::host::{NoSegment, Report, Seen, ShardPort};
+use logtank_engine::host::{Cause, NoSegment, Report, Seen, ShardPort};
 use logtank_engine::io::{FileSlot, ShardEvent};
-use logtank_engine::host::against::Cause;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::{ReadyFile, ReadySegment};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use logtank_engine::host::Unkept;
-use logtank_engine::io::op::ShardEvent;
+use logtank_engine::io::ShardEvent;
 
 use super::life::{Host, Port};
 use crate::run::World;
