@@ -111,6 +111,15 @@ impl RawRoom {
         if self.has_one(shard) || bug!(NothingAskedBack) {
             return None;
         }
+        self.richest()
+    }
+
+    /// Batches are refused for want of room, and each shard has a segment: who is to give up one that it has besides.
+    pub(crate) fn ask_for_besides(&mut self) -> Option<usize> {
+        if self.is_open() || !self.all_have_one() { None } else { self.richest() }
+    }
+
+    fn richest(&mut self) -> Option<usize> {
         let rich = (0..self.shards.len()).filter(|&other| {
             let stock = &self.shards[other];
             stock.at_hand > 1 && !stock.asked_back
@@ -124,6 +133,12 @@ impl RawRoom {
     #[must_use]
     pub(crate) fn has_one(&self, shard: usize) -> bool {
         self.shards[shard].at_hand > 0
+    }
+
+    /// Whether each shard has a segment at hand.
+    #[must_use]
+    pub(crate) fn all_have_one(&self) -> bool {
+        self.shards.iter().all(|shard| shard.at_hand > 0)
     }
 
     /// Whether the shard may append: it was served.
@@ -233,6 +248,20 @@ mod tests {
         assert!(room.has_one(0) && room.has_one(1));
         room.wants(0, 1);
         assert_eq!(room.ask_back(0), None, "nobody has several");
+    }
+
+    #[test]
+    fn what_is_at_hand_besides_one_is_asked_for_while_batches_are_refused() {
+        let (mut room, ..) = raw_room(2, Indexes::Beside);
+        (0..2).for_each(|shard| room.wants(shard, 2));
+        [0, 0, 1].into_iter().for_each(|shard| room.gave(shard));
+        assert!(room.look(&space(u64::MAX)));
+        assert_eq!(room.ask_for_besides(), None, "batches are taken");
+        assert!(!room.look(&space(Limits::default().free_bytes_min)));
+        assert_eq!(room.ask_for_besides(), Some(0));
+        assert_eq!(room.ask_for_besides(), None, "it was asked, and the other one has only one");
+        room.wants(0, 2);
+        assert_eq!(room.ask_for_besides(), None, "the first one lacks what would be given up");
     }
 
     #[test]

@@ -133,6 +133,13 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
                 Todo::Look => {
                     self.look_at = self.now() + LOOK_EVERY;
                     self.look().await;
+                    // The last that was made was of the last room, so nobody knew whether there is one for others; now none needs it.
+                    if self.room.all_have_one() {
+                        self.has_segments();
+                    }
+                    if let Some(rich) = self.room.ask_for_besides() {
+                        self.port.ask_back(rich);
+                    }
                 }
                 Todo::Name(ready, name) => self.name(ready, name).await?,
                 Todo::Heed(shard, event) => self.heed(shard, event).await,
@@ -193,6 +200,13 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         }
     }
 
+    /// Missing segments speak against batches no more.
+    fn has_segments(&self) {
+        if !bug!(RefusedForGood) {
+            self.port.segments(None);
+        }
+    }
+
     fn see(&mut self, free: Space) {
         let open = self.room.look(&free);
         self.port.room(&Seen { open, free, bytes_min: self.room.bytes_min(&free) });
@@ -222,6 +236,12 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
             ShardEvent::GaveBack { ready, file_bytes } => {
                 let path = self.store.layout().live(RawName::Ready(ready));
                 self.preparer.put_back(ReadyFile { number: ready, path, bytes: file_bytes });
+                // Nobody lacks it: it was asked for because of its room.
+                if self.room.all_have_one()
+                    && let Err(error) = self.preparer.give_up(0).await
+                {
+                    self.port.report(Report::Kept(&error));
+                }
                 self.shortage.helped();
             }
             ShardEvent::NeedRoom => {
@@ -264,8 +284,8 @@ impl<D: Disk, C: Clock, P: ShardPort> Keeper<D, C, P> {
         match handed {
             Ok(Handed::Over) => {
                 self.port.report(Report::Given { all_write: self.shortage.all_write() });
-                if self.shortage.ends() && !bug!(RefusedForGood) {
-                    self.port.segments(None);
+                if self.shortage.ends() {
+                    self.has_segments();
                 }
             }
             Ok(Handed::NoRoom) => {
