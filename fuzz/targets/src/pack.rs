@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use logtank_engine::error::Error;
-use logtank_engine::format::{Cell, CodeHash, DIRECTORY_BYTES_MAX, HEAD_BYTES, PackName, RawName, SegmentName, SliceKind, is_temporary};
+use logtank_engine::format::{
+    Cell, CodeHash, DIRECTORY_BYTES_MAX, HEAD_BYTES, PackName, RawName, SegmentName, SliceKind, is_temporary,
+};
 use logtank_engine::ids::{IndexCode, Position};
 use logtank_engine::packs::{Cursor, NewSlice, OpenPack, OpenSlice, PackWriter, Stack, verify_pack};
 use logtank_engine::testing::{MemDisk, raw_record, run};

@@ -6,7 +6,6 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use logtank_engine::shard;
 use logtank_engine::format::Salt;
 use logtank_engine::ids::{Epoch, ShardId};
 use logtank_engine::io::{Completion, ConnectionId, FileSlot, Op, ShardEvent, Write};
@@ -14,6 +13,7 @@ use logtank_engine::limits::Limits;
 use logtank_engine::metrics::ShardMetrics;
 use logtank_engine::raw_log::{AppendMode, ReadySegment, SyncMode};
 use logtank_engine::sequencer::Sequencer;
+use logtank_engine::shard;
 use logtank_engine::shard::{Received, Shard, ShardConfig};
 use logtank_engine::time::{MonoNanos, Now, WallMillis};
 use logtank_wire::inbound::InboundLimits;
