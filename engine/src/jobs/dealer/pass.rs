@@ -1,11 +1,9 @@
 //! One pass over an epoch.
 
-use logtank_wire::record::write_normalized;
-
-use super::fate::Fate;
+use super::fate::{Met, write_for};
 use super::outcome::Dealt;
 use super::publish::Publisher;
-use super::split::{REJECTED, Split, Stretch};
+use super::split::{Split, Stretch};
 use super::whole::check_count;
 use crate::deletions::Deletions;
 use crate::error::Result;
@@ -25,15 +23,6 @@ pub(super) struct Pass<'p, D> {
     pub(super) bytes_max: usize,
 }
 
-/// What a pass met, whether it collected it or not.
-#[derive(Default)]
-struct Met {
-    records: u64,
-    rejected: u64,
-    empty: u64,
-    deleted: u64,
-}
-
 impl<D: Disk> Pass<'_, D> {
     /// Publishes what the targets in `stretch` get, as far as memory reaches; returns what is left to others.
     pub(super) async fn run(&self, stretch: Stretch, dealt: &mut Dealt) -> Result<Vec<Stretch>> {
@@ -46,33 +35,11 @@ impl<D: Disk> Pass<'_, D> {
         while let Some(frame) = scan.next_frame().await? {
             for record in frame.records() {
                 let record = record?;
-                met.records += 1;
-                let target = match Fate::of(&record, self.deletions) {
-                    Fate::Index(code) => code,
-                    Fate::Rejected => {
-                        met.rejected += 1;
-                        REJECTED
-                    }
-                    Fate::Empty => {
-                        met.empty += 1;
-                        continue;
-                    }
-                    Fate::Deleted => {
-                        met.deleted += 1;
-                        continue;
-                    }
-                };
+                let Some(target) = met.target(&record, self.deletions) else { continue };
                 if !split.takes(target) {
                     continue;
                 }
-                split.add(target, |out| {
-                    if target == REJECTED {
-                        out.extend_from_slice(record.bytes);
-                    } else {
-                        let time = i64::try_from(record.time.0).unwrap_or(i64::MAX);
-                        write_normalized(out, &record.view, time);
-                    }
-                });
+                split.add(target, |out| write_for(target, &record, out));
                 if let Some((target, part)) = split.spill() {
                     publisher.spill(&target, &part).await?;
                 }

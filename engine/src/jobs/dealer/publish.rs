@@ -10,8 +10,9 @@ use std::path::PathBuf;
 
 use logtank_wire::record::RecordView;
 
+use super::fate::REJECTED;
 use super::outcome::DealtIndex;
-use super::split::{Part, REJECTED, Target};
+use super::split::{Part, Target};
 use crate::error::Result;
 use crate::format::index::{EpochRange, SidecarBuilder};
 use crate::format::names::{SegmentKind, SegmentName, sidecar_of};

@@ -5,13 +5,11 @@
 //! in pieces as it comes ([`Split::spill`]), and the pass goes on with it alone. So an epoch that fits takes one
 //! pass, and any other about as many as it is longer than memory.
 
+use super::fate::REJECTED;
 use std::collections::BTreeMap;
 
 /// Where a record goes: the bytes of an index code, or [`REJECTED`].
 pub(super) type Target = Box<[u8]>;
-
-/// Target of records that belong to no index.
-pub(super) const REJECTED: &[u8] = b"";
 
 /// About what a target costs in memory beside its records: its key, its place in the tree, allocator slack.
 const TARGET_BYTES: usize = 160;

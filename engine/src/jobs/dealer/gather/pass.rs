@@ -1,6 +1,4 @@
-use logtank_wire::record::write_normalized;
-
-use super::super::fate::Fate;
+use super::super::fate::{self, REJECTED, write_for};
 use super::super::whole::check_count;
 use super::arena::{Arena, Group};
 use crate::deletions::Deletions;
@@ -11,9 +9,6 @@ use crate::io::disk::{Disk, Transfer};
 use crate::packs::writer::{NewSlice, PackWriter};
 use crate::raw_log::read::live::EpochView;
 use crate::raw_log::read::merged::EpochScan;
-
-/// Code under which records that belong to no index are gathered: it comes before all others.
-const REJECTED: &[u8] = b"";
 
 /// One pass over an epoch for packs.
 #[derive(Debug)]
@@ -33,14 +28,8 @@ pub(crate) struct Gatherer<'g, D> {
 /// What a pass met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Met {
-    /// Records of the epoch.
-    pub records: u64,
-    /// Those that belong to no index.
-    pub rejected: u64,
-    /// Those with neither docid nor content, which were dropped.
-    pub empty: u64,
-    /// Those whose index was deleted after them, which were dropped.
-    pub deleted: u64,
+    /// Of the epoch.
+    pub records: fate::Met,
     /// Packs that it filled.
     pub parts: u64,
 }
@@ -127,29 +116,8 @@ impl<D: Disk> Gatherer<'_, D> {
         while let Some(frame) = scan.next_frame().await? {
             for record in frame.records() {
                 let record = record?;
-                met.records += 1;
-                let code = match Fate::of(&record, self.deletions) {
-                    Fate::Index(code) => code,
-                    Fate::Rejected => {
-                        met.rejected += 1;
-                        REJECTED
-                    }
-                    Fate::Empty => {
-                        met.empty += 1;
-                        continue;
-                    }
-                    Fate::Deleted => {
-                        met.deleted += 1;
-                        continue;
-                    }
-                };
-                let encode = |out: &mut Vec<u8>| {
-                    if code == REJECTED {
-                        out.extend_from_slice(record.bytes);
-                    } else {
-                        write_normalized(out, &record.view, i64::try_from(record.time.0).unwrap_or(i64::MAX));
-                    }
-                };
+                let Some(code) = met.records.target(&record, self.deletions) else { continue };
+                let encode = |out: &mut Vec<u8>| write_for(code, &record, out);
                 if !arena.push(code, encode) {
                     // What does not fit begins the next pack.
                     self.hand_out(begin, record.position, &mut arena, publish, &mut met).await?;
@@ -159,7 +127,7 @@ impl<D: Disk> Gatherer<'_, D> {
             }
         }
         // Before the last part is published: what could not be read whole is not dealt.
-        check_count(self.epoch, met.records)?;
+        check_count(self.epoch, met.records.records)?;
         self.hand_out(begin, range.end, &mut arena, publish, &mut met).await?;
         Ok(met)
     }

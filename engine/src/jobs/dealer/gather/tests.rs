@@ -62,7 +62,7 @@ fn a_deletion_in_the_epoch_moves_the_beginning_of_the_slice() {
     // Who reads compares epochs: the slice begins with that of the deletion, and only what came after it is in there.
     assert_eq!(found[&code("index-2")][0].0, at(EPOCH, 0));
     assert_eq!(found[&code("index-3")][0].0, at(NEWEST + 5, 3));
-    assert_eq!(gathered.met.deleted, 4);
+    assert_eq!(gathered.met.records.deleted, 4);
 }
 
 #[test]

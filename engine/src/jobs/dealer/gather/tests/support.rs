@@ -73,20 +73,20 @@ pub(super) type Split = BTreeMap<IndexCode, Vec<Vec<u8>>>;
 pub(super) fn naive(records: &[Vec<u8>], deletions: &Deletions) -> (Split, Vec<Vec<u8>>, Met) {
     let (mut split, mut rejected, mut met) = (Split::new(), Vec::new(), Met::default());
     for (ordinal, bytes) in (0..).zip(records) {
-        met.records += 1;
+        met.records.records += 1;
         let (view, _) = RecordView::parse(bytes).unwrap();
         if view.docid.is_none() {
-            met.empty += 1;
+            met.records.empty += 1;
         } else if let Ok(code) = IndexCode::new(view.index_code.unwrap()) {
             if deletions.position(&code).is_some_and(|before| at(EPOCH, ordinal) < before) {
-                met.deleted += 1;
+                met.records.deleted += 1;
                 continue;
             }
             let mut normalized = Vec::new();
             write_normalized(&mut normalized, &view, EPOCH as i64);
             split.entry(code).or_default().push(normalized);
         } else {
-            met.rejected += 1;
+            met.records.rejected += 1;
             rejected.push(bytes.clone());
         }
     }
